@@ -1,0 +1,1 @@
+"""Images in: which digits are there, how are they corrupted, and which of them is a batch?"""

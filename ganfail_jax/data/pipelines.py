@@ -1,0 +1,131 @@
+"""Which images does `--dataset` name, and which of them are training batch number `step`?
+
+Datasets are whole arrays in memory: mnist_c (Le Coz 2022, sec. 3.1) is 61 MB.
+"""
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float32, Int32, Int64, UInt8
+
+from ganfail_jax.data import mnist
+from ganfail_jax.data.mnist_c import PAD, Corruption, corrupt
+
+
+class Dataset(NamedTuple):
+    name: str
+    images: UInt8[np.ndarray, "n h w c"]
+    labels: Int32[np.ndarray, "n"]
+    class_names: tuple[str, ...]
+    source: str  # one line for a person
+    attributes: Mapping[str, UInt8[np.ndarray, "n"]]  # per image, by name
+
+
+DIGIT_NAMES = tuple(str(digit) for digit in range(mnist.NUM_CLASSES))
+
+
+def _mnist(
+    split: str, seed: int, mnist_dir: str | os.PathLike[str] | None, corruption: Corruption
+) -> Dataset:
+    del seed, corruption  # clean
+    digits = mnist.load(split, mnist_dir)
+    images = np.pad(digits.images, ((0, 0), (PAD, PAD), (PAD, PAD)))[..., None]
+    labels = digits.labels.astype(np.int32)
+    return Dataset("mnist", images, labels, DIGIT_NAMES, digits.source, {})
+
+
+def _mnist_c(
+    split: str, seed: int, mnist_dir: str | os.PathLike[str] | None, corruption: Corruption
+) -> Dataset:
+    digits = mnist.load(split, mnist_dir)
+    corrupted = corrupt(digits.images, corruption=corruption, seed=seed, split=split)
+    return Dataset(
+        "mnist_c",
+        corrupted.images,
+        digits.labels.astype(np.int32),
+        DIGIT_NAMES,
+        digits.source,
+        {
+            "blur_severity": corrupted.blur_severity,
+            "noise_severity": corrupted.noise_severity,
+        },
+    )
+
+
+DATASETS: Mapping[str, Callable[..., Dataset]] = {
+    "mnist": _mnist,  # clean, padded to 32x32
+    "mnist_c": _mnist_c,
+}
+
+
+def load_dataset(
+    name: str,
+    split: str,
+    *,
+    seed: int = 0,
+    mnist_dir: str | os.PathLike[str] | None = None,
+    corruption: Corruption = "half",
+) -> Dataset:
+    """The whole of a split in memory, in a fixed order.
+
+    Args:
+      name: a key of DATASETS.
+      split: "train" or "test".
+      seed: of the corruptions; "mnist" has none.
+      mnist_dir: as in `mnist.load`.
+      corruption: as in `mnist_c.corrupt`; "mnist" has none.
+
+    Raises:
+      DataError: unknown name, split or corruption, or digits that are absent or damaged.
+    """
+    if name not in DATASETS:
+        raise mnist.DataError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
+    return DATASETS[name](split, seed=seed, mnist_dir=mnist_dir, corruption=corruption)
+
+
+def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
+    """0..255 to [-1, 1]."""
+    return images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
+
+
+def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`."""
+    return np.clip(images * np.float32(127.5) + np.float32(128.0), 0.0, 255.0).astype(np.uint8)
+
+
+@functools.lru_cache(maxsize=4)
+def epoch_indices(num_examples: int, epoch: int, seed: int) -> Int64[np.ndarray, "n"]:
+    """The order in which an epoch visits the examples, each once; read-only."""
+    order = np.random.default_rng([seed, epoch]).permutation(num_examples)
+    order.flags.writeable = False
+    return order
+
+
+def batch_indices(
+    num_examples: int, batch_size: int, step: int, seed: int
+) -> Int64[np.ndarray, "b"]:
+    """The examples of training batch `step`, which may cross into the next epoch.
+
+    A function of its arguments alone: a run resumes exactly from its step. Batches are
+    consecutive pieces of epoch 0, epoch 1, ..., so every example comes once an epoch whatever
+    the batch size.
+
+    Raises:
+      ValueError: no examples, an empty batch, or a negative step.
+    """
+    if num_examples < 1 or batch_size < 1 or step < 0:
+        raise ValueError(
+            "num_examples and batch_size must be at least 1 and step at least 0, "
+            f"not {num_examples}, {batch_size}, {step}"
+        )
+    position, stop = step * batch_size, (step + 1) * batch_size
+    pieces = []
+    while position < stop:
+        epoch, offset = divmod(position, num_examples)
+        piece = epoch_indices(num_examples, epoch, seed)[offset : offset + stop - position]
+        pieces.append(piece)
+        position += len(piece)
+    return np.concatenate(pieces)

@@ -1,0 +1,91 @@
+"""StyleGAN2 discriminator (Karras et al. 2020, resnet architecture; ADA's projection on the label)."""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Float
+
+from ganfail_jax.nn import ops
+from ganfail_jax.nn.stylegan2 import DTYPES, MappingNetwork, block_name
+
+
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Everything that fixes the architecture."""
+
+    resolution: int = 32
+    img_channels: int = 1
+    num_classes: int = 10  # 0: unconditional
+    channel_base: int = 32768
+    channel_max: int = 512
+    mapping_layers: int = 8
+    conv_clamp: float | None = None
+    group_size: int = 4  # minibatch standard deviation
+    dtype: str = "float32"  # compute type above 4x4; the epilogue is float32
+
+    def channels(self, resolution: int) -> int:
+        return min(self.channel_base // resolution, self.channel_max)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class DiscriminatorBlock(nn.Module):
+    """Two convolutions and a skip path, halving the resolution."""
+
+    config: DiscriminatorConfig
+    resolution: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b h//2 w//2 o"]:
+        config, gain = self.config, math.sqrt(0.5)
+        limit, inner = config.conv_clamp, config.channels(self.resolution)
+        outer = config.channels(self.resolution // 2)
+        if self.resolution == config.resolution:
+            x = ops.Conv(inner, kernel_size=1, clamp=limit, name="fromrgb")(x)
+        skip = ops.Conv(
+            outer, 1, down=True, use_bias=False, activate=False, gain=gain, name="skip"
+        )(x)
+        x = ops.Conv(inner, clamp=limit, name="conv0")(x)
+        return skip + ops.Conv(outer, down=True, gain=gain, clamp=limit, name="conv1")(x)
+
+
+class DiscriminatorEpilogue(nn.Module):
+    """[b,4,4,c] -> features [b,cmap] (conditional) or a logit [b,1]."""
+
+    config: DiscriminatorConfig
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b 4 4 c"]) -> Float[Array, "b _"]:
+        channels = self.config.channels(4)
+        if self.config.resolution == 4:
+            x = ops.Conv(channels, kernel_size=1, name="fromrgb")(x)
+        x = ops.minibatch_stddev(x, self.config.group_size)
+        x = ops.Conv(channels, clamp=self.config.conv_clamp, name="conv")(x)
+        x = ops.leaky_relu(ops.Dense(channels, name="fc")(x.reshape(x.shape[0], -1)))
+        return ops.Dense(channels if self.config.num_classes else 1, name="out")(x)
+
+
+class Discriminator(nn.Module):
+    """Image [b,h,w,c] in [-1,1] and one-hot label -> logit [b]; large means real."""
+
+    config: DiscriminatorConfig
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, "b h w c"], label: Float[Array, "b k"] | None
+    ) -> Float[Array, " b"]:
+        config = self.config
+        x = images.astype(DTYPES[config.dtype])
+        resolution = config.resolution
+        while resolution > 4:
+            x = DiscriminatorBlock(config, resolution, name=block_name(resolution))(x)
+            resolution //= 2
+        x = DiscriminatorEpilogue(config, name=block_name(4))(x.astype(jnp.float32))
+        if config.num_classes:
+            mapping = MappingNetwork(x.shape[-1], config.mapping_layers, name="mapping")
+            x = jnp.sum(x * mapping(None, label), axis=-1, keepdims=True) / math.sqrt(x.shape[-1])
+        return x[:, 0]

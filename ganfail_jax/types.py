@@ -1,0 +1,77 @@
+"""The contract every generator, classifier and analysis shares (DESIGN.md, "Core abstractions").
+
+Shape letters, everywhere: b samples, z latent, w intermediate latent, k classes, h/w image rows and
+columns, c channels, s all dimensions of the StyleSpace S.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+Params = Any
+Styles = Mapping[str, Float[Array, "b _"]]
+Activations = Mapping[str, Float[Array, "b _ _ _"]]
+Edits = Mapping[str, Callable[[Array], Array]]
+
+
+class LayerInfo(NamedTuple):
+    """One tap: a layer whose activation [b, resolution, resolution, channels] can be seen and edited."""
+
+    resolution: int
+    channels: int
+    aliases: tuple[str, ...] = ()
+
+
+class Generator(NamedTuple):
+    """Pure functions of a generator; `params` is always the first argument.
+
+    styles:     (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> Styles
+    synthesize: (params, styles, edits=None) -> (images [b,h,w,c] nominally in [-1,1], Activations)
+    """
+
+    z_dim: int
+    num_classes: int  # 0: unconditional
+    image_shape: tuple[int, int, int]  # (h, w, c)
+    layers: Mapping[str, LayerInfo]  # in forward order
+    style_dims: Mapping[str, int]  # S: layer -> number of dimensions, in forward order
+    styles: Callable[..., Styles]
+    synthesize: Callable[..., tuple[Array, Activations]]
+
+
+class Classifier(NamedTuple):
+    """Pure functions of a classifier; logits = head(features).
+
+    features: (params, images [b,h,w,c] in [-1,1]) -> the last feature map [b,h',w',c']
+    head:     (params, features) -> logits [b,k]
+    """
+
+    image_shape: tuple[int, int, int]
+    num_classes: int
+    class_names: tuple[str, ...]
+    features: Callable[..., Array]
+    head: Callable[..., Array]
+
+    def logits(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
+        """Class logits [b, k] of images in [-1, 1]."""
+        return self.head(params, self.features(params, images))
+
+
+def flatten_styles(styles: Styles, style_dims: Mapping[str, int]) -> Float[Array, "b s"]:
+    """S as one vector per sample, layers in forward order (Wu et al. 2021, StyleSpace)."""
+    return jnp.concatenate([styles[layer] for layer in style_dims], axis=-1)
+
+
+def unflatten_styles(vector: Float[Array, "b s"], style_dims: Mapping[str, int]) -> Styles:
+    """The inverse of `flatten_styles`."""
+    ends = np.cumsum(list(style_dims.values()))
+    if vector.shape[-1] != ends[-1]:
+        raise ValueError(f"a style vector of {vector.shape[-1]} dimensions, but S has {ends[-1]}")
+    return dict(zip(style_dims, jnp.split(vector, ends[:-1], axis=-1), strict=True))
+
+
+def dimension_names(style_dims: Mapping[str, int]) -> list[str]:
+    """A name for every dimension of S, such as `b0008/conv0[17]`, in the order of the vector."""
+    return [f"{layer}[{i}]" for layer, size in style_dims.items() for i in range(size)]

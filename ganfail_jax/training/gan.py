@@ -68,7 +68,7 @@ PRESETS: dict[str, GANConfig] = {
         generator=StyleGAN2Config(
             z_dim=64, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
-        discriminator=DiscriminatorConfig(channel_base=1024, channel_max=128, mapping_layers=2),
+        discriminator=DiscriminatorConfig(channel_base=512, channel_max=128, mapping_layers=2),
         batch_size=32,
         r1_gamma=0.0064,
         style_mixing=0.0,

@@ -12,12 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganfail_jax.nn import ops
+from ganfail_jax.weights.errors import WeightsError
 
 IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
-
-
-class WeightsError(ValueError):
-    """The arrays of a file do not fit the network; the message lists every fault."""
 
 
 def _reference_name(path: tuple[str, ...]) -> str:

@@ -1,0 +1,155 @@
+"""A run's folder: arrays (npz) and a summary with provenance (json), written in one move.
+
+Nothing half-written is ever seen: files and folders are made under a temporary name beside their
+place and renamed when complete.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ganfail_jax.errors import InputError
+
+SUMMARY, ARRAYS = "result.json", "result.npz"
+PACKAGES = ("jax", "flax", "numpy")
+
+
+class ResultError(InputError):
+    """A folder cannot be written, or holds something else; one line says what to do."""
+
+
+class Result(NamedTuple):
+    """A finished run as read back."""
+
+    summary: dict[str, Any]
+    provenance: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+@contextmanager
+def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder that takes the place of `folder` when the block succeeds."""
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        yield new
+        os.chmod(new, 0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            os.rename(folder, old / "old")
+            os.rename(new, folder)
+            shutil.rmtree(old)
+        else:
+            os.rename(new, folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path beside `path` that replaces it when the block succeeds."""
+    path = Path(path)
+    new = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    try:
+        yield new
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def writable_folder(folder: str | os.PathLike[str]) -> Path:
+    """Create the folder if need be.
+
+    Raises:
+        ResultError: it cannot be created or written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise ResultError(f"cannot write to {folder} ({reason}); choose another --out") from error
+    return folder
+
+
+def provenance(identity: Mapping[str, Any]) -> dict[str, Any]:
+    """What made a result: `identity` (flags, weight hashes) decides whether a result is the same;
+    the surroundings (commit, versions, device) are kept for the reader."""
+    device = jax.devices()[0]
+    surroundings = {
+        "git_commit": _git_commit(),
+        "versions": {name: version(name) for name in PACKAGES},
+        "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
+    }
+    return {"identity": json.loads(json.dumps(dict(identity))), **surroundings}
+
+
+def _git_commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def save(
+    folder: str | os.PathLike[str],
+    summary: Mapping[str, Any],
+    made_by: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+) -> None:
+    """Write `result.npz`, then `result.json`, whose presence says that the result is complete."""
+    folder = writable_folder(folder)
+    with replace_file(folder / ARRAYS) as path:
+        np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]
+    with replace_file(folder / SUMMARY) as path:
+        path.write_text(json.dumps({"provenance": made_by, **summary}, indent=2) + "\n")
+
+
+def load(folder: str | os.PathLike[str]) -> Result:
+    """Read a finished result.
+
+    Raises:
+        ResultError: there is none, or it is damaged.
+    """
+    folder = Path(folder)
+    try:
+        summary = json.loads((folder / SUMMARY).read_text())
+        with np.load(folder / ARRAYS, allow_pickle=False) as file:
+            arrays = dict(file)
+        return Result(summary, summary.pop("provenance"), arrays)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ResultError(f"no readable result in {folder}: {error}") from error
+
+
+def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Result | None:
+    """The finished result of the same identity, or None where there is none yet.
+
+    Raises:
+        ResultError: the folder holds a different result, which is never overwritten silently.
+    """
+    if not (Path(folder) / SUMMARY).exists():
+        return None
+    result = load(folder)
+    wanted, found = made_by["identity"], result.provenance["identity"]
+    if found == wanted:
+        return result
+    differs = sorted(k for k in {*wanted, *found} if wanted.get(k) != found.get(k))
+    raise ResultError(
+        f"{folder} holds a result made with other {', '.join(differs)}; "
+        "choose another --out or delete it"
+    )

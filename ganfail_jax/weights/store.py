@@ -1,0 +1,99 @@
+"""Our own form of weights: a folder with `config.json` (what network) and `weights.npz` (arrays).
+
+Arrays are read without pickle, so a file of a stranger is data and never code. The bundled weights
+and the `best/` and `latest/` of a training run have this form.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from ganfail_jax.results import replace_folder
+from ganfail_jax.weights.errors import WeightsError
+
+CONFIG, ARRAYS = "config.json", "weights.npz"
+
+
+class Stored(NamedTuple):
+    """A weights folder as read."""
+
+    kind: str  # such as "stylegan2" or "classifier"
+    config: dict[str, Any]  # of the network
+    about: dict[str, Any]  # how it was made: dataset, images seen, measured quality
+    arrays: dict[str, np.ndarray]  # path/of/variable -> float32
+    sha256: str  # of the arrays' file
+
+
+def _names(tree: Any) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
+
+
+def save(
+    folder: str | os.PathLike[str],
+    kind: str,
+    config: Mapping[str, Any],
+    variables: Any,
+    about: Mapping[str, Any],
+    *,
+    dtype: Any = np.float32,
+) -> None:
+    """Write a weights folder in one move; `dtype` float16 halves it (about 3 decimal digits)."""
+    with replace_folder(folder) as new:
+        arrays = {name: np.asarray(leaf, dtype) for name, leaf in _names(variables).items()}
+        np.savez(new / ARRAYS, **arrays)
+        text = {"kind": kind, "config": dict(config), "about": dict(about)}
+        (new / CONFIG).write_text(json.dumps(text, indent=2) + "\n")
+
+
+def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
+    return (Path(folder) / CONFIG).is_file()
+
+
+def load(folder: str | os.PathLike[str]) -> Stored:
+    """Read a weights folder.
+
+    Raises:
+        WeightsError: one line: the folder is none, or which of its files is damaged.
+    """
+    folder = Path(folder)
+    if not is_weights_folder(folder):
+        raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
+    try:
+        text = json.loads((folder / CONFIG).read_text())
+        kind, config, about = text["kind"], text["config"], text["about"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
+    try:
+        raw = (folder / ARRAYS).read_bytes()
+        with np.load(folder / ARRAYS, allow_pickle=False) as file:
+            arrays = {name: file[name].astype(np.float32) for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{folder / ARRAYS} is missing, truncated or damaged: {reason}") from error
+    return Stored(kind, config, about, arrays, hashlib.sha256(raw).hexdigest())
+
+
+def assign(stored: Stored, template: Any) -> Any:
+    """Fill a tree of variables shaped like `template`.
+
+    Raises:
+        WeightsError: listing all missing, unexpected and misshaped names.
+    """
+    wanted = _names(template)
+    faults = [f"missing {name}" for name in wanted if name not in stored.arrays]
+    faults += [f"unexpected {name}" for name in stored.arrays if name not in wanted]
+    for name, leaf in wanted.items():
+        if name in stored.arrays and stored.arrays[name].shape != leaf.shape:
+            faults.append(f"{name} has shape {stored.arrays[name].shape}, wanted {leaf.shape}")
+    if faults:
+        raise WeightsError(f"{len(faults)} faults: " + "; ".join(faults))
+    treedef = jax.tree.structure(template)
+    return jax.tree.unflatten(treedef, [jax.numpy.asarray(stored.arrays[n]) for n in wanted])

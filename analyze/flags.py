@@ -1,11 +1,16 @@
-"""The flags that entry points share, and how every entry point starts and fails."""
+"""The flags that entry points share, the models they load, and how every one starts and fails."""
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jax
 from absl import app, flags
 
+from ganfail_jax import zoo
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -14,6 +19,9 @@ INTERRUPTED = 130
 
 def define_dataset(default: str = "mnist_c") -> None:
     flags.DEFINE_string("dataset", default, "Name of the dataset.")
+
+
+def define_mnist_dir() -> None:
     flags.DEFINE_string(
         "mnist_dir", None, "Folder of the four MNIST idx files (else GANFAIL_MNIST_DIR, else TFDS)."
     )
@@ -31,14 +39,55 @@ def define_models() -> None:
 
 
 def define_sampling(num_samples: int, batch_size: int) -> None:
-    flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.", lower_bound=1)
+    flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.")
     flags.DEFINE_integer("batch_size", batch_size, "Images per step; no influence on the result.")
     flags.DEFINE_bool("resume", True, "Go on from an unfinished run in --out.")
 
 
 def out_folder(*parts: str) -> Path:
-    """--out, or runs/<parts joined>."""
+    """--out, or runs/<first part>/<the others joined>."""
     return Path(FLAGS.out) if FLAGS.out else Path("runs", parts[0], "-".join(parts[1:]))
+
+
+def load_models() -> tuple[Models, dict[str, Any]]:
+    """The generator and the classifier asked for, and the identity of a result made with them.
+
+    Raises:
+        InputError: unknown dataset, unreadable weights, or models that do not fit each other.
+    """
+    if FLAGS.dataset not in DATASETS:
+        raise InputError(
+            f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
+        )
+    names = {"generator": FLAGS.generator, "classifier": FLAGS.classifier}
+    if None in names.values():
+        defaults = zoo.defaults(FLAGS.dataset)._asdict()
+        names = {what: name or defaults[what] for what, name in names.items()}
+    models = Models(
+        *zoo.load_generator(names["generator"]), *zoo.load_classifier(names["classifier"])
+    )
+    generator, classifier = models.generator, models.classifier
+    if generator.image_shape != classifier.image_shape:
+        made, taken = ("x".join(map(str, m.image_shape)) for m in (generator, classifier))
+        raise InputError(
+            f"generator {names['generator']} makes {made} images, but classifier "
+            f"{names['classifier']} takes {taken}; give two that fit"
+        )
+    if generator.num_classes not in (0, classifier.num_classes):
+        raise InputError(
+            f"generator {names['generator']} has {generator.num_classes} classes, but classifier "
+            f"{names['classifier']} has {classifier.num_classes}; give two that fit"
+        )
+    identity = {
+        "dataset": FLAGS.dataset,
+        **{what: Path(name).name for what, name in names.items()},
+        "generator_sha256": zoo.read_generator(names["generator"]).sha256,
+        "classifier_sha256": zoo.read_classifier(names["classifier"]).sha256,
+        "num_samples": FLAGS.num_samples,
+        "seed": FLAGS.seed,
+        "truncation_psi": FLAGS.truncation_psi,
+    }
+    return models, identity
 
 
 def run(main: Callable[[], None]) -> None:
@@ -47,7 +96,8 @@ def run(main: Callable[[], None]) -> None:
     def guarded(argv: list[str]) -> None:
         try:
             if len(argv) > 1:
-                raise InputError(f"unexpected argument {argv[1]!r}; flags are given as --name=value")
+                raise InputError(f"what is {argv[1]!r}? Flags are given as --name=value")
+            jax.config.update("jax_default_matmul_precision", "highest")
             main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)

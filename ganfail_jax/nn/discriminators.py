@@ -1,4 +1,4 @@
-"""StyleGAN2 discriminator (Karras et al. 2020, resnet architecture; ADA's projection on the label)."""
+"""StyleGAN2 discriminator (Karras et al. 2020, resnet architecture, projection on the label)."""
 
 import math
 from dataclasses import asdict, dataclass

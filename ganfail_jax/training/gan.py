@@ -267,9 +267,7 @@ def phases(config: GANConfig) -> Phases:
         seen = step * config.batch_size
         horizon = jnp.minimum(config.ema_kimg * 1000, seen * config.ema_rampup)
         decay = 0.5 ** (config.batch_size / jnp.maximum(horizon, 1e-8))
-        params = optax.incremental_update(
-            state.generator["params"], state.ema["params"], 1 - decay
-        )
+        params = optax.incremental_update(state.generator["params"], state.ema["params"], 1 - decay)
         ema = {"params": params, "buffers": state.generator["buffers"]}
         state = state._replace(step=step, ema=ema)
         if not config.augment:

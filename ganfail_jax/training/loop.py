@@ -1,7 +1,7 @@
 """Runs the training of a GAN: data, steps, metrics, sheets, checkpoints, exact resume.
 
 A run's folder holds `run.json` (the configuration), `checkpoints/` (Orbax, the whole TrainState),
-`latest/` and `best/` (the averaged generator as a weights folder), `sheets/` and TensorBoard events.
+`latest/` and `best/` (the averaged generator as a weights folder), `sheets/`, `tensorboard/`.
 """
 
 import json
@@ -65,7 +65,9 @@ def _claim(folder: Path, config: GANConfig, dataset: Dataset) -> None:
         **json.loads(json.dumps(wanted)),
         "config": json.loads(json.dumps(wanted["config"])) | length,
     }:
-        raise TrainingError(f"{folder} holds a run with another configuration; choose another --out")
+        raise TrainingError(
+            f"{folder} holds a run with another configuration; choose another --out"
+        )
 
 
 def _label(config: GANConfig, labels: np.ndarray) -> jax.Array | None:

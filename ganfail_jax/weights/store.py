@@ -57,6 +57,19 @@ def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
     return (Path(folder) / CONFIG).is_file()
 
 
+def kind(folder: str | os.PathLike[str]) -> str:
+    """What network a weights folder holds, without reading the arrays."""
+    return _read_config(Path(folder))[0]
+
+
+def _read_config(folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+    try:
+        text = json.loads((folder / CONFIG).read_text())
+        return text["kind"], text["config"], text["about"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
+
+
 def load(folder: str | os.PathLike[str]) -> Stored:
     """Read a weights folder.
 
@@ -66,19 +79,17 @@ def load(folder: str | os.PathLike[str]) -> Stored:
     folder = Path(folder)
     if not is_weights_folder(folder):
         raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
-    try:
-        text = json.loads((folder / CONFIG).read_text())
-        kind, config, about = text["kind"], text["config"], text["about"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
+    network, config, about = _read_config(folder)
     try:
         raw = (folder / ARRAYS).read_bytes()
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name].astype(np.float32) for name in file.files}
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(f"{folder / ARRAYS} is missing, truncated or damaged: {reason}") from error
-    return Stored(kind, config, about, arrays, hashlib.sha256(raw).hexdigest())
+        raise WeightsError(
+            f"{folder / ARRAYS} is missing, truncated or damaged: {reason}"
+        ) from error
+    return Stored(network, config, about, arrays, hashlib.sha256(raw).hexdigest())
 
 
 def assign(stored: Stored, template: Any) -> Any:

@@ -86,7 +86,7 @@ def test_probability_zero_returns_the_images_to_rounding(channels):
 
 
 @pytest.mark.parametrize("p", [0.4, 1.0])
-def test_xflip_mirrors_exactly_with_frequency_p_over_two(p):
+def test_xflip_mirrors_oblong_images_exactly_with_frequency_p_over_two(p):
     image, n = noise(4, 6, 3), 2000
     result = np.asarray(apply(copies(image, n), jax.random.key(2), p, AugmentPipe(xflip=1.0)))
     mirrored = (result == image[:, ::-1]).all((1, 2, 3))
@@ -144,7 +144,7 @@ def test_warp_agrees_with_scipy_on_a_smooth_image(linear, shift):
     offset: Any = np.array(shift) + centre - np.array(linear) @ centre
     expected = ndimage.affine_transform(image[..., 0], linear, offset, order=3, mode="mirror")
     result = warp_once(image, jnp.array(linear, float), jnp.array(shift, float))
-    assert abs(result[..., 0] - expected).max() < 0.02
+    assert abs(result[..., 0] - expected).max() < 0.01
 
 
 @jax.jit
@@ -241,6 +241,7 @@ def test_contrast_and_brightness_have_their_spread():
     np.testing.assert_allclose(matrix, matrix[:, :1, :1] * np.eye(3), atol=1e-6)
     assert np.log2(matrix[:, 0, 0]).std() == pytest.approx(0.5, rel=0.15)
     assert brightness.std() == pytest.approx(0.2, rel=0.15)
+    np.testing.assert_array_equal(brightness, colours("brightness")[1])
 
 
 def test_brightness_is_added_before_the_matrix_multiplies():
@@ -328,13 +329,6 @@ def test_unfit_images_are_refused(shape, message):
         augment(jnp.zeros(shape), jax.random.key(0), 0.5)
 
 
-def test_images_that_are_not_square_take_the_rest_of_the_pipe():
-    images = noise(2, 8, 12, 3)
-    result = apply(images, jax.random.key(0), 1.0, AugmentPipe(xflip=1.0, rotate=1.0))
-    assert result.shape == images.shape
-    assert abs(result - images).max() > 0.05
-
-
 # The controller
 
 
@@ -355,8 +349,7 @@ def test_controller_steps_towards_its_target_and_stays_non_negative(p, mean_sign
 
 
 def test_controller_needs_ada_kimg_thousand_images_from_zero_to_one():
-    images, p = 0, jnp.float32(0)
-    while p < 1 - 1e-6:
-        p = update_probability(p, 1.0, batch_size=250, interval=4, ada_kimg=20)
-        images += 250 * 4
-    assert images == 20_000
+    p = [jnp.float32(0)]
+    for _ in range(20_000 // (250 * 4)):
+        p.append(update_probability(p[-1], 1.0, batch_size=250, interval=4, ada_kimg=20))
+    np.testing.assert_allclose(p, np.linspace(0, 1, 21), atol=1e-6)

@@ -1,0 +1,90 @@
+"""What does the classifier say of a point of StyleSpace? (Le Coz 2022, sec. 2.2: C_i(G(s)))"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ganfail_jax.latents import latents
+from ganfail_jax.types import Classifier, Generator, Params, flatten_styles, unflatten_styles
+
+
+class Models(NamedTuple):
+    """A generator and the classifier it tests."""
+
+    generator: Generator
+    generator_params: Params
+    classifier: Classifier
+    classifier_params: Params
+
+    @property
+    def params(self) -> tuple[Params, Params]:
+        """The arrays, which cross `jit` as arguments; the rest is static."""
+        return self.generator_params, self.classifier_params
+
+    def with_params(self, params: tuple[Params, Params]) -> "Models":
+        return self._replace(generator_params=params[0], classifier_params=params[1])
+
+
+def _true(values: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
+    return jnp.take_along_axis(values, target[:, None], axis=1)[:, 0]
+
+
+def softmax_score(logits: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
+    """Softmax output of the true class: the paper's C_i."""
+    return _true(jax.nn.softmax(logits), target)
+
+
+def logit_score(logits: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
+    """Logit of the true class: no saturation."""
+    return _true(logits, target)
+
+
+def margin_score(logits: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
+    """Logit of the true class minus the best other logit: negative when misclassified."""
+    others = jnp.where(jax.nn.one_hot(target, logits.shape[1], dtype=bool), -jnp.inf, logits)
+    return _true(logits, target) - jnp.max(others, axis=1)
+
+
+def likelihood_score(logits: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
+    """Minus the cross-entropy, so that, as for the other scores, less is worse."""
+    return _true(jax.nn.log_softmax(logits), target)
+
+
+SCORES: dict[str, Callable[[Array, Array], Array]] = {
+    "softmax": softmax_score,
+    "logit": logit_score,
+    "margin": margin_score,
+    "cross_entropy": likelihood_score,
+}
+
+
+def target_classes(
+    labels: Int[Array, " b"] | None, logits: Float[Array, "b k"]
+) -> Int[Array, " b"]:
+    """The class a sample was generated for; unconditional: the classifier's own prediction."""
+    return jnp.argmax(logits, axis=1) if labels is None else labels
+
+
+def sample_styles(
+    models: Models, seed: int, indices: Int[Array, " b"], truncation_psi: float
+) -> tuple[Float[Array, "b s"], Int[Array, " b"] | None]:
+    """S vectors and labels of samples by index."""
+    generator = models.generator
+    drawn = latents(generator, seed, indices)
+    styles = generator.styles(models.generator_params, drawn.z, drawn.one_hot, truncation_psi)
+    return flatten_styles(styles, generator.style_dims), drawn.labels
+
+
+def render(models: Models, styles: Float[Array, "b s"]) -> Float[Array, "b h w c"]:
+    """Images of S vectors."""
+    generator = models.generator
+    vectors = unflatten_styles(styles, generator.style_dims)
+    return generator.synthesize(models.generator_params, vectors)[0]
+
+
+def logits_of(models: Models, styles: Float[Array, "b s"]) -> Float[Array, "b k"]:
+    """Class logits of the images of S vectors."""
+    return models.classifier.logits(models.classifier_params, render(models, styles))

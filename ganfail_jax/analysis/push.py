@@ -1,0 +1,137 @@
+"""Does a ranking hold where it was not made, and what does a push look like? (Le Coz, sec. 2.3)"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
+
+from ganfail_jax import runtime
+from ganfail_jax.accumulate import Moments, batch_moments, merge_moments, standard_error
+from ganfail_jax.analysis.outputs import (
+    Models,
+    logits_of,
+    render,
+    sample_styles,
+    softmax_score,
+    target_classes,
+)
+from ganfail_jax.analysis.ranking import Ranking
+
+SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
+CONFIDENT = 0.9  # softmax of an image worth pushing
+
+
+class PushEffect(NamedTuple):
+    """Mean true-class softmax of n samples: unmoved, moved along the top, along random ones."""
+
+    count: int
+    before: float
+    top: float
+    random: float
+    standard_errors: tuple[float, float, float]  # of before, top, random
+
+
+def push_effect(
+    models: Models,
+    ranking: Ranking,
+    *,
+    num_samples: int,
+    batch_size: int,
+    mesh: Mesh,
+    first_index: int,
+    seed: int = 0,
+    truncation_psi: float = 1.0,
+    top: int = 10,
+    deviations: float = 1.0,
+    draws: int = 3,
+    progress: str | None = None,
+) -> PushEffect:
+    """Does the ranking hold where it was not made? Push fresh samples in the degrading direction.
+
+    The top dimensions together move by `deviations` standard deviations each; for comparison as
+    many others, drawn at random `draws` times, move in their own degrading direction.
+
+    Args:
+        first_index: of the fresh samples; beyond the samples that made the ranking.
+    """
+    rng = np.random.default_rng(seed)
+    order, step_size = ranking.order[0], deviations * ranking.direction[0] * ranking.style_std
+    top = min(top, len(order) // 2)
+    moves = np.zeros((2 + draws, len(order)), np.float32)
+    for row, dims in enumerate(
+        [order[:top], *(rng.choice(order[top:], top, replace=False) for _ in range(draws))], start=1
+    ):
+        moves[row, dims] = step_size[dims]
+
+    @jax.jit
+    def outputs(params: Any, indices: Array, mask: Array) -> Moments:
+        here = models.with_params(params)
+        styles, labels = sample_styles(here, seed, first_index + indices, truncation_psi)
+        logits = [logits_of(here, styles + move) for move in moves]
+        target = target_classes(labels, logits[0])
+        values = jnp.stack([softmax_score(x, target) for x in logits], axis=1)
+        pushed = jnp.concatenate([values[:, :2], values[:, 2:].mean(1, keepdims=True)], axis=1)
+        return batch_moments(pushed, mask[:, None].astype(jnp.float32))
+
+    run = partial(outputs, runtime.replicate(mesh, models.params))
+    total = runtime.sweep(run, merge_moments, num_samples, batch_size, mesh=mesh, progress=progress)
+    (before, pushed, random), errors = map(float, total.mean[0]), standard_error(total)[0]
+    return PushEffect(num_samples, before, pushed, random, tuple(float(e) for e in errors))
+
+
+class PushGrid(NamedTuple):
+    """One image pushed along each of d top dimensions by m shifts in standard deviations."""
+
+    images: Float[np.ndarray, "d m h w c"]
+    softmax: Float[np.ndarray, "d m"]  # of the true class
+    predicted: Int[np.ndarray, "d m"]
+    shifts: Float[np.ndarray, " m"]  # standard deviations, in the degrading direction
+    true_class: int
+    group: int  # whose ranking: 0 everything, 1 + i class i
+
+
+def push_grid(
+    models: Models,
+    ranking: Ranking,
+    *,
+    seed: int = 0,
+    top: int = 10,
+    true_class: int | None = None,
+    shifts: Sequence[float] = SHIFTS,
+    candidates: int = 200,
+) -> PushGrid:
+    """What an image becomes along each of the top dimensions, in the degrading direction.
+
+    The image is the first sample with a softmax of at least CONFIDENT (else the most confident),
+    of `true_class` if given; then the dimensions are the top of that class.
+    """
+    group = 0 if true_class is None else 1 + true_class
+    styles, labels = sample_styles(models, seed, jnp.arange(candidates), 1.0)
+    logits = logits_of(models, styles)
+    target = target_classes(labels, logits)
+    score = softmax_score(logits, target)
+    if true_class is not None:
+        score = jnp.where(target == true_class, score, score - 1)
+    index = int(jnp.argmax(jnp.minimum(score, CONFIDENT)))
+
+    dims = ranking.order[group, :top]
+    move = (ranking.direction[group] * ranking.style_std)[dims]
+    pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
+    pushed[np.arange(len(dims)), :, dims] += move[:, None] * np.asarray(shifts)
+    flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
+    logits = logits_of(models, flat)
+    truth = jnp.full(len(flat), target[index])
+    grid = pushed.shape[:2]
+    return PushGrid(
+        np.asarray(render(models, flat)).reshape(*grid, *models.generator.image_shape),
+        np.asarray(softmax_score(logits, truth)).reshape(grid),
+        np.asarray(jnp.argmax(logits, axis=1)).reshape(grid),
+        np.asarray(shifts),
+        int(target[index]),
+        group,
+    )

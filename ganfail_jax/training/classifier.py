@@ -1,0 +1,234 @@
+"""Trains the classifier that is to be characterised (Le Coz 2022, sec. 3.2) and counts its hits.
+
+Everything random is a function of (seed, step) and everything that changes is in `TrainState`, so
+that a resumed run repeats an uninterrupted one. An unfinished run's folder holds `run.json` and
+`checkpoints/` (Orbax).
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import orbax.checkpoint as ocp
+from jaxtyping import Array, Bool, Float, Int
+from tqdm import tqdm
+
+from ganfail_jax import runtime
+from ganfail_jax.data.pipelines import Dataset, batch_indices, to_float
+from ganfail_jax.nn import classifiers
+from ganfail_jax.nn.classifiers import CNNConfig
+from ganfail_jax.results import replace_file
+from ganfail_jax.training.loop import RUN, TrainingError
+from ganfail_jax.types import Classifier, Params
+
+CHECK_STEPS = 50  # how often the loss is looked at
+
+
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """A training run."""
+
+    network: CNNConfig = field(default_factory=CNNConfig)
+    batch_size: int = 128
+    steps: int = 4000
+    learning_rate: float = 2e-3  # falls to 0 along a half cosine
+    weight_decay: float = 1e-2
+    max_shift: int = 2  # pixels, in rows and in columns
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1:
+            raise TrainingError(
+                f"steps and batch_size must be at least 1, not {self.steps} and {self.batch_size}"
+            )
+        if not 0 <= self.max_shift <= min(self.network.margins):
+            raise TrainingError(
+                f"shifts by {self.max_shift} px would leave the {min(self.network.margins)} px "
+                "around the crop"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class TrainState(NamedTuple):
+    """Everything a resumed run needs; batch, shifts and learning rate follow from `step`."""
+
+    step: Array  # int32
+    params: Any
+    opt_state: Any
+
+
+def optimizer(config: ClassifierConfig) -> optax.GradientTransformation:
+    """AdamW with a cosine schedule over the whole run."""
+    schedule = optax.cosine_decay_schedule(config.learning_rate, config.steps)
+    return optax.adamw(schedule, weight_decay=config.weight_decay)
+
+
+def init(config: ClassifierConfig) -> TrainState:
+    """A fresh state."""
+    params = classifiers.init(config.network, jax.random.key(config.seed))
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer(config).init(params))
+
+
+def random_shifts(
+    images: Float[Array, "b h w c"], key: Array, max_shift: int
+) -> Float[Array, "b h w c"]:
+    """Each image rolled by up to `max_shift` rows and columns; what wraps is outside the crop."""
+    shifts = jax.random.randint(key, (len(images), 2), -max_shift, max_shift + 1)
+    return jax.vmap(lambda image, shift: jnp.roll(image, shift, (0, 1)))(images, shifts)
+
+
+def train_step(
+    config: ClassifierConfig,
+    state: TrainState,
+    images: Float[Array, "b h w c"],
+    labels: Int[Array, "b"],
+) -> tuple[TrainState, dict[str, Array]]:
+    """One step of cross-entropy on images in [-1, 1] -> state, its loss and the parameters' norm."""
+    network = classifiers.CNN(config.network)
+    key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    shifted = random_shifts(images, key, config.max_shift)
+
+    def loss(params: Params) -> Array:
+        logits = jnp.asarray(network.apply({"params": params}, shifted))
+        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+
+    value, gradient = jax.value_and_grad(loss)(state.params)
+    updates, opt_state = optimizer(config).update(gradient, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    metrics = {"loss": value, "norm": optax.global_norm(params)}
+    return TrainState(state.step + 1, params, opt_state), metrics
+
+
+def identity(config: ClassifierConfig, dataset: Dataset) -> dict[str, Any]:
+    """What decides whether two runs are the same, as JSON gives it back."""
+    wanted = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    return json.loads(json.dumps(wanted))
+
+
+def check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        TrainingError: the folder's run is another one; the message says in what.
+    """
+    before, now = ({**run, **run["config"]} for run in (found, wanted))
+    differs = [k for k in now if k != "config" and before.get(k) != now[k]]
+    if differs:
+        raise TrainingError(
+            f"{folder} holds a classifier made with other {', '.join(differs)}; "
+            "choose another --out or delete it"
+        )
+
+
+def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
+    """Write run.json, or check that the run found there is this one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / RUN
+    if path.exists():
+        check_same(folder, json.loads(path.read_text()), wanted)
+        return
+    if any(folder.iterdir()):
+        raise TrainingError(f"{folder} holds other files; choose an empty --out")
+    with replace_file(path) as new:
+        new.write_text(json.dumps(wanted, indent=2) + "\n")
+
+
+def train(
+    config: ClassifierConfig,
+    dataset: Dataset,
+    folder: Path,
+    *,
+    checkpoint_steps: int = 500,
+    devices: list[Any] | None = None,
+    stop_step: int | None = None,
+) -> Params:
+    """Train for `config.steps`, resuming whatever the folder holds.
+
+    Args:
+        stop_step: stop early after this step, checkpointed (the run can be resumed).
+
+    Raises:
+        TrainingError: something else is in the folder, or the loss or a parameter is no longer
+            finite.
+    """
+    mesh = runtime.data_mesh(devices)
+    batch, last = config.batch_size, min(config.steps, stop_step or config.steps)
+    if batch % mesh.size:
+        raise TrainingError(f"a batch of {batch} does not divide over {mesh.size} devices")
+    _claim(folder, identity(config, dataset))
+    run = jax.jit(partial(train_step, config), donate_argnums=0)
+    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
+    with ocp.CheckpointManager((folder / "checkpoints").absolute(), options=options) as manager:
+        state = runtime.replicate(mesh, init(config))
+        if (found := manager.latest_step()) is not None:
+            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
+            state = manager.restore(found, args=ocp.args.StandardRestore(abstract))
+        first = int(state.step)
+        with tqdm(total=last * batch, initial=first * batch, unit="img", unit_scale=True) as bar:
+            for step in range(first, last):
+                chosen = batch_indices(len(dataset.images), batch, step, config.seed)
+                inputs = to_float(dataset.images[chosen]), dataset.labels[chosen]
+                state, metrics = run(state, *runtime.shard_batch(mesh, inputs))
+                done = step + 1
+                bar.update(batch)
+                save = done % checkpoint_steps == 0 or done == last
+                if save or done % CHECK_STEPS == 0:
+                    _check_finite(metrics, done, manager.latest_step(), folder)
+                    bar.set_postfix(loss=f"{float(metrics['loss']):.3f}", refresh=False)
+                if save:
+                    manager.save(done, args=ocp.args.StandardSave(state))
+    return state.params
+
+
+def _check_finite(
+    metrics: Mapping[str, Array], step: int, checkpoint: int | None, folder: Path
+) -> None:
+    values = {name: float(value) for name, value in metrics.items()}
+    if not all(math.isfinite(value) for value in values.values()):
+        kept = f"the last good checkpoint is step {checkpoint} in {folder / 'checkpoints'}"
+        raise TrainingError(
+            f"the training diverged by step {step} ({values}); "
+            f"{kept if checkpoint is not None else 'there is no checkpoint yet'}; "
+            "a smaller learning rate may help"
+        )
+
+
+@partial(jax.jit, static_argnums=0)
+def _hits(
+    classifier: Classifier,
+    params: Params,
+    images: Float[Array, "b h w c"],
+    labels: Int[Array, "b"],
+    mask: Bool[Array, "b"],
+) -> Int[Array, ""]:
+    right = jnp.argmax(classifier.logits(params, images), axis=-1) == labels
+    return jnp.sum(right & mask, dtype=jnp.int32)
+
+
+def accuracy(
+    classifier: Classifier,
+    params: Params,
+    dataset: Dataset,
+    batch_size: int = 500,
+    *,
+    devices: list[Any] | None = None,
+) -> tuple[int, int]:
+    """Correctly classified images and all images; every batch has the same padded size."""
+    mesh = runtime.data_mesh(devices)
+    params = runtime.replicate(mesh, params)
+    size, batch, correct = len(dataset.labels), -(-batch_size // mesh.size) * mesh.size, 0
+    for start in range(0, size, batch):
+        index = np.arange(start, start + batch)
+        mask, index = index < size, np.minimum(index, size - 1)
+        inputs = to_float(dataset.images[index]), dataset.labels[index], mask
+        correct += int(_hits(classifier, params, *runtime.shard_batch(mesh, inputs)))
+    return correct, size

@@ -1,0 +1,97 @@
+"""How good is a generator now? Three numbers from fixed latents, to keep the best snapshot by.
+
+- `agreement`: share of the images in which a classifier sees the class that was asked for
+  (conditional generators only).
+- `clean_share`: share of the images that look neither noisy nor blurred (`metrics/corruption.py`).
+- `score`: Frechet distance between generated and real images over the classifier's last feature
+  map, averaged over its pixels. Lower is better. No FID of the literature: its features are not
+  Inception's.
+
+Images are judged as 8-bit pictures, rendered with the noise inputs "const" and without truncation.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float32, UInt8
+
+from ganfail_jax.data.pipelines import to_float, to_uint8
+from ganfail_jax.latents import latents
+from ganfail_jax.metrics.corruption import looks_clean
+from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
+from ganfail_jax.types import Classifier, Generator
+
+
+def evaluator(
+    generator: Generator,
+    classifier: Classifier,
+    classifier_params: Any,
+    real: UInt8[np.ndarray, "n h w c"],
+    *,
+    num_samples: int = 2000,
+    num_real: int = 10_000,
+    batch_size: int = 100,
+    seed: int = 0,
+) -> Callable[[Any], dict[str, float]]:
+    """A function of the generator's variables: {"score", "clean_share" and, with labels, "agreement"}.
+
+    Latents, labels and the choice of `num_real` (at most all) real images are fixed by `seed`.
+
+    Raises:
+        ValueError: the images or the classes of generator, classifier and data do not fit together.
+    """
+    shapes = (generator.image_shape, classifier.image_shape, real.shape[1:])
+    if len(set(shapes)) > 1:
+        raise ValueError("images of generator, classifier and data: {}, {}, {}".format(*shapes))
+    if generator.num_classes not in (0, classifier.num_classes):
+        raise ValueError(
+            f"the generator has {generator.num_classes} classes, "
+            f"the classifier {classifier.num_classes}"
+        )
+
+    @jax.jit
+    def render(variables: Any, indices: Array) -> Array:
+        drawn = latents(generator, seed, indices)
+        styles = generator.styles(variables, drawn.z, drawn.one_hot)
+        return generator.synthesize(variables, styles)[0]
+
+    @jax.jit
+    def see(params: Any, images: Array) -> tuple[Array, Array]:
+        features = classifier.features(params, images)
+        logits = classifier.head(params, features)
+        return jnp.mean(features, axis=(1, 2)), jnp.argmax(logits, axis=1)
+
+    def seen(images: UInt8[np.ndarray, "n h w c"]) -> tuple[Float32[np.ndarray, "n d"], np.ndarray]:
+        parts = [see(classifier_params, to_float(part)) for part in _batches(images, batch_size)]
+        features, predicted = (
+            np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True)
+        )
+        return features, predicted
+
+    asked = latents(generator, seed, jnp.arange(num_samples)).labels
+    order = np.random.default_rng(seed).permutation(len(real))
+    reference = feature_moments(seen(real[order[:num_real]])[0])
+
+    def evaluate(variables: Any) -> dict[str, float]:
+        indices = _batches(np.arange(num_samples, dtype=np.int32), batch_size)
+        rendered = np.concatenate([render(variables, part) for part in indices])
+        images = to_uint8(rendered[:num_samples])
+        features, predicted = seen(images)
+        measured = {
+            "score": frechet_distance(feature_moments(features), reference),
+            "clean_share": float(np.mean(looks_clean(images))),
+        }
+        if asked is not None:
+            measured["agreement"] = float(np.mean(predicted == asked))
+        return measured
+
+    return evaluate
+
+
+def _batches(array: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of `size` rows, the last filled up with row 0, so that one compilation serves all."""
+    filled = np.concatenate([array, np.repeat(array[:1], -len(array) % size, axis=0)])
+    return np.split(filled, len(filled) // size)

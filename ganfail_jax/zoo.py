@@ -1,0 +1,115 @@
+"""Name or path -> network and weights: bundled, or a folder that a training run wrote."""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from ganfail_jax.errors import InputError
+from ganfail_jax.nn import classifiers, stylegan2
+from ganfail_jax.types import Classifier, Generator
+from ganfail_jax.weights import store
+from ganfail_jax.weights.errors import WeightsError
+
+BUNDLED = Path(__file__).parent / "weights" / "bundled"
+RUN_PARTS = ("best", "latest")  # what a training run leaves, in order of preference
+GENERATORS, CLASSIFIERS = ("stylegan2",), ("classifier",)
+
+
+class Defaults(NamedTuple):
+    """The bundled models of a dataset."""
+
+    generator: str
+    classifier: str
+
+
+DEFAULTS = {"mnist_c": Defaults("mnist_c", "mnist_c_corrupted")}
+
+
+def defaults(dataset: str) -> Defaults:
+    """The bundled models of a dataset.
+
+    Raises:
+        InputError: there are none; the message lists the datasets that have some.
+    """
+    if dataset not in DEFAULTS:
+        raise InputError(
+            f"no bundled models for dataset {dataset!r}; there are some for "
+            f"{', '.join(DEFAULTS)}, or give --generator and --classifier"
+        )
+    return DEFAULTS[dataset]
+
+
+def bundled_names(kinds: tuple[str, ...]) -> list[str]:
+    folders = sorted(path for path in BUNDLED.glob("*") if store.is_weights_folder(path))
+    return [path.name for path in folders if store.kind(path) in kinds]
+
+
+@functools.lru_cache(maxsize=8)
+def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
+    bundled = BUNDLED / name_or_path
+    folder = Path(name_or_path)
+    if os.sep not in name_or_path and store.is_weights_folder(bundled):
+        folder = bundled
+    elif not folder.is_dir():
+        names = ", ".join(bundled_names(kinds))
+        raise WeightsError(
+            f"no {what} {name_or_path!r}: neither bundled ({names}) nor a training run's folder"
+        )
+    else:
+        parts = [folder, *(folder / part for part in RUN_PARTS)]
+        found = [part for part in parts if store.is_weights_folder(part)]
+        if not found:
+            raise WeightsError(
+                f"{folder} is no {what}: neither it nor its best/ or latest/ holds {store.CONFIG}"
+            )
+        folder = found[0]
+    stored = store.load(folder)
+    if stored.kind not in kinds:
+        raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
+    return stored
+
+
+def read_generator(name_or_path: str) -> store.Stored:
+    """Configuration, provenance, arrays and hash of a generator."""
+    return _read(name_or_path, GENERATORS, "generator")
+
+
+def read_classifier(name_or_path: str) -> store.Stored:
+    """Configuration, provenance, arrays and hash of a classifier."""
+    return _read(name_or_path, CLASSIFIERS, "classifier")
+
+
+def _config(cls: type, stored: store.Stored, name: str) -> Any:
+    try:
+        values = stored.config.items()
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {error}") from error
+
+
+def load_generator(name_or_path: str) -> tuple[Generator, Any]:
+    """A generator and its variables.
+
+    Raises:
+        WeightsError: unknown name, no weights there, damaged or misfitting weights.
+    """
+    stored = read_generator(name_or_path)
+    config = _config(stylegan2.StyleGAN2Config, stored, name_or_path)
+    template = jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
+    return stylegan2.build(config), store.assign(stored, template)
+
+
+def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
+    """A classifier and its parameters.
+
+    Raises:
+        WeightsError: unknown name, no weights there, damaged or misfitting weights.
+    """
+    stored = read_classifier(name_or_path)
+    config = _config(classifiers.CNNConfig, stored, name_or_path)
+    template = jax.eval_shape(lambda: classifiers.init(config, jax.random.key(0)))
+    names = tuple(stored.about["class_names"])
+    return classifiers.build(config, names), store.assign(stored, template)

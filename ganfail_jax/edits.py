@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax.tree_util import Partial
 from jaxtyping import Array, Bool, Float
@@ -42,7 +43,7 @@ def _zero_activated(mask: Array, x: Array) -> Array:
     return jnp.where(mask & (x > 0), 0, x)
 
 
-def zero_activated(mask: Bool[Array, "..."]) -> Partial:
+def zero_activated(mask: Bool[Array | np.ndarray, "..."]) -> Partial:
     """Zero the activated (> 0) neurons of a mask, broadcast to [b, h, w, c] (Choi 2022, alg. 1)."""
     return Partial(_zero_activated, jnp.asarray(mask))
 
@@ -51,7 +52,7 @@ def _scale(factor: Array, x: Array) -> Array:
     return x * factor.astype(x.dtype)
 
 
-def scale(factor: Float[Array, "..."]) -> Partial:
+def scale(factor: Float[Array | np.ndarray, "..."]) -> Partial:
     """Multiply by a factor that broadcasts to [b, h, w, c]: per unit, per sample or per position
     (Tousi 2021, alg. 1 and sec. 4.2)."""
     return Partial(_scale, jnp.asarray(factor))
@@ -71,6 +72,8 @@ def _replace(mask: Array, fill: Array, x: Array) -> Array:
     return jnp.where(mask, fill.astype(x.dtype), x)
 
 
-def replace(mask: Bool[Array, "..."], fill: Float[Array, "..."]) -> Partial:
+def replace(
+    mask: Bool[Array | np.ndarray, "..."], fill: Float[Array | np.ndarray, "..."]
+) -> Partial:
     """Put `fill` where the mask holds; both broadcast to [b, h, w, c]."""
     return Partial(_replace, jnp.asarray(mask), jnp.asarray(fill))

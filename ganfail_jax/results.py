@@ -4,11 +4,13 @@ Nothing half-written is ever seen: files and folders are made under a temporary 
 place and renamed when complete.
 """
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -120,6 +122,19 @@ def save(
         path.write_text(json.dumps({"provenance": made_by, **summary}, indent=2) + "\n")
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of an npz file; pickled objects are refused.
+
+    Raises:
+        OSError, ValueError, EOFError, zipfile.BadZipFile: missing, truncated or damaged.
+    """
+    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        return dict(file)
+
+
+DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading may raise
+
+
 def load(folder: str | os.PathLike[str]) -> Result:
     """Read a finished result.
 
@@ -129,10 +144,8 @@ def load(folder: str | os.PathLike[str]) -> Result:
     folder = Path(folder)
     try:
         summary = json.loads((folder / SUMMARY).read_text())
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = dict(file)
-        return Result(summary, summary.pop("provenance"), arrays)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        return Result(summary, summary.pop("provenance"), read_arrays(folder / ARRAYS))
+    except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {error}") from error
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +13,7 @@ from jaxtyping import Array, Bool, Int
 from tqdm import tqdm
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.results import replace_file
+from ganfail_jax.results import DAMAGE, read_arrays, replace_file
 
 Total = TypeVar("Total")
 
@@ -99,10 +98,10 @@ def _read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]
     if path is None or not path.exists():
         return None, 0
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if str(file["mark"]) != mark:
-                return None, 0
-            names = sorted(name for name in file.files if name.startswith("leaf"))
-            return jax.tree.unflatten(treedef, [file[name] for name in names]), int(file["done"])
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        arrays = read_arrays(path)
+        if str(arrays["mark"]) != mark:
+            return None, 0
+        names = sorted(name for name in arrays if name.startswith("leaf"))
+        return jax.tree.unflatten(treedef, [arrays[name] for name in names]), int(arrays["done"])
+    except DAMAGE:
         return None, 0

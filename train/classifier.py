@@ -8,10 +8,10 @@ the same digits untouched. The paper reports 97 % on the corrupted test set for 
 
 from typing import Any
 
-from absl import flags
+from absl import flags, logging
 from scipy.stats import binomtest
 
-from analyze.flags import FLAGS, define_dataset, define_run, out_folder, run
+from analyze import flags as common
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import classifiers
@@ -21,8 +21,10 @@ from ganfail_jax.weights import store
 
 TRAINING_SETS = {"mnist_c": {"corrupted": "mnist_c", "clean": "mnist"}}
 
-define_dataset()
-define_run()
+FLAGS = flags.FLAGS
+common.define_dataset()
+common.define_mnist_dir()
+common.define_run()
 flags.DEFINE_enum("train_on", "corrupted", ["corrupted", "clean"], "Which of the two classifiers.")
 flags.DEFINE_integer("steps", 4000, "Training steps of 128 images.", lower_bound=1)
 
@@ -44,10 +46,11 @@ def report(about: dict[str, Any]) -> None:
 
 
 def main() -> None:
+    logging.set_verbosity(logging.WARNING)  # Orbax reports every file
     if FLAGS.dataset not in TRAINING_SETS:
         known = ", ".join(TRAINING_SETS)
         raise InputError(f"no classifier for dataset {FLAGS.dataset!r}; datasets are {known}")
-    folder = out_folder("classifier", FLAGS.dataset, FLAGS.train_on, str(FLAGS.seed))
+    folder = common.out_folder("classifier", FLAGS.dataset, FLAGS.train_on, str(FLAGS.seed))
     name = TRAINING_SETS[FLAGS.dataset][FLAGS.train_on]
     dataset = load_dataset(name, "train", mnist_dir=FLAGS.mnist_dir)
     config = training.ClassifierConfig(steps=FLAGS.steps, seed=FLAGS.seed)
@@ -66,6 +69,7 @@ def main() -> None:
             "dataset": FLAGS.dataset,
             "train_on": FLAGS.train_on,
             "class_names": list(dataset.class_names),
+            "seed": FLAGS.seed,
             "epochs": config.steps * config.batch_size / len(dataset.images),
             "accuracy": {  # test set -> correct, n
                 name: training.accuracy(classifier, params, images)
@@ -75,8 +79,8 @@ def main() -> None:
         }
         store.save(folder, "classifier", config.network.to_dict(), params, about)
     report(about)
-    print(f"wrote {folder / store.CONFIG} and {folder / store.ARRAYS}")
+    print(f"weights: {folder / store.CONFIG}, {folder / store.ARRAYS}")
 
 
 if __name__ == "__main__":
-    run(main)
+    common.run(main)

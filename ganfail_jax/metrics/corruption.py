@@ -9,9 +9,9 @@
 
 An image looks clean when it has less noise than NOISE_LIMIT and a steeper edge than SLOPE_LIMIT.
 The limits are `fit_limit` of the clean against the corrupted images of mnist_c's 60,000 training
-images (seed 0, corruption "half"), rounded: 0.0203, which leaves no error, and 0.4134. Together they
-call 6 of the 30,000 clean images corrupted and none of the 30,000 corrupted ones clean. They suit
-sharp, high-contrast pictures such as digits.
+images (seed 0, corruption "half"), rounded from 0.0203 and 0.4134. Together they call 6 of the
+30,000 clean images corrupted and none of the 30,000 corrupted ones clean. They suit sharp pictures
+of high contrast, such as digits.
 """
 
 import numpy as np

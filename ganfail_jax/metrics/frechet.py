@@ -13,9 +13,9 @@ from jaxtyping import Float, Float64
 class FeatureMoments(NamedTuple):
     """What the distance needs to know of a set of images."""
 
-    count: int
+    samples: int
     mean: Float64[np.ndarray, " d"]
-    covariance: Float64[np.ndarray, "d d"]  # of the population: divided by count
+    covariance: Float64[np.ndarray, "d d"]  # of the population: divided by samples
 
 
 def feature_moments(features: Float[np.ndarray, "n d"]) -> FeatureMoments:

@@ -296,7 +296,8 @@ def style_dims(config: StyleGAN2Config) -> dict[str, int]:
 def init(config: StyleGAN2Config, key: Array) -> Params:
     """Fresh variables {"params", "buffers"} in float32."""
     label = jnp.zeros((1, config.num_classes)) if config.num_classes else None
-    variables = dict(StyleGAN2(config).init(key, jnp.zeros((1, config.z_dim)), label))
+    # compiled, the forward pass that Flax runs to find the shapes is removed
+    variables = jax.jit(StyleGAN2(config).init)(key, jnp.zeros((1, config.z_dim)), label)
     return {name: variables[name] for name in ("params", "buffers")}
 
 

@@ -93,7 +93,7 @@ def train_step(
     images: Float[Array, "b h w c"],
     labels: Int[Array, "b"],
 ) -> tuple[TrainState, dict[str, Array]]:
-    """One step of cross-entropy on images in [-1, 1] -> state, its loss and the parameters' norm."""
+    """One step of cross-entropy on images in [-1, 1]; its loss and the norm of the new params."""
     network = classifiers.CNN(config.network)
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
     shifted = random_shifts(images, key, config.max_shift)
@@ -105,7 +105,7 @@ def train_step(
     value, gradient = jax.value_and_grad(loss)(state.params)
     updates, opt_state = optimizer(config).update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    metrics = {"loss": value, "norm": optax.global_norm(params)}
+    metrics = {"loss": value, "norm": optax.tree.norm(params)}
     return TrainState(state.step + 1, params, opt_state), metrics
 
 
@@ -116,15 +116,16 @@ def identity(config: ClassifierConfig, dataset: Dataset) -> dict[str, Any]:
 
 
 def check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """
+    """Refuse to go on with, or to reuse, another run.
+
     Raises:
-        TrainingError: the folder's run is another one; the message says in what.
+        TrainingError: the folder's run differs; the message says in what.
     """
     before, now = ({**run, **run["config"]} for run in (found, wanted))
     differs = [k for k in now if k != "config" and before.get(k) != now[k]]
     if differs:
         raise TrainingError(
-            f"{folder} holds a classifier made with other {', '.join(differs)}; "
+            f"{folder} holds a run with other {', '.join(differs)}; "
             "choose another --out or delete it"
         )
 
@@ -149,19 +150,15 @@ def train(
     *,
     checkpoint_steps: int = 500,
     devices: list[Any] | None = None,
-    stop_step: int | None = None,
 ) -> Params:
-    """Train for `config.steps`, resuming whatever the folder holds.
-
-    Args:
-        stop_step: stop early after this step, checkpointed (the run can be resumed).
+    """Train for `config.steps`, going on from the last checkpoint in the folder.
 
     Raises:
         TrainingError: something else is in the folder, or the loss or a parameter is no longer
             finite.
     """
     mesh = runtime.data_mesh(devices)
-    batch, last = config.batch_size, min(config.steps, stop_step or config.steps)
+    batch, last = config.batch_size, config.steps
     if batch % mesh.size:
         raise TrainingError(f"a batch of {batch} does not divide over {mesh.size} devices")
     _claim(folder, identity(config, dataset))

@@ -5,9 +5,10 @@ discriminator, R1 (every `r1_interval`). Everything random is a function of (see
 everything that changes is in `TrainState`, so that a resumed run repeats an uninterrupted one.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -15,6 +16,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float
 
+from ganfail_jax.errors import InputError
 from ganfail_jax.nn import stylegan2
 from ganfail_jax.nn.discriminators import Discriminator, DiscriminatorConfig
 from ganfail_jax.nn.stylegan2 import StyleGAN2, StyleGAN2Config
@@ -29,7 +31,11 @@ from ganfail_jax.training.losses import (
 
 @dataclass(frozen=True)
 class GANConfig:
-    """A training run. Defaults: NVIDIA's `auto` recipe where the paper gives no number."""
+    """A training run. Defaults: NVIDIA's `auto` recipe where the paper gives no number.
+
+    Raises:
+        InputError: the networks do not fit together, or the batch cannot be split as needed.
+    """
 
     generator: StyleGAN2Config = field(default_factory=StyleGAN2Config)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
@@ -51,6 +57,23 @@ class GANConfig:
     ada_kimg: float = 500.0
     total_kimg: float = 25000.0
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("resolution", "img_channels", "num_classes"):
+            ours, theirs = getattr(self.generator, name), getattr(self.discriminator, name)
+            if ours != theirs:
+                raise InputError(
+                    f"{name} is {ours} in the generator, {theirs} in the discriminator"
+                )
+        if self.seed < 0 or not 0 < self.total_kimg < math.inf:
+            given = f"{self.seed} and {self.total_kimg}"
+            raise InputError(f"seed must be at least 0 and total_kimg above 0, not {given}")
+        batch, group = self.batch_size, self.discriminator.group_size
+        if batch < self.pl_batch_shrink or batch % min(group, batch):
+            raise InputError(
+                f"batch_size {batch} must be at least {self.pl_batch_shrink} and, above {group}, a "
+                f"multiple of {group}, the group of the minibatch standard deviation"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -78,8 +101,8 @@ PRESETS: dict[str, GANConfig] = {
     ),
     # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
     "paper32": GANConfig(
-        generator=StyleGAN2Config(mapping_layers=2, channel_base=16384),
-        discriminator=DiscriminatorConfig(channel_base=16384),
+        generator=StyleGAN2Config(mapping_layers=2, channel_base=16384, conv_clamp=256.0),
+        discriminator=DiscriminatorConfig(channel_base=16384, conv_clamp=256.0),
     ),
 }
 
@@ -123,13 +146,21 @@ def optimizers(
     return _adam(rate, config.pl_interval), _adam(rate, config.r1_interval)
 
 
+_init_generator = jax.jit(stylegan2.init, static_argnums=0)
+
+
+@partial(jax.jit, static_argnums=0)
+def _init_discriminator(config: DiscriminatorConfig, key: Array) -> Any:
+    images = jnp.zeros((1, config.resolution, config.resolution, config.img_channels))
+    label = jnp.zeros((1, config.num_classes)) if config.num_classes else None
+    return Discriminator(config).init(key, images, label)["params"]
+
+
 def init(config: GANConfig) -> TrainState:
     """A fresh state; the averaged generator starts as a copy."""
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
-    generator = stylegan2.init(config.generator, keys[0])
-    images = jnp.zeros((1, *stylegan2.build(config.generator).image_shape))
-    label = _no_label(config, 1)
-    discriminator = Discriminator(config.discriminator).init(keys[1], images, label)["params"]
+    generator = _init_generator(config.generator, keys[0])
+    discriminator = _init_discriminator(config.discriminator, keys[1])
     generator_adam, discriminator_adam = optimizers(config)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -145,13 +176,22 @@ def init(config: GANConfig) -> TrainState:
     )
 
 
-def _no_label(config: GANConfig, batch: int) -> Array | None:
-    classes = config.generator.num_classes
-    return jnp.zeros((batch, classes)) if classes else None
+def mix_styles(
+    ws: Float[Array, "b l w"], other: Float[Array, "b w"], keys: Array, probability: float
+) -> Float[Array, "b l w"]:
+    """With `probability`, `other` takes over from a random layer (not the first) on, in all samples.
+
+    Karras et al. 2019, sec. 3.1; one layer for the whole batch, as stylegan2-ada-pytorch.
+    """
+    num_ws = ws.shape[1]
+    cutoff = jax.random.randint(keys[0], (), 1, num_ws)
+    cutoff = jnp.where(jax.random.bernoulli(keys[1], probability), cutoff, num_ws)
+    return jnp.where(jnp.arange(num_ws)[None, :, None] < cutoff, ws, other[:, None])
 
 
+@cache
 def phases(config: GANConfig) -> Phases:
-    """Compile the phases of a training step for one configuration."""
+    """The phases of a training step for one configuration, compiled when first called."""
     network, critic = StyleGAN2(config.generator), Discriminator(config.discriminator)
     generator_adam, discriminator_adam = optimizers(config)
     num_ws = config.generator.num_ws
@@ -163,11 +203,8 @@ def phases(config: GANConfig) -> Phases:
         draw = lambda key: jax.random.normal(key, (batch, config.generator.z_dim))  # noqa: E731
         ws = jnp.repeat(jnp.asarray(mapping(draw(keys[0]), label))[:, None], num_ws, axis=1)
         if config.style_mixing > 0:
-            cutoff = jax.random.randint(keys[1], (), 1, num_ws)
-            mixed = jax.random.bernoulli(keys[2], config.style_mixing)
-            cutoff = jnp.where(mixed, cutoff, num_ws)
-            other = jnp.asarray(mapping(draw(keys[3]), label))[:, None]
-            ws = jnp.where(jnp.arange(num_ws)[None, :, None] < cutoff, ws, other)
+            other = jnp.asarray(mapping(draw(keys[3]), label))
+            ws = mix_styles(ws, other, keys[1:3], config.style_mixing)
         return ws
 
     def synthesize(variables: Any, ws: Array, key: Array) -> Array:
@@ -263,8 +300,7 @@ def phases(config: GANConfig) -> Phases:
         return step_discriminator(state, gradient), {"r1": penalty}
 
     def finish(state: TrainState):
-        step = state.step + 1
-        seen = step * config.batch_size
+        step, seen = state.step + 1, state.step * config.batch_size  # before this batch, as NVIDIA
         horizon = jnp.minimum(config.ema_kimg * 1000, seen * config.ema_rampup)
         decay = 0.5 ** (config.batch_size / jnp.maximum(horizon, 1e-8))
         params = optax.incremental_update(state.generator["params"], state.ema["params"], 1 - decay)

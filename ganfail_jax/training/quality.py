@@ -11,6 +11,7 @@ Images are judged as 8-bit pictures, rendered with the noise inputs "const" and 
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax
@@ -19,9 +20,10 @@ import numpy as np
 from jaxtyping import Array, Float32, UInt8
 
 from ganfail_jax.data.pipelines import to_float, to_uint8
+from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.corruption import looks_clean
-from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
+from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
 from ganfail_jax.types import Classifier, Generator
 
 
@@ -36,18 +38,20 @@ def evaluator(
     batch_size: int = 100,
     seed: int = 0,
 ) -> Callable[[Any], dict[str, float]]:
-    """A function of the generator's variables: {"score", "clean_share" and, with labels, "agreement"}.
+    """A function of the generator's variables that measures the three numbers by name.
 
     Latents, labels and the choice of `num_real` (at most all) real images are fixed by `seed`.
 
     Raises:
-        ValueError: the images or the classes of generator, classifier and data do not fit together.
+        InputError: the images or the classes of generator, classifier and data do not fit together.
     """
     shapes = (generator.image_shape, classifier.image_shape, real.shape[1:])
     if len(set(shapes)) > 1:
-        raise ValueError("images of generator, classifier and data: {}, {}, {}".format(*shapes))
+        raise InputError(
+            "images of generator, classifier and data are {}, {} and {}".format(*shapes)
+        )
     if generator.num_classes not in (0, classifier.num_classes):
-        raise ValueError(
+        raise InputError(
             f"the generator has {generator.num_classes} classes, "
             f"the classifier {classifier.num_classes}"
         )
@@ -73,7 +77,10 @@ def evaluator(
 
     asked = latents(generator, seed, jnp.arange(num_samples)).labels
     order = np.random.default_rng(seed).permutation(len(real))
-    reference = feature_moments(seen(real[order[:num_real]])[0])
+
+    @cache
+    def reference() -> FeatureMoments:
+        return feature_moments(seen(real[order[:num_real]])[0])
 
     def evaluate(variables: Any) -> dict[str, float]:
         indices = _batches(np.arange(num_samples, dtype=np.int32), batch_size)
@@ -81,7 +88,7 @@ def evaluator(
         images = to_uint8(rendered[:num_samples])
         features, predicted = seen(images)
         measured = {
-            "score": frechet_distance(feature_moments(features), reference),
+            "score": frechet_distance(feature_moments(features), reference()),
             "clean_share": float(np.mean(looks_clean(images))),
         }
         if asked is not None:

@@ -7,7 +7,6 @@ and the `best/` and `latest/` of a training run have this form.
 import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganfail_jax.results import replace_folder
+from ganfail_jax.results import DAMAGE, read_arrays, replace_folder
 from ganfail_jax.weights.errors import WeightsError
 
 CONFIG, ARRAYS = "config.json", "weights.npz"
@@ -80,16 +79,14 @@ def load(folder: str | os.PathLike[str]) -> Stored:
     if not is_weights_folder(folder):
         raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
     network, config, about = _read_config(folder)
+    file = folder / ARRAYS
     try:
-        raw = (folder / ARRAYS).read_bytes()
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = {name: file[name].astype(np.float32) for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        arrays = {name: a.astype(np.float32) for name, a in read_arrays(file).items()}
+    except DAMAGE as error:
         reason = str(error).splitlines()[0]
-        raise WeightsError(
-            f"{folder / ARRAYS} is missing, truncated or damaged: {reason}"
-        ) from error
-    return Stored(network, config, about, arrays, hashlib.sha256(raw).hexdigest())
+        raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error
+    return Stored(network, config, about, arrays, sha256)
 
 
 def assign(stored: Stored, template: Any) -> Any:

@@ -16,7 +16,7 @@ def test_logits_and_image_gradients_match_the_reference():
     images = jnp.asarray(nhwc(arrays["image"]))
     template = jax.eval_shape(lambda: module.init(jax.random.key(0), images, label))
     params = nvidia.assign(state, template)
-    logits = module.apply(params, images, label)
+    logits = jax.jit(module.apply)(params, images, label)
     assert deviation(logits, arrays["logits"][:, 0]) < 1e-4
-    gradient = jax.grad(lambda x: jnp.sum(module.apply(params, x, label)))(images)
+    gradient = jax.jit(jax.grad(lambda x: jnp.sum(module.apply(params, x, label))))(images)
     assert deviation(gradient, nhwc(arrays["grad_image"])) < 1e-3

@@ -1,0 +1,61 @@
+"""Pushing fresh samples along the ranking."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis import outputs, push
+from tests.analysis.test_ranking import run
+from tests.tiny import models
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run(num_samples=200, batch_size=100, normalize="std")
+
+
+def test_the_top_lowers_the_output_more_than_random_dimensions(found):
+    effect = push.push_effect(
+        models(),
+        found,
+        num_samples=150,
+        batch_size=64,
+        mesh=runtime.data_mesh(),
+        first_index=200,
+        top=5,
+    )
+    assert effect.count == 150
+    assert effect.top < effect.random < effect.before
+    assert all(0 < error < 0.1 for error in effect.standard_errors)
+
+
+def test_before_is_the_mean_of_the_fresh_samples(found):
+    tiny = models()
+    effect = push.push_effect(
+        tiny, found, num_samples=40, batch_size=16, mesh=runtime.data_mesh(), first_index=200
+    )
+    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(200, 240), 1.0)
+    softmax = outputs.softmax_score(outputs.logits_of(tiny, styles), labels)
+    assert effect.before == pytest.approx(float(softmax.mean()), rel=1e-5)
+
+
+def test_the_grid_moves_one_dimension_at_a_time(found):
+    tiny = models()
+    grid = push.push_grid(tiny, found, top=3, true_class=1, shifts=(0.0, 0.5))
+    assert grid.images.shape == (3, 2, 8, 8, 1)
+    assert (grid.true_class, grid.group) == (1, 2)
+    start = grid.images[:, 0]
+    np.testing.assert_array_equal(start, np.broadcast_to(start[0], start.shape))
+    assert (grid.softmax[:, 1] < grid.softmax[:, 0]).all()
+    assert all(not np.array_equal(*pair) for pair in grid.images)
+
+
+def test_the_grid_shows_a_sample(found):
+    tiny = models()
+    grid = push.push_grid(tiny, found, top=2)
+    styles, _ = outputs.sample_styles(tiny, 0, jnp.arange(200), 1.0)
+    images = np.asarray(jax.jit(lambda s: outputs.render(tiny, s))(styles))
+    distance = np.abs(images - grid.images[0, 0]).max(axis=(1, 2, 3))
+    assert distance.min() < 1e-4

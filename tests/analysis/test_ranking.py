@@ -1,0 +1,166 @@
+"""The ranking against float64 finite differences, and its independence of batches and devices."""
+
+import subprocess
+import sys
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis import outputs, ranking
+from tests.tiny import cast, models
+
+NUM_SAMPLES = 37
+
+
+def run(batch_size=16, num_samples=NUM_SAMPLES, **kwargs):
+    mesh = runtime.data_mesh(jax.devices()[: kwargs.pop("devices", 1)])
+    return ranking.rank(
+        kwargs.pop("models", None) or models(),
+        num_samples=num_samples,
+        batch_size=batch_size,
+        mesh=mesh,
+        replicates=20,
+        top=5,
+        **kwargs,
+    )
+
+
+@pytest.fixture(scope="module")
+def found():
+    return run()
+
+
+def finite_differences(score):
+    """d mean score / d s_j over all samples by central differences in float64: [s]."""
+    tiny = models()
+    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
+    with jax.enable_x64(True):
+        exact = tiny.with_params(cast(tiny.params, jnp.float64))
+        step = 1e-5
+
+        @jax.jit
+        def mean_score(styles):
+            return jnp.mean(outputs.SCORES[score](outputs.logits_of(exact, styles), labels))
+
+        moves = step * jnp.eye(styles.shape[1], dtype=jnp.float64)
+        at = jnp.asarray(styles, jnp.float64)
+        return np.asarray([(mean_score(at + m) - mean_score(at - m)) / (2 * step) for m in moves])
+
+
+@pytest.mark.parametrize("score", outputs.SCORES)
+def test_scores_agree_with_finite_differences(score):
+    reference = finite_differences(score)
+    ours = run(score=score).score[0]
+    # float32 rounding of a sum of 37 gradients
+    np.testing.assert_allclose(ours, reference, atol=2e-5 * np.abs(reference).max())
+
+
+def test_order_direction_and_groups(found):
+    assert found.groups == ("all", "a", "b", "c")
+    assert list(found.count) == [37, 13, 12, 12]
+    magnitude = np.abs(found.score)
+    for row, order in zip(magnitude, found.order, strict=True):
+        assert (np.diff(row[order]) <= 0).all()
+        assert sorted(order) == list(range(len(row)))
+    np.testing.assert_array_equal(found.direction, -np.sign(found.score))
+    weighted = (found.score[1:] * found.count[1:, None]).sum(0) / 37
+    np.testing.assert_allclose(found.score[0], weighted, rtol=1e-6, atol=1e-9)
+
+
+def test_errors_are_those_of_the_samples(found):
+    tiny = models()
+    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
+    gradients, _ = jax.jit(partial(ranking.style_gradients, tiny))(styles, labels)
+    gradients = np.asarray(gradients, np.float64)
+    error = gradients.std(0, ddof=1) / np.sqrt(NUM_SAMPLES)
+    np.testing.assert_allclose(found.standard_error[0], error, rtol=1e-3, atol=1e-7)
+    np.testing.assert_allclose(found.style_std, np.std(styles, 0, ddof=1), rtol=1e-3)
+    low, high = found.interval
+    np.testing.assert_allclose(high - low, 2 * 1.96 * found.standard_error)
+
+
+def test_accuracy_and_softmax_are_those_of_the_samples(found):
+    tiny = models()
+    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
+    logits = outputs.logits_of(tiny, styles)
+    assert found.accuracy[0] == pytest.approx(float((logits.argmax(1) == labels).mean()))
+    softmax = outputs.softmax_score(logits, labels)
+    assert found.softmax[0] == pytest.approx(float(softmax.mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 1000])
+def test_batch_size_does_not_matter(found, batch_size):
+    other = run(batch_size)
+    for name in ("score", "standard_error", "top_share", "style_std", "stability"):
+        np.testing.assert_allclose(
+            getattr(other, name), getattr(found, name), rtol=2e-4, atol=1e-6, err_msg=name
+        )
+
+
+SCRIPT = """
+import sys, numpy as np
+from tests.analysis.test_ranking import run
+found = run(devices=int(sys.argv[1]))
+np.savez(sys.argv[2], score=found.score, error=found.standard_error, share=found.top_share)
+"""
+
+
+@pytest.mark.slow
+def test_device_count_does_not_matter(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+    results = []
+    for devices in (1, 4):
+        file = tmp_path / f"{devices}.npz"
+        command = [sys.executable, "-c", SCRIPT, str(devices), str(file)]
+        subprocess.run(command, check=True, timeout=300)
+        results.append(dict(np.load(file)))
+    for name in results[0]:
+        np.testing.assert_allclose(results[0][name], results[1][name], rtol=2e-4, atol=1e-6)
+
+
+def test_normalization_multiplies_by_the_standard_deviation(found):
+    scaled = run(normalize="std")
+    np.testing.assert_allclose(scaled.score, found.score * found.style_std, rtol=1e-6)
+    assert not np.array_equal(scaled.order[0], found.order[0])
+
+
+def test_bootstrap_weights_are_poisson():
+    weights = np.asarray(ranking.bootstrap_weights(0, jnp.arange(2000), 20))
+    assert weights.mean() == pytest.approx(1, abs=4 / np.sqrt(weights.size))
+    assert weights.var() == pytest.approx(1, abs=0.05)
+    assert (weights == 0).mean() == pytest.approx(np.exp(-1), abs=0.01)
+
+
+def test_bootstrap_spread_matches_the_standard_error(found):
+    """An unstable rank must look unstable: shares lie in [0, 1] and sum to the size of the top."""
+    np.testing.assert_allclose(found.top_share.sum(1), 5)
+    assert (found.top_share <= 1 + 1e-9).all()
+    many = run(num_samples=1500, batch_size=500)
+    assert many.stability[0] > found.stability[0]
+
+
+def test_rank_correlation_has_its_closed_form():
+    a = np.asarray([[1.0, -2.0, 3.0, -4.0]])
+    assert ranking.rank_correlation(a, -a)[0, 0] == pytest.approx(1)
+    assert ranking.rank_correlation(a, a[:, ::-1])[0, 0] == pytest.approx(-1)
+
+
+def test_an_unconditional_generator_is_ranked_by_the_classifiers_own_prediction():
+    from dataclasses import replace
+
+    from tests.tiny import CONFIG
+
+    found = run(models=models(replace(CONFIG, num_classes=0)))
+    assert found.accuracy[0] == 1
+    assert found.count[0] == NUM_SAMPLES
+
+
+def test_margin_and_likelihood_have_their_closed_forms():
+    logits, target = jnp.asarray([[1.0, 3.0, 2.0], [0.0, -1.0, 5.0]]), jnp.asarray([1, 0])
+    np.testing.assert_allclose(outputs.margin_score(logits, target), [1, -5])
+    expected = -np.log([1 + np.exp(-2) + np.exp(-1), 1 + np.exp(-1) + np.exp(5)])
+    np.testing.assert_allclose(outputs.likelihood_score(logits, target), expected, rtol=1e-6)

@@ -1,0 +1,69 @@
+"""Results come back as they were saved; nothing is half-written or silently replaced."""
+
+import contextlib
+import os
+
+import numpy as np
+import pytest
+
+from ganfail_jax import results
+
+
+@pytest.fixture
+def saved(tmp_path):
+    made_by = results.provenance({"seed": 0, "num_samples": 10})
+    arrays = {"score": np.arange(3.0), "names": np.asarray(["a", "b"])}
+    results.save(tmp_path / "run", {"answer": 42}, made_by, arrays)
+    return tmp_path / "run"
+
+
+def test_a_result_reloads(saved):
+    result = results.load(saved)
+    assert result.summary == {"answer": 42}
+    assert list(result.arrays["names"]) == ["a", "b"]
+    np.testing.assert_array_equal(result.arrays["score"], np.arange(3.0))
+    assert result.provenance["versions"].keys() == {"jax", "flax", "numpy"}
+    assert sorted(p.name for p in saved.iterdir()) == ["result.json", "result.npz"]
+
+
+def test_the_same_result_is_found_and_another_is_refused(saved):
+    assert results.find_same(saved, results.provenance({"seed": 0, "num_samples": 10})) is not None
+    with pytest.raises(results.ResultError, match="made with other num_samples; choose another"):
+        results.find_same(saved, results.provenance({"seed": 0, "num_samples": 11}))
+    assert results.find_same(saved.parent / "empty", {}) is None
+
+
+def test_a_damaged_result_is_one_error(saved):
+    (saved / "result.npz").write_bytes(b"PK\x03\x04")
+    with pytest.raises(results.ResultError, match="no readable result"):
+        results.load(saved)
+
+
+def test_a_failing_block_leaves_the_old_files(tmp_path):
+    file, folder = tmp_path / "file.txt", tmp_path / "folder"
+    file.write_text("old")
+    folder.mkdir()
+    (folder / "old").touch()
+    with contextlib.suppress(RuntimeError), results.replace_file(file) as new:
+        new.write_text("half")
+        raise RuntimeError
+    with contextlib.suppress(RuntimeError), results.replace_folder(folder) as new:
+        (new / "half").touch()
+        raise RuntimeError
+    assert file.read_text() == "old"
+    assert os.listdir(folder) == ["old"]
+    assert sorted(os.listdir(tmp_path)) == ["file.txt", "folder"]
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path):
+    for name in ("first", "second"):
+        with results.replace_folder(tmp_path / "folder") as new:
+            (new / name).touch()
+    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path / "folder") == ["second"]
+
+
+def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(results.ResultError, match=r"cannot write to .*; choose another --out"):
+        results.writable_folder(tmp_path / "file" / "run")

@@ -1,0 +1,64 @@
+"""A sweep sees every sample once, whatever the batch size and however often it is interrupted."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax import runtime
+from ganfail_jax.errors import InputError
+
+
+def step(indices, mask):
+    return {"sum": jnp.sum(jnp.where(mask, indices, 0)), "count": jnp.sum(mask)}
+
+
+def merge(a, b):
+    return {name: np.int64(a[name]) + b[name] for name in a}
+
+
+def sweep(num_samples=103, batch_size=10, step=step, **kwargs):
+    mesh = runtime.data_mesh()
+    return runtime.sweep(step, merge, num_samples, batch_size, mesh=mesh, **kwargs)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 103, 1000])
+def test_every_sample_counts_once(batch_size):
+    total = sweep(batch_size=batch_size)
+    assert (total["sum"], total["count"]) == (103 * 102 // 2, 103)
+
+
+def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path):
+    seen = []
+
+    def interrupted(indices, mask):
+        if isinstance(indices, jax.core.Tracer):
+            return step(indices, mask)
+        seen.append(int(indices[0]))
+        if len(seen) == 5:
+            raise KeyboardInterrupt
+        return step(indices, mask)
+
+    file = tmp_path / "partial.npz"
+    with pytest.raises(KeyboardInterrupt):
+        sweep(step=interrupted, checkpoint=file, identity={"seed": 1})
+    assert file.exists()
+    total = sweep(step=interrupted, checkpoint=file, identity={"seed": 1})
+    assert total["sum"] == 103 * 102 // 2
+    assert seen == [0, 10, 20, 30, 40, 40, 50, 60, 70, 80, 90, 100]
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("damage", ["other identity", "truncated"])
+def test_a_partial_sum_of_something_else_is_not_used(tmp_path, damage):
+    file = tmp_path / "partial.npz"
+    runtime._write_partial(file, "other", {"sum": 10**9, "count": 1}, 50)
+    if damage == "truncated":
+        file.write_bytes(file.read_bytes()[:40])
+    assert sweep(checkpoint=file)["count"] == 103
+
+
+@pytest.mark.parametrize(("num_samples", "batch_size"), [(0, 10), (-3, 10), (5, 0)])
+def test_nothing_to_sweep_is_refused(num_samples, batch_size):
+    with pytest.raises(InputError, match=f"not {num_samples} and {batch_size}"):
+        sweep(num_samples, batch_size)

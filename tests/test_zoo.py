@@ -1,0 +1,51 @@
+"""Names and folders become networks, or one line that says why not."""
+
+import jax
+import pytest
+
+from ganfail_jax import zoo
+from ganfail_jax.nn import stylegan2
+from ganfail_jax.weights import store
+from ganfail_jax.weights.errors import WeightsError
+from tests.tiny import CONFIG
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    variables = stylegan2.init(CONFIG, jax.random.key(0))
+    store.save(tmp_path / "run" / "latest", "stylegan2", CONFIG.to_dict(), variables, {})
+    return tmp_path / "run"
+
+
+def test_every_bundled_model_loads():
+    for name, default in zoo.DEFAULTS.items():
+        generator, _ = zoo.load_generator(default.generator)
+        classifier, _ = zoo.load_classifier(default.classifier)
+        assert generator.image_shape == classifier.image_shape, name
+        assert generator.num_classes == classifier.num_classes == len(classifier.class_names)
+
+
+def test_the_bundle_is_small_enough_for_git():
+    size = sum(path.stat().st_size for path in zoo.BUNDLED.rglob("*") if path.is_file())
+    assert 0 < size <= 8 * 2**20
+
+
+def test_a_training_runs_folder_prefers_the_best(run_folder):
+    generator, _ = zoo.load_generator(str(run_folder))
+    assert generator.image_shape == (8, 8, 1)
+    assert zoo.load_generator(str(run_folder / "latest"))[0].z_dim == CONFIG.z_dim
+    other = stylegan2.init(CONFIG, jax.random.key(1))
+    store.save(run_folder / "best", "stylegan2", CONFIG.to_dict(), other, {"score": 1})
+    zoo._read.cache_clear()
+    assert zoo.read_generator(str(run_folder)).about == {"score": 1}
+
+
+def test_what_cannot_be_loaded_says_what_could(run_folder, tmp_path):
+    with pytest.raises(WeightsError, match=r"no generator 'mnist': neither bundled \(mnist_c\)"):
+        zoo.load_generator("mnist")
+    with pytest.raises(WeightsError, match="is no generator: neither it nor its best/ or latest/"):
+        zoo.load_generator(str(tmp_path))
+    with pytest.raises(WeightsError, match="holds a stylegan2, not a classifier"):
+        zoo.load_classifier(str(run_folder))
+    with pytest.raises(ValueError, match="no bundled models for dataset 'cifar'"):
+        zoo.defaults("cifar")

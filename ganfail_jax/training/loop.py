@@ -21,7 +21,7 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from ganfail_jax import runtime
-from ganfail_jax.data.pipelines import Dataset, batch_indices, to_float
+from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups, to_float
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import ops, stylegan2
 from ganfail_jax.nn.stylegan2 import StyleGAN2Config
@@ -190,6 +190,9 @@ def train(
         metrics, started = {}, time.monotonic()
         for step in range(first, last):
             chosen = batch_indices(len(dataset.images), batch, step, config.seed)
+            if config.generator.num_classes:
+                group = config.discriminator.group_size
+                chosen = chosen[class_groups(dataset.labels[chosen], group)]
             images = jnp.asarray(to_float(dataset.images[chosen]))
             inputs = runtime.shard_batch(mesh, (images, _label(config, dataset.labels[chosen])))
             state, new = gan.train_step(run, config, state, step, *inputs)

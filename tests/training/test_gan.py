@@ -139,10 +139,10 @@ def test_r1_phase_descends_half_gamma_times_the_interval_times_the_penalty(start
     length = np.sqrt(sum(np.square(g).sum() for g in jax.tree.leaves(gradient)))
     moved = (
         jax.tree.map(lambda p, g, s=s: p + s * g / length, start.discriminator, gradient)
-        for s in (0.02, -0.02)
+        for s in (0.004, -0.004)
     )
     above, below = map(penalty, moved)
-    slope = float(above - below) / 0.04 * CONDITIONAL.r1_gamma / 2 * 4
+    slope = float(above - below) / 0.008 * CONDITIONAL.r1_gamma / 2 * 4
     assert length == pytest.approx(slope, rel=0.02)
 
 

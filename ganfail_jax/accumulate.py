@@ -12,22 +12,23 @@ from jaxtyping import Array, Float
 
 
 class Moments(NamedTuple):
-    """Weighted moments of s quantities in g groups; all fields add up by `merge_moments`."""
+    """Moments of s quantities in g groups; `merge_moments` adds them up."""
 
-    weight: Float[Array | np.ndarray, " g"]
+    weight: Float[Array | np.ndarray, " g"]  # number of samples
     mean: Float[Array | np.ndarray, "g s"]
-    squares: Float[Array | np.ndarray, "g s"]  # weighted sum of squared deviations from the mean
+    squares: Float[Array | np.ndarray, "g s"]  # sum of squared deviations from the mean
 
 
 def batch_moments(x: Float[Array, "b s"], weights: Float[Array, "b g"]) -> Moments:
-    """Moments of one batch; a padded sample has weight 0 in every group."""
+    """Moments of one batch, each sample in one group.
+
+    Args:
+        weights: one-hot rows; zeros for a padded sample.
+    """
     weight = jnp.sum(weights, axis=0)
     mean = jnp.einsum("bg,bs->gs", weights, x) / jnp.maximum(weight, 1)[:, None]
-    # sum w (x - m)^2 around a common centre, then moved to each group's mean
-    centre = jnp.mean(x, axis=0)
-    around = jnp.einsum("bg,bs->gs", weights, jnp.square(x - centre))
-    squares = around - weight[:, None] * jnp.square(mean - centre)
-    return Moments(weight, mean, jnp.maximum(squares, 0))
+    deviation = x - weights @ mean
+    return Moments(weight, mean, jnp.einsum("bg,bs->gs", weights, jnp.square(deviation)))
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:

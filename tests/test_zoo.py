@@ -1,18 +1,16 @@
 """Names and folders become networks, or one line that says why not."""
 
-import jax
 import pytest
 
 from ganfail_jax import zoo
-from ganfail_jax.nn import stylegan2
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
-from tests.tiny import CONFIG
+from tests.tiny import CONFIG, random_variables
 
 
 @pytest.fixture
 def run_folder(tmp_path):
-    variables = stylegan2.init(CONFIG, jax.random.key(0))
+    variables = random_variables(CONFIG)
     store.save(tmp_path / "run" / "latest", "stylegan2", CONFIG.to_dict(), variables, {})
     return tmp_path / "run"
 
@@ -34,7 +32,7 @@ def test_a_training_runs_folder_prefers_the_best(run_folder):
     generator, _ = zoo.load_generator(str(run_folder))
     assert generator.image_shape == (8, 8, 1)
     assert zoo.load_generator(str(run_folder / "latest"))[0].z_dim == CONFIG.z_dim
-    other = stylegan2.init(CONFIG, jax.random.key(1))
+    other = random_variables(CONFIG, seed=2)
     store.save(run_folder / "best", "stylegan2", CONFIG.to_dict(), other, {"score": 1})
     zoo._read.cache_clear()
     assert zoo.read_generator(str(run_folder)).about == {"score": 1}

@@ -68,7 +68,7 @@ def report(folder: Path) -> None:
 
 def main() -> None:
     logging.set_verbosity(logging.WARNING)  # Orbax reports every file
-    jax.config.update("jax_default_matmul_precision", "default")  # only analyses need "highest"
+    jax.config.update("jax_default_matmul_precision", None)  # only analyses need "highest"
     config = configure()
     kimg: dict[str, Any] = {name: FLAGS[f"{name}_kimg"].value for name in loop.Schedule._fields}
     folder = common.out_folder("train", "stylegan2", FLAGS.dataset, FLAGS.preset, str(FLAGS.seed))
@@ -78,7 +78,9 @@ def main() -> None:
     devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     print(f"training StyleGAN2 (preset {FLAGS.preset}) on {dataset.source}")
     print(f"{config.total_kimg:g} kimg in batches of {config.batch_size} on {devices} -> {folder}")
-    loop.train(config, dataset, folder, schedule=loop.Schedule(**kimg), evaluate=evaluator(config, dataset))
+    loop.train(
+        config, dataset, folder, schedule=loop.Schedule(**kimg), evaluate=evaluator(config, dataset)
+    )
     report(folder)
 
 

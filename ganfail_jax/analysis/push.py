@@ -111,8 +111,10 @@ def push_grid(
     of `true_class` if given; then the dimensions are the top of that class.
     """
     group = 0 if true_class is None else 1 + true_class
-    styles, labels = sample_styles(models, seed, jnp.arange(candidates), 1.0)
-    logits = logits_of(models, styles)
+    run = jax.jit(lambda styles: (render(models, styles), logits_of(models, styles)))
+    sample = jax.jit(lambda indices: sample_styles(models, seed, indices, 1.0))
+    styles, labels = sample(jnp.arange(candidates))
+    _, logits = run(styles)
     target = target_classes(labels, logits)
     score = softmax_score(logits, target)
     if true_class is not None:
@@ -124,11 +126,11 @@ def push_grid(
     pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
     pushed[np.arange(len(dims)), :, dims] += move[:, None] * np.asarray(shifts)
     flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
-    logits = logits_of(models, flat)
+    images, logits = run(flat)
     truth = jnp.full(len(flat), target[index])
     grid = pushed.shape[:2]
     return PushGrid(
-        np.asarray(render(models, flat)).reshape(*grid, *models.generator.image_shape),
+        np.asarray(images).reshape(*grid, *models.generator.image_shape),
         np.asarray(softmax_score(logits, truth)).reshape(grid),
         np.asarray(jnp.argmax(logits, axis=1)).reshape(grid),
         np.asarray(shifts),

@@ -27,6 +27,11 @@ def clamp(x: Float[Array, "..."], limit: float | None) -> Float[Array, "..."]:
     return x if limit is None else jnp.clip(x, -limit, limit)
 
 
+def at_least_float32(x: Float[Array, "..."]) -> Float[Array, "..."]:
+    """bfloat16 as float32, wider types unchanged."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def normalize_second_moment(x: Float[Array, "b c"]) -> Float[Array, "b c"]:
     """Scale every sample to unit mean square."""
     return x * lax.rsqrt(jnp.mean(jnp.square(x), axis=-1, keepdims=True) + EPSILON)
@@ -135,8 +140,8 @@ def modulated_conv2d(
     """
     out = (conv2d_up if up else conv2d)(x * style[:, None, None, :].astype(x.dtype), kernel)
     if demodulate:
-        energy = jnp.sum(jnp.square(kernel.astype(jnp.float32)), axis=(0, 1))
-        factor = lax.rsqrt(jnp.square(style.astype(jnp.float32)) @ energy + EPSILON)
+        energy = jnp.sum(jnp.square(at_least_float32(kernel)), axis=(0, 1))
+        factor = lax.rsqrt(jnp.square(at_least_float32(style)) @ energy + EPSILON)
         out = out * factor[:, None, None, :].astype(out.dtype)
     return out
 

@@ -23,7 +23,7 @@ from ganfail_jax.nn import ops
 from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Params, Styles
 
 NoiseMode = Literal["const", "random", "none"]
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float64": jnp.float64}
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class ToRGB(nn.Module):
     def __call__(self, x: Array, style: Array) -> Float[Array, "b h w o"]:
         kernel = (self.weight / math.sqrt(self.in_channels)).astype(self.dtype)
         x = ops.modulated_conv2d(x.astype(self.dtype), kernel, style, demodulate=False)
-        return ops.clamp(x + self.bias.astype(x.dtype), self.conv_clamp).astype(jnp.float32)
+        return ops.at_least_float32(ops.clamp(x + self.bias.astype(x.dtype), self.conv_clamp))
 
 
 class SynthesisBlock(nn.Module):

@@ -181,7 +181,7 @@ def init(config: GANConfig) -> TrainState:
 def mix_styles(
     ws: Float[Array, "b l w"], other: Float[Array, "b w"], keys: Array, probability: float
 ) -> Float[Array, "b l w"]:
-    """With `probability`, `other` takes over from a random layer (not the first) on, in all samples.
+    """With `probability`, `other` takes over from a random layer on (never from the first).
 
     Karras et al. 2019, sec. 3.1; one layer for the whole batch, as stylegan2-ada-pytorch.
     """

@@ -36,8 +36,10 @@ def test_before_is_the_mean_of_the_fresh_samples(found):
     effect = push.push_effect(
         tiny, found, num_samples=40, batch_size=16, mesh=runtime.data_mesh(), first_index=200
     )
-    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(200, 240), 1.0)
-    softmax = outputs.softmax_score(outputs.logits_of(tiny, styles), labels)
+    sample = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))
+    styles, labels = sample(jnp.arange(200, 240))
+    logits = jax.jit(lambda s: outputs.logits_of(tiny, s))(styles)
+    softmax = outputs.softmax_score(logits, labels)
     assert effect.before == pytest.approx(float(softmax.mean()), rel=1e-5)
 
 
@@ -55,7 +57,7 @@ def test_the_grid_moves_one_dimension_at_a_time(found):
 def test_the_grid_shows_a_sample(found):
     tiny = models()
     grid = push.push_grid(tiny, found, top=2)
-    styles, _ = outputs.sample_styles(tiny, 0, jnp.arange(200), 1.0)
+    styles, _ = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))(jnp.arange(200))
     images = np.asarray(jax.jit(lambda s: outputs.render(tiny, s))(styles))
     distance = np.abs(images - grid.images[0, 0]).max(axis=(1, 2, 3))
     assert distance.min() < 1e-4

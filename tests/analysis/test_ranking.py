@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 
 import jax
@@ -11,7 +12,7 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, ranking
-from tests.tiny import cast, models
+from tests.tiny import CONFIG, cast, models
 
 NUM_SAMPLES = 37
 
@@ -34,12 +35,17 @@ def found():
     return run()
 
 
+def all_samples(tiny, count=NUM_SAMPLES):
+    return jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))(jnp.arange(count))
+
+
 def finite_differences(score):
     """d mean score / d s_j over all samples by central differences in float64: [s]."""
     tiny = models()
-    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
+    styles, labels = all_samples(tiny)
     with jax.enable_x64(True):
-        exact = tiny.with_params(cast(tiny.params, jnp.float64))
+        exact = models(replace(CONFIG, dtype="float64"))
+        exact = exact.with_params(cast(tiny.params, jnp.float64))
         step = 1e-5
 
         @jax.jit
@@ -73,7 +79,7 @@ def test_order_direction_and_groups(found):
 
 def test_errors_are_those_of_the_samples(found):
     tiny = models()
-    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
+    styles, labels = all_samples(tiny)
     gradients, _ = jax.jit(partial(ranking.style_gradients, tiny))(styles, labels)
     gradients = np.asarray(gradients, np.float64)
     error = gradients.std(0, ddof=1) / np.sqrt(NUM_SAMPLES)
@@ -85,8 +91,8 @@ def test_errors_are_those_of_the_samples(found):
 
 def test_accuracy_and_softmax_are_those_of_the_samples(found):
     tiny = models()
-    styles, labels = outputs.sample_styles(tiny, 0, jnp.arange(NUM_SAMPLES), 1.0)
-    logits = outputs.logits_of(tiny, styles)
+    styles, labels = all_samples(tiny)
+    logits = jax.jit(partial(outputs.logits_of, tiny))(styles)
     assert found.accuracy[0] == pytest.approx(float((logits.argmax(1) == labels).mean()))
     softmax = outputs.softmax_score(logits, labels)
     assert found.softmax[0] == pytest.approx(float(softmax.mean()), rel=1e-5)
@@ -150,10 +156,6 @@ def test_rank_correlation_has_its_closed_form():
 
 
 def test_an_unconditional_generator_is_ranked_by_the_classifiers_own_prediction():
-    from dataclasses import replace
-
-    from tests.tiny import CONFIG
-
     found = run(models=models(replace(CONFIG, num_classes=0)))
     assert found.accuracy[0] == 1
     assert found.count[0] == NUM_SAMPLES

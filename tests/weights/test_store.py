@@ -7,12 +7,12 @@ import pytest
 from ganfail_jax.nn import stylegan2
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
-from tests.tiny import CONFIG
+from tests.tiny import CONFIG, random_variables
 
 
 @pytest.fixture
 def folder(tmp_path):
-    variables = stylegan2.init(CONFIG, jax.random.key(0))
+    variables = random_variables(CONFIG)
     about = {"class_names": ["a", "b", "c"]}
     store.save(tmp_path / "weights", "stylegan2", CONFIG.to_dict(), variables, about)
     return tmp_path / "weights"
@@ -28,7 +28,7 @@ def test_weights_come_back_exactly(folder):
     jax.tree.map(
         np.testing.assert_array_equal,
         store.assign(stored, template()),
-        stylegan2.init(CONFIG, jax.random.key(0)),
+        random_variables(CONFIG),
     )
 
 

@@ -1,0 +1,168 @@
+"""The entry point, end to end on a made-up dataset of 8x8 images."""
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import pytest
+from absl import flags
+from absl.testing import flagsaver
+
+from analyze import flags as common
+from ganfail_jax import zoo
+from ganfail_jax.data import pipelines
+from ganfail_jax.nn import classifiers
+from ganfail_jax.training import gan
+from ganfail_jax.weights import store
+from tests import tiny
+from tests.training.tiny_gan import CONDITIONAL, dataset
+
+FLAGS = flags.FLAGS
+KIMG = ("--log_kimg=0.02", "--checkpoint_kimg=0.016", "--evaluate_kimg=0.02", "--sheet_kimg=0")
+RUN = ("--dataset=made_up", "--preset=tiny", "--seed=3", *KIMG)
+
+
+@pytest.fixture(scope="module")
+def entry():
+    """The module, with flags of its own: other entry points have some of the same name."""
+    owners = {name: FLAGS.find_module_defining_flag(name) or "" for name in FLAGS}
+    others = {n: FLAGS[n] for n, owner in owners.items() if owner.startswith(("analyze", "train"))}
+    for name in others:
+        delattr(FLAGS, name)
+    before = set(FLAGS)
+    yield importlib.import_module("train.stylegan2")
+    for name in set(FLAGS) - before:
+        delattr(FLAGS, name)
+    for name, flag in others.items():
+        FLAGS[name] = flag
+
+
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory):
+    """A folder of bundled weights that holds one tiny classifier."""
+    folder = tmp_path_factory.mktemp("bundled")
+    config = classifiers.CNNConfig(
+        image_shape=(8, 8, 1), crop=8, num_classes=3, widths=(4,), convs=1
+    )
+    params = classifiers.init(config, jax.random.key(0))
+    about = {"class_names": tiny.CLASS_NAMES}
+    store.save(folder / "tiny_for_training", "classifier", config.to_dict(), params, about)
+    return folder
+
+
+@pytest.fixture
+def start(entry, bundled, monkeypatch, capsys):
+    """Run the command with these arguments -> exit status, printed lines, lines of errors."""
+    monkeypatch.setitem(gan.PRESETS, "tiny", CONDITIONAL)
+    monkeypatch.setitem(pipelines.DATASETS, "made_up", lambda *_, **__: dataset())
+    monkeypatch.setitem(zoo.DEFAULTS, "made_up", zoo.Defaults("none", "tiny_for_training"))
+    monkeypatch.setattr(zoo, "BUNDLED", bundled)
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["train.stylegan2", *map(str, arguments)])
+        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
+            common.run(entry.main)
+        printed = capsys.readouterr()
+        errors = [line for line in printed.err.splitlines() if line and "%|" not in line]
+        return stopped.value.code, printed.out.splitlines(), errors
+
+    yield run
+    jax.config.update("jax_default_matmul_precision", None)  # an early error leaves "highest"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    return tmp_path_factory.mktemp("entry") / "run"
+
+
+def test_run_says_what_it_does_and_what_it_wrote(start, finished):
+    status, lines, errors = start(*RUN, f"--out={finished}")
+    assert not status
+    assert not errors
+    assert lines[0] == "training StyleGAN2 (preset tiny) on made up"
+    assert lines[1].startswith("0.04 kimg in batches of 4 on 1 x cpu -> ")
+    about = store.load(finished / "best").about
+    assert set(about["measured"]) == {"score", "clean_share", "agreement"}
+    assert lines[2].startswith(f"{finished}/best: {about['images_seen']} images seen, score ")
+    assert lines[3] == f"{finished}/latest: 40 images seen"
+    assert lines[4] == f"also {finished}/checkpoints, {finished}/sheets and {finished}/tensorboard"
+    generator, variables = zoo.load_generator(str(finished))
+    z, label = jax.numpy.ones((3, 6)), jax.numpy.eye(3)
+    images, _ = generator.synthesize(variables, generator.styles(variables, z, label))
+    assert images.shape == (3, 8, 8, 1)
+
+    status, again, errors = start(*RUN, f"--out={finished}")
+    assert not status
+    assert again == lines
+
+
+def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").touch()
+    status, _, errors = start(*RUN)
+    assert status == 1
+    assert "runs/train/stylegan2-made_up-tiny-3" in errors[0]
+
+
+def test_without_a_classifier_no_best_is_kept(entry, start, monkeypatch, capsys):
+    monkeypatch.delitem(zoo.DEFAULTS, "made_up")
+    assert entry.evaluator(CONDITIONAL, dataset()) is None
+    printed = capsys.readouterr().out
+    assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
+        (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
+        (["--batch_size=6"], "batch_size 6 must be at least 2 and, above 4, a multiple of 4,"),
+        (["--total_kimg=0"], "seed must be at least 0 and total_kimg above 0, not 3 and 0.0"),
+        (
+            ["--preset=paper32"],
+            "generator, classifier and data are (32, 32, 1), (8, 8, 1) and (8, 8, 1)",
+        ),
+        (["now"], "'now'"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(start, tmp_path, arguments, message):
+    status, _, errors = start(*RUN, *arguments, f"--out={tmp_path / 'run'}")
+    assert status == 1
+    assert len(errors) == 1
+    assert errors[0].startswith("error: ")
+    assert message in errors[0]
+    assert not (tmp_path / "run").exists()
+
+
+def test_folder_that_cannot_be_used_is_one_line(start, finished, tmp_path):
+    (tmp_path / "file").touch()
+    checkpoint = finished / "checkpoints" / "10"
+    for arguments, message in [
+        ((f"--out={tmp_path / 'file' / 'run'}",), "cannot write to "),
+        ((f"--out={finished}", "--seed=4"), "holds a run with seed=3, not 4; choose another --out"),
+        ((f"--out={finished}", "--noresume"), "holds a run; go on with it by --resume or choose"),
+    ]:
+        status, _, errors = start(*RUN, *arguments)
+        assert (status, len(errors)) == (1, 1)
+        assert message in errors[0]
+    for path in checkpoint.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"damaged")
+    status, _, errors = start(*RUN, f"--out={finished}")
+    assert (status, len(errors)) == (1, 1)
+    assert f"checkpoint {checkpoint} is damaged or of another network; delete" in errors[0]
+
+
+def test_module_runs_as_a_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "train.stylegan2", "--preset=nope"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        "error: no preset is called 'nope'; presets are mnist_c, paper32"
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import app, flags
+from absl import app, flags, logging
 
 from ganfail_jax import zoo
 from ganfail_jax.analysis.outputs import Models
@@ -59,6 +59,9 @@ def load_models() -> tuple[Models, dict[str, Any]]:
         raise InputError(
             f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
         )
+    if FLAGS.num_samples < 1 or FLAGS.batch_size < 1:
+        given = f"{FLAGS.num_samples} and {FLAGS.batch_size}"
+        raise InputError(f"num_samples and batch_size must be at least 1, not {given}")
     names = {"generator": FLAGS.generator, "classifier": FLAGS.classifier}
     if None in names.values():
         defaults = zoo.defaults(FLAGS.dataset)._asdict()
@@ -97,6 +100,7 @@ def run(main: Callable[[], None]) -> None:
         try:
             if len(argv) > 1:
                 raise InputError(f"what is {argv[1]!r}? Flags are given as --name=value")
+            logging.set_verbosity(logging.WARNING)  # JAX and Orbax tell of every backend and file
             jax.config.update("jax_default_matmul_precision", "highest")
             main()
         except InputError as error:
@@ -106,4 +110,12 @@ def run(main: Callable[[], None]) -> None:
             print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
             sys.exit(INTERRUPTED)
 
-    app.run(guarded)
+    app.run(guarded, flags_parser=_parse)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        return FLAGS(argv)
+    except flags.Error as error:
+        print(f"error: {' '.join(str(error).split())}; see --help", file=sys.stderr)
+        sys.exit(1)

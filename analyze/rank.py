@@ -159,7 +159,7 @@ def main() -> None:
     arrays = {name: np.asarray(a) for name, a in arrays.items()}
     content = summarize(found, effect) | {"seconds": round(time.time() - started, 1)}
     per = "standard deviation" if FLAGS.normalize == "std" else "unit"
-    who = f"{identity['classifier']} on {identity['generator']}"
+    who = f"classifier {identity['classifier']} on generator {identity['generator']}"
     plots.draw(folder, arrays, who, FLAGS.score, per)
     results.save(folder, content, made_by, arrays)
     describe(folder, content)

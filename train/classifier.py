@@ -8,7 +8,7 @@ the same digits untouched. The paper reports 97 % on the corrupted test set for 
 
 from typing import Any
 
-from absl import flags, logging
+from absl import flags
 from scipy.stats import binomtest
 
 from analyze import flags as common
@@ -46,7 +46,6 @@ def report(about: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    logging.set_verbosity(logging.WARNING)  # Orbax reports every file
     if FLAGS.dataset not in TRAINING_SETS:
         known = ", ".join(TRAINING_SETS)
         raise InputError(f"no classifier for dataset {FLAGS.dataset!r}; datasets are {known}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import flags, logging
+from absl import flags
 
 from analyze import flags as common
 from ganfail_jax import zoo
@@ -67,7 +67,6 @@ def report(folder: Path) -> None:
 
 
 def main() -> None:
-    logging.set_verbosity(logging.WARNING)  # Orbax reports every file
     jax.config.update("jax_default_matmul_precision", None)  # only analyses need "highest"
     config = configure()
     kimg: dict[str, Any] = {name: FLAGS[f"{name}_kimg"].value for name in loop.Schedule._fields}

@@ -23,7 +23,7 @@ from ganfail_jax.analysis.outputs import (
 from ganfail_jax.analysis.ranking import Ranking
 
 SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
-CONFIDENT = 0.9  # softmax of an image worth pushing
+CONFIDENT = 0.99  # softmax of an image worth pushing
 
 
 class PushEffect(NamedTuple):

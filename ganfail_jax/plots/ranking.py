@@ -47,7 +47,7 @@ def bars(
     axes.axvline(0, color="black", lw=0.8)
     axes.set_xlabel(f"{unit}; bars: 95 % interval")
     axes.set_title(title, size=10)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False, size=9)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     _save(figure, path)
 
 
@@ -57,7 +57,7 @@ def heat_map(
     """Classes x dimensions: the score of the globally top dimensions in every class."""
     dims = arrays["order"][0, :top]
     values = arrays["score"][:, dims]
-    limit = np.abs(values).max()
+    limit = np.quantile(np.abs(values), 0.99)
     figure = Figure(
         figsize=(0.24 * len(dims) + 2.6, 0.34 * len(values) + 2.4), layout="constrained"
     )
@@ -117,11 +117,11 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str, score: str, per: 
     """All figures of a ranking, below `folder`."""
     unit = f"mean gradient of the true class's {score} per {per}"
     count = f"{int(arrays['count'][0]):,} samples"
-    bars(folder / "top_dimensions.png", arrays, f"What breaks {models}\n{count}", unit)
+    bars(folder / "top_dimensions.png", arrays, f"What breaks {models}\n({count})", unit)
     heat_map(folder / "classes.png", arrays, f"Score in every class: {models}, {count}", unit)
     truth = arrays["groups"][1 + int(arrays["push_true_class"])]
     title = (
         f"An image of class {truth} pushed along each top dimension ({models})\n"
-        "above: softmax of the true class (→ prediction when wrong); below: the shift"
+        "above: softmax of the true class (→ prediction when wrong); below: shift, + up or − down"  # noqa: RUF001
     )
     push_sheet(folder / "push.png", arrays, title)

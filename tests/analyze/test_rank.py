@@ -1,0 +1,155 @@
+"""`python -m analyze.rank` end to end on a tiny generator, and everything a user can get wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ganfail_jax import results
+from ganfail_jax.nn import classifiers
+from ganfail_jax.weights import store
+from tests.tiny import CLASS_NAMES, CONFIG, random_variables
+
+ROOT = Path(__file__).parents[2]
+CLASSIFIER = classifiers.CNNConfig(image_shape=(8, 8, 1), crop=8, num_classes=3)
+
+
+def command(*args):
+    return [sys.executable, "-m", "analyze.rank", *map(str, args)]
+
+
+def rank(*args, cwd, **kwargs):
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        command(*args), cwd=cwd, env=env, capture_output=True, text=True, timeout=300, **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folders of a generator and a classifier of 8x8 images."""
+    folder = tmp_path_factory.mktemp("models")
+    store.save(folder / "generator", "stylegan2", CONFIG.to_dict(), random_variables(CONFIG), {})
+    params = jax.jit(lambda: classifiers.init(CLASSIFIER, jax.random.key(0)))()
+    about = {"class_names": list(CLASS_NAMES)}
+    store.save(folder / "classifier", "classifier", CLASSIFIER.to_dict(), params, about)
+    return [f"--generator={folder / 'generator'}", f"--classifier={folder / 'classifier'}"]
+
+
+@pytest.fixture(scope="module")
+def finished(models, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cwd")
+    done = rank(*models, "--num_samples=60", "--batch_size=30", "--bootstrap=5", cwd=folder)
+    return done, folder / "runs" / "rank" / "generator-classifier-0"
+
+
+def test_it_writes_a_result_that_reloads(finished):
+    done, folder = finished
+    assert done.returncode == 0, done.stderr
+    result = results.load(folder)
+    everything = result.summary["groups"]["all"]
+    assert everything["samples"] == 60
+    assert len(everything["top"]) == 10
+    top = everything["top"][0]
+    score = result.arrays["score"][0]
+    assert abs(top["score"]) == pytest.approx(np.abs(score).max())
+    assert result.arrays["names"][top["index"]] == top["dimension"]
+    assert top["interval95"][0] < top["score"] < top["interval95"][1]
+    assert top["degrading_direction"] == -np.sign(top["score"])
+    assert set(result.summary["groups"]) == {"all", *CLASS_NAMES}
+    identity = result.provenance["identity"]
+    assert (identity["num_samples"], identity["seed"]) == (60, 0)
+    assert len(identity["generator_sha256"]) == 64
+
+
+def test_it_prints_the_numbers_and_the_paths(finished):
+    done, folder = finished
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["classes.png", "push.png", "result.json", "result.npz", "top_dimensions.png"]
+    for part in (*files, "60 samples, accuracy", "pushed by one standard deviation"):
+        assert part in done.stdout
+
+
+def test_a_finished_result_is_reused_and_another_is_refused(finished, models):
+    _, folder = finished
+    before = (folder / "result.json").read_bytes()
+    same = [*models, "--num_samples=60", "--bootstrap=5", "--batch_size=7"]
+    again = rank(*same, cwd=folder.parents[2])
+    assert again.returncode == 0, again.stderr
+    assert "already holds this result" in again.stdout
+    other = rank(*same, "--score=margin", cwd=folder.parents[2])
+    assert other.returncode == 1
+    assert "made with other score; choose another --out" in other.stderr
+    assert (folder / "result.json").read_bytes() == before
+
+
+BAD = [
+    (["--dataset=mnist_d"], "no dataset is called 'mnist_d'; datasets are mnist, mnist_c"),
+    (["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c)"),
+    (["--classifier=nothing"], "no classifier 'nothing': neither bundled (mnist_c_clean"),
+    (["--generator={tmp}"], "is no generator: neither it nor its best/ or latest/ holds"),
+    (["--show_class=eleven"], "no class 'eleven'; the classes are 0, 1, 2"),
+    (["--num_samples=0"], "must be at least 1, not 0"),
+    (["--score=gradient"], "flag --score=gradient: value should be one of <softmax|logit|"),
+    (["--sample=3"], "Unknown command line flag 'sample'"),
+    (["--generator={generator}"], "makes 8x8x1 images, but classifier mnist_c_corrupted takes 32x"),
+    (["--generator={truncated}"], "weights.npz is missing, truncated or damaged"),
+    (["--out={tmp}/file/run"], "cannot write to"),
+    (["mnist_c"], "what is 'mnist_c'? Flags are given as --name=value"),
+]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"), BAD, ids=lambda x: x[0] if isinstance(x, list) else ""
+)
+def test_bad_input_is_one_line_and_writes_nothing(args, message, models, tmp_path):
+    (tmp_path / "file").touch()
+    generator = Path(models[0].removeprefix("--generator="))
+    truncated = tmp_path / "truncated"
+    truncated.mkdir()
+    (truncated / "config.json").write_bytes((generator / "config.json").read_bytes())
+    (truncated / "weights.npz").write_bytes((generator / "weights.npz").read_bytes()[:3000])
+    before = sorted(tmp_path.rglob("*"))
+    names = {"tmp": tmp_path, "generator": generator, "truncated": truncated}
+    done = rank(*(arg.format(**names) for arg in args), cwd=tmp_path)
+    assert done.returncode == 1
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    assert message in lines[0]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_to_the_same_result(finished, models, tmp_path):
+    """Ctrl-C in the middle, then the same command: bit for bit the uninterrupted result."""
+    args = [*models, "--num_samples=20000", "--batch_size=10", "--bootstrap=5"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    cut = [*args, f"--out={tmp_path / 'cut'}"]
+    with subprocess.Popen(
+        command(*cut), cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        progress = ""
+        while "200/20000" not in progress and process.poll() is None:
+            progress = (progress + process.stderr.read(1))[-400:]
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "interrupted; the same command goes on" in rest
+    assert [path.name for path in (tmp_path / "cut").iterdir()] == ["unfinished.npz"]
+    assert rank(*cut, cwd=tmp_path).returncode == 0
+    assert rank(*args, f"--out={tmp_path / 'whole'}", cwd=tmp_path).returncode == 0
+    first, second = (results.load(tmp_path / name).arrays for name in ("cut", "whole"))
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    provenance = json.loads((tmp_path / "cut" / "result.json").read_text())["provenance"]
+    assert provenance["identity"]["num_samples"] == 20000

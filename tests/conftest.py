@@ -1,5 +1,11 @@
-"""Shape and type annotations are enforced while the tests run."""
+"""Shape and type annotations are enforced while the tests run; compiling is kept cheap."""
+
+import os
 
 from jaxtyping import install_import_hook
+
+FLAGS = os.environ.get("XLA_FLAGS", "")
+if "xla_backend_optimization_level" not in FLAGS:  # compiling is most of the tests' time
+    os.environ["XLA_FLAGS"] = f"{FLAGS} --xla_backend_optimization_level=0".strip()
 
 install_import_hook("ganfail_jax", "beartype.beartype")

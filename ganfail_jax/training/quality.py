@@ -92,7 +92,7 @@ def evaluator(
             "clean_share": float(np.mean(looks_clean(images))),
         }
         if asked is not None:
-            measured["agreement"] = float(np.mean(predicted == asked))
+            measured["agreement"] = float(np.mean(predicted == np.asarray(asked)))
         return measured
 
     return evaluate

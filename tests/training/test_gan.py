@@ -130,6 +130,16 @@ def test_discriminator_phase_leaves_the_generator_alone(start):
     assert 0 < metrics["loss/d"] < 10
 
 
+def test_every_step_draws_its_own_latents(start):
+    next_step = start._replace(step=np.int32(1))
+    for phase, name, inputs in [
+        (PHASES.generator, "loss/g", (LABEL,)),
+        (PHASES.path_length, "path_length", (LABEL,)),
+        (PHASES.discriminator, "logits/fake", (IMAGES, LABEL)),
+    ]:
+        assert run(phase, start, *inputs)[1][name] != run(phase, next_step, *inputs)[1][name]
+
+
 def test_r1_phase_descends_half_gamma_times_the_interval_times_the_penalty(start):
     after, metrics = run(PHASES.r1, start, IMAGES, LABEL)
     assert changed(start, after) == {"discriminator", "discriminator_opt"}

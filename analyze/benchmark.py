@@ -1,0 +1,114 @@
+"""How fast are the passes that analyses and training are made of, and what is the floor?
+
+python -m analyze.benchmark
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from analyze import flags as common
+from ganfail_jax import results
+from ganfail_jax.analysis import ranking
+from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
+from ganfail_jax.nn.ops import one_hot
+from ganfail_jax.training import gan
+
+FLAGS = flags.FLAGS
+common.define_dataset()
+common.define_models()
+common.define_sampling(num_samples=250, batch_size=250)
+common.define_run()
+flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
+
+ROUNDS = 5
+MATMUL = 2048  # rows and columns of the product that measures the floor
+
+
+def seconds(function: Callable[..., Any], *args: Any) -> float:
+    """Median time of a compiled call, after one to warm up."""
+    jax.block_until_ready(function(*args))
+    times = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        jax.block_until_ready(function(*args))
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def matmul_rate() -> float:
+    """Floating point operations per second of a large float32 matrix product."""
+    x = jnp.ones((MATMUL, MATMUL))
+    return 2 * MATMUL**3 / seconds(jax.jit(jnp.matmul), x, x)
+
+
+def flops(compiled: Any) -> float:
+    """What XLA counts for one call."""
+    analysis = compiled.cost_analysis()
+    return float(analysis["flops"])
+
+
+def passes(models: Models, batch: int) -> dict[str, Any]:
+    """The compiled passes over a batch of S vectors, by name."""
+    styles, labels = jax.jit(lambda i: sample_styles(models, 0, i, 1.0))(jnp.arange(batch))
+
+    def forward(params: Any, styles: jax.Array) -> jax.Array:
+        return logits_of(models.with_params(params), styles)
+
+    def gradient(params: Any, styles: jax.Array) -> jax.Array:
+        return ranking.style_gradients(models.with_params(params), styles, labels)[0]
+
+    args = (models.params, styles)
+    named = {"forward": forward, "style gradient": gradient}
+    return {name: (jax.jit(f).lower(*args).compile(), args) for name, f in named.items()}
+
+
+def training_rate(config: gan.GANConfig) -> float:
+    """Images per second over one whole cycle of lazy regularisation."""
+    shape = (config.batch_size, config.generator.resolution, config.generator.resolution, 1)
+    images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, shape), jnp.float32)
+    label = one_hot(np.arange(config.batch_size) % 10, config.generator.num_classes)
+    run, state = gan.phases(config), gan.init(config)
+    for step in (0, 1):
+        state, _ = gan.train_step(run, config, state, step, images, label)
+    jax.block_until_ready(state)
+    start = time.perf_counter()
+    for step in range(config.r1_interval):
+        state, _ = gan.train_step(run, config, state, step, images, label)
+    jax.block_until_ready(state)
+    return config.r1_interval * config.batch_size / (time.perf_counter() - start)
+
+
+def main() -> None:
+    print("measuring", flush=True)
+    models, identity = common.load_models()
+    folder = results.writable_folder(
+        common.out_folder("benchmark", identity["generator"], identity["classifier"])
+    )
+    floor = matmul_rate()
+    print(f"float32 matrix product: {floor / 1e9:.0f} GFLOP/s")
+    content: dict[str, Any] = {"matmul_gflops": floor / 1e9}
+    for name, (compiled, args) in passes(models, FLAGS.batch_size).items():
+        rate = FLAGS.batch_size / seconds(compiled, *args)
+        work = flops(compiled) / FLAGS.batch_size
+        share = rate * work / floor
+        content[name] = {"images_per_s": rate, "mflop_per_image": work / 1e6, "of_matmul": share}
+        print(f"{name}: {rate:,.0f} img/s, {work / 1e6:.0f} MFLOP each, {share:.0%} of that rate")
+    ratio = content["forward"]["images_per_s"] / content["style gradient"]["images_per_s"]
+    content["gradient_over_forward"] = ratio
+    print(f"a style gradient costs {ratio:.2f} forward passes")
+    if FLAGS.training:
+        content["training_images_per_s"] = training_rate(gan.PRESETS["mnist_c"])
+        print(f"training, preset mnist_c: {content['training_images_per_s']:,.0f} img/s")
+    results.save(folder, content, results.provenance(identity), {})
+    print(f"  {folder / results.SUMMARY}")
+
+
+if __name__ == "__main__":
+    common.run(main)

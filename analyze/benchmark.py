@@ -17,7 +17,7 @@ from analyze import flags as common
 from ganfail_jax import results
 from ganfail_jax.analysis import ranking
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
-from ganfail_jax.nn.ops import one_hot
+from ganfail_jax.errors import InputError
 from ganfail_jax.training import gan
 
 FLAGS = flags.FLAGS
@@ -73,7 +73,7 @@ def training_rate(config: gan.GANConfig) -> float:
     """Images per second over one whole cycle of lazy regularisation."""
     shape = (config.batch_size, config.generator.resolution, config.generator.resolution, 1)
     images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, shape), jnp.float32)
-    label = one_hot(np.arange(config.batch_size) % 10, config.generator.num_classes)
+    label = jax.nn.one_hot(jnp.arange(config.batch_size) % 10, config.generator.num_classes)
     run, state = gan.phases(config), gan.init(config)
     for step in (0, 1):
         state, _ = gan.train_step(run, config, state, step, images, label)
@@ -88,9 +88,9 @@ def training_rate(config: gan.GANConfig) -> float:
 def main() -> None:
     print("measuring", flush=True)
     models, identity = common.load_models()
-    folder = results.writable_folder(
-        common.out_folder("benchmark", identity["generator"], identity["classifier"])
-    )
+    folder = common.out_folder("benchmark", time.strftime("%Y%m%d-%H%M%S"))
+    if (results.writable_folder(folder) / results.SUMMARY).exists():
+        raise InputError(f"{folder} already holds a result; choose another --out")
     floor = matmul_rate()
     print(f"float32 matrix product: {floor / 1e9:.0f} GFLOP/s")
     content: dict[str, Any] = {"matmul_gflops": floor / 1e9}

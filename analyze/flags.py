@@ -28,7 +28,8 @@ def define_mnist_dir() -> None:
 
 
 def define_run() -> None:
-    flags.DEFINE_integer("seed", 0, "Seed of everything random.")
+    largest = 2**32 - 1
+    flags.DEFINE_integer("seed", 0, "Seed of everything random.", 0, largest)
     flags.DEFINE_string("out", None, "Folder for the results (default: a name below runs/).")
 
 
@@ -47,6 +48,17 @@ def define_sampling(num_samples: int, batch_size: int) -> None:
 def out_folder(*parts: str) -> Path:
     """--out, or runs/<first part>/<the others joined>."""
     return Path(FLAGS.out) if FLAGS.out else Path("runs", parts[0], "-".join(parts[1:]))
+
+
+def all_flags() -> dict[str, Any]:
+    """Every flag of the project with its value, for the record."""
+    modules = FLAGS.flags_by_module_dict().items()
+    mine = [flag for name, defined in modules if _is_ours(name) for flag in defined]
+    return {flag.name: flag.value for flag in mine}
+
+
+def _is_ours(module: str) -> bool:
+    return module.startswith(("analyze", "train")) or module == sys.argv[0]
 
 
 def load_models() -> tuple[Models, dict[str, Any]]:

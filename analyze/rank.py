@@ -45,6 +45,11 @@ def show_class(models: Models) -> int | None:
     return names.index(FLAGS.show_class)
 
 
+def number(value: float) -> float | None:
+    """For JSON, which has no NaN: a class of one sample has no interval."""
+    return float(value) if np.isfinite(value) else None
+
+
 def top_dimensions(found: ranking.Ranking, group: int) -> list[dict[str, Any]]:
     """The top of one group, for result.json."""
     low, high = found.interval
@@ -53,7 +58,7 @@ def top_dimensions(found: ranking.Ranking, group: int) -> list[dict[str, Any]]:
             "dimension": found.names[d],
             "index": int(d),
             "score": float(found.score[group, d]),
-            "interval95": [float(low[group, d]), float(high[group, d])],
+            "interval95": [number(low[group, d]), number(high[group, d])],
             "degrading_direction": int(found.direction[group, d]),
             "std": float(found.style_std[d]),
             "bootstrap_share_in_top": float(found.top_share[group, d]),
@@ -66,15 +71,15 @@ def summarize(found: ranking.Ranking, effect: push.PushEffect) -> dict[str, Any]
     """The content of result.json."""
     groups = {
         name: {
-            "samples": int(found.count[g]),
+            "samples": int(found.num_samples[g]),
             "accuracy": float(found.accuracy[g]),
             "mean_softmax_of_true_class": float(found.softmax[g]),
             "bootstrap_overlap_of_top": float(found.top_overlap[g]),
-            "bootstrap_rank_correlation": float(found.stability[g]),
+            "bootstrap_rank_correlation": number(found.stability[g]),
             "top": top_dimensions(found, g),
         }
         for g, name in enumerate(found.groups)
-        if found.count[g]
+        if found.num_samples[g]
     }
     return {"groups": groups, "push_test": effect._asdict()}
 
@@ -93,21 +98,23 @@ def describe(folder: Path, content: dict[str, Any]) -> None:
             f"  {entry['dimension']:<18} {sign}  score {entry['score']:+.4f} "
             f"[{low:+.4f}, {high:+.4f}]  in the top of {entry['bootstrap_share_in_top']:.0%}"
         )
-    before, top, random = (1.96 * error for error in effect["standard_errors"])
+    before, top, random = (ranking.Z95 * error for error in effect["standard_errors"])
     print(
-        f"mean true-class softmax of {effect['count']:,} fresh samples: {effect['before']:.3f} ± "
-        f"{before:.3f}; with the top {len(everything['top'])} dimensions pushed by one standard "
-        f"deviation {effect['top']:.3f} ± {top:.3f}; with as many random ones "
+        f"mean true-class softmax of {effect['num_samples']:,} fresh samples: "
+        f"{effect['before']:.3f} ± {before:.3f}; with the top {effect['dimensions']} dimensions "
+        f"pushed by one standard deviation {effect['top']:.3f} ± {top:.3f}; with as many random ones "
         f"{effect['random']:.3f} ± {random:.3f}"
     )
-    for path in sorted(folder.iterdir()):
-        print(f"  {path}")
+    for name in (results.SUMMARY, results.ARRAYS, *plots.FIGURES):
+        print(f"  {folder / name}")
 
 
 def main() -> None:
     print("ranking the StyleSpace dimensions that break a classifier", flush=True)
     started = time.time()
     models, identity = common.load_models()
+    if FLAGS.num_samples < 2:
+        raise InputError("a ranking needs num_samples of at least 2")
     chosen = show_class(models)
     identity |= {name: FLAGS[name].value for name in ("score", "normalize", "bootstrap", "top")}
     identity["show_class"] = FLAGS.show_class
@@ -115,7 +122,7 @@ def main() -> None:
         "rank", identity["generator"], identity["classifier"], str(FLAGS.seed)
     )
     results.writable_folder(folder)
-    made_by = results.provenance(identity)
+    made_by = results.provenance(identity, common.all_flags())
     if (same := results.find_same(folder, made_by)) is not None:
         print(f"{folder} already holds this result")
         describe(folder, same.summary)
@@ -154,14 +161,22 @@ def main() -> None:
         progress="push test",
         **shared,
     )
-    grid = push.push_grid(models, found, seed=FLAGS.seed, top=FLAGS.top, true_class=chosen)
+    grid = push.push_grid(
+        models,
+        found,
+        seed=FLAGS.seed,
+        truncation_psi=FLAGS.truncation_psi,
+        top=FLAGS.top,
+        true_class=chosen,
+    )
     arrays = found._asdict() | {f"push_{name}": a for name, a in grid._asdict().items()}
     arrays = {name: np.asarray(a) for name, a in arrays.items()}
     content = summarize(found, effect) | {"seconds": round(time.time() - started, 1)}
     per = "standard deviation" if FLAGS.normalize == "std" else "unit"
     who = f"classifier {identity['classifier']} on generator {identity['generator']}"
-    plots.draw(folder, arrays, who, FLAGS.score, per)
     results.save(folder, content, made_by, arrays)
+    plots.draw(folder, arrays, who, FLAGS.score, per)
+    unfinished.unlink(missing_ok=True)
     describe(folder, content)
 
 

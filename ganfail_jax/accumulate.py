@@ -19,6 +19,10 @@ class Moments(NamedTuple):
     squares: Float[Array | np.ndarray, "g s"]  # sum of squared deviations from the mean
 
 
+def _by_group(weights: Float[Array, "b g"], x: Float[Array, "b s"]) -> Float[Array, "g s"]:
+    return jnp.einsum("bg,bs->gs", weights, x, precision="highest")
+
+
 def batch_moments(x: Float[Array, "b s"], weights: Float[Array, "b g"]) -> Moments:
     """Moments of one batch, each sample in one group.
 
@@ -26,24 +30,24 @@ def batch_moments(x: Float[Array, "b s"], weights: Float[Array, "b g"]) -> Momen
         weights: one-hot rows; zeros for a padded sample.
     """
     weight = jnp.sum(weights, axis=0)
-    mean = jnp.einsum("bg,bs->gs", weights, x) / jnp.maximum(weight, 1)[:, None]
-    deviation = x - weights @ mean
-    return Moments(weight, mean, jnp.einsum("bg,bs->gs", weights, jnp.square(deviation)))
+    mean = _by_group(weights, x) / jnp.maximum(weight, 1)[:, None]
+    own = jnp.einsum("bg,gs->bs", weights, mean, precision="highest")
+    return Moments(weight, mean, _by_group(weights, jnp.square(x - own)))
 
 
 def merge_moments(a: Moments, b: Moments) -> Moments:
     """Moments of the union (Chan, Golub and LeVeque 1983), in float64."""
-    weight_a, weight_b = np.float64(a.weight), np.float64(b.weight)
+    weight_a, weight_b = np.asarray(a.weight, np.float64), np.asarray(b.weight, np.float64)
     weight = weight_a + weight_b
     share = (weight_b / np.maximum(weight, 1))[:, None]
-    delta = np.float64(b.mean) - a.mean
-    squares = np.float64(a.squares) + b.squares + (weight_a[:, None] * share) * delta**2
-    return Moments(weight, np.float64(a.mean) + share * delta, squares)
+    delta = np.asarray(b.mean, np.float64) - a.mean
+    squares = np.asarray(a.squares, np.float64) + b.squares + (weight_a[:, None] * share) * delta**2
+    return Moments(weight, a.mean + share * delta, squares)
 
 
 def pool_groups(moments: Moments) -> Moments:
     """All groups as one."""
-    total = Moments(*(np.float64(field[:1]) for field in moments))
+    total = Moments(*(np.asarray(field[:1], np.float64) for field in moments))
     for g in range(1, len(moments.weight)):
         total = merge_moments(total, Moments(*(field[g : g + 1] for field in moments)))
     return total
@@ -69,9 +73,11 @@ class Sums(NamedTuple):
 
 def batch_sums(x: Float[Array, "b s"], weights: Float[Array, "b g"]) -> Sums:
     """Weighted sums of one batch."""
-    return Sums(jnp.sum(weights, axis=0), jnp.einsum("bg,bs->gs", weights, x))
+    return Sums(jnp.sum(weights, axis=0), _by_group(weights, x))
 
 
 def merge_sums(a: Sums, b: Sums) -> Sums:
     """Sums of the union, in float64."""
-    return Sums(np.float64(a.weight) + b.weight, np.float64(a.total) + b.total)
+    return Sums(
+        np.asarray(a.weight, np.float64) + b.weight, np.asarray(a.total, np.float64) + b.total
+    )

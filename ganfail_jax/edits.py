@@ -24,7 +24,7 @@ def tap(
     """Apply the edit of this layer, if any, and sow the result under `name`."""
     if edits and name in edits:
         x = edits[name](x)
-    module.sow(COLLECTION, name, x, reduce_fn=lambda _, new: new, init_fn=lambda: None)
+    module.sow(COLLECTION, name, x, reduce_fn=lambda _, new: new, init_fn=lambda: x)
     return x
 
 

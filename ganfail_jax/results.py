@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -20,10 +21,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ganfail_jax import __version__
 from ganfail_jax.errors import InputError
 
 SUMMARY, ARRAYS = "result.json", "result.npz"
-PACKAGES = ("jax", "flax", "numpy")
+PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
 
 class ResultError(InputError):
@@ -40,7 +42,10 @@ class Result(NamedTuple):
 
 @contextmanager
 def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block succeeds."""
+    """Yield an empty folder that takes the place of `folder` when the block succeeds.
+
+    A folder cannot be exchanged in one move: between two renames there is none of that name.
+    """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -50,8 +55,13 @@ def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
             os.rename(folder, old / "old")
-            os.rename(new, folder)
-            shutil.rmtree(old)
+            try:
+                os.rename(new, folder)
+            except OSError:
+                os.rename(old / "old", folder)
+                raise
+            finally:
+                shutil.rmtree(old)
         else:
             os.rename(new, folder)
     finally:
@@ -87,13 +97,18 @@ def writable_folder(folder: str | os.PathLike[str]) -> Path:
     return folder
 
 
-def provenance(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """What made a result: `identity` (flags, weight hashes) decides whether a result is the same;
-    the surroundings (commit, versions, device) are kept for the reader."""
+def provenance(
+    identity: Mapping[str, Any], flags: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What made a result; `identity` (settings, weight hashes) decides if two are the same.
+
+    The surroundings (all flags, commit, versions, device) are kept for the reader.
+    """
     device = jax.devices()[0]
     surroundings = {
+        "flags": dict(flags or {}),
         "git_commit": _git_commit(),
-        "versions": {name: version(name) for name in PACKAGES},
+        "versions": {"ganfail_jax": __version__} | {name: version(name) for name in PACKAGES},
         "device": f"{jax.device_count()} x {device.device_kind} ({device.platform})",
     }
     return {"identity": json.loads(json.dumps(dict(identity))), **surroundings}
@@ -117,9 +132,11 @@ def save(
     """Write `result.npz`, then `result.json`, whose presence says that the result is complete."""
     folder = writable_folder(folder)
     with replace_file(folder / ARRAYS) as path:
-        np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]
+        np.savez_compressed(path, allow_pickle=False, **arrays)
     with replace_file(folder / SUMMARY) as path:
-        path.write_text(json.dumps({"provenance": made_by, **summary}, indent=2) + "\n")
+        path.write_text(
+            json.dumps({"provenance": made_by, **summary}, indent=2, allow_nan=False) + "\n"
+        )
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -132,7 +149,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)  # what reading may raise
+DAMAGE = (  # what reading a damaged file may raise
+    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def load(folder: str | os.PathLike[str]) -> Result:
@@ -144,7 +164,10 @@ def load(folder: str | os.PathLike[str]) -> Result:
     folder = Path(folder)
     try:
         summary = json.loads((folder / SUMMARY).read_text())
-        return Result(summary, summary.pop("provenance"), read_arrays(folder / ARRAYS))
+        made_by = summary.pop("provenance")
+        if not isinstance(made_by["identity"], dict):
+            raise TypeError("its provenance has no identity")
+        return Result(summary, made_by, read_arrays(folder / ARRAYS))
     except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {error}") from error
 

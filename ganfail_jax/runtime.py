@@ -52,8 +52,12 @@ def sweep(
         merge: adds up two sums on the host.
         batch_size: rounded up to a multiple of the devices.
         checkpoint: an npz file of the total so far, written every so many `seconds` and when
-            interrupted, removed at the end; one of another `identity` or batch size is not used.
+            interrupted and at the end; one of another `identity` or batch size is not used. The
+            caller deletes it once the result is safe.
         progress: description of a progress bar; None: silent.
+
+    Raises:
+        InputError: nothing to sweep.
     """
     if num_samples < 1 or batch_size < 1:
         raise InputError(
@@ -70,8 +74,11 @@ def sweep(
         for start in range(done, num_samples, batch):
             inputs = shard_batch(mesh, (start + indices, start + indices < num_samples))
             sums = jax.device_get(step(*inputs))
-            total = sums if total is None else merge(total, sums)
-            done = min(start + batch, num_samples)
+            merged, end = (
+                sums if total is None else merge(total, sums),
+                min(start + batch, num_samples),
+            )
+            total, done = merged, end  # nothing between: an interrupt may come at any time
             bar.update(done - start)
             if checkpoint is not None and time.monotonic() - saved > seconds:
                 _write_partial(checkpoint, mark, total, done)
@@ -82,16 +89,16 @@ def sweep(
         raise
     finally:
         bar.close()
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     assert total is not None
+    if checkpoint is not None:
+        _write_partial(checkpoint, mark, total, done)
     return total
 
 
 def _write_partial(path: Path, mark: str, total: Any, done: int) -> None:
     leaves = {f"leaf{i:04d}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(total))}
     with replace_file(path) as new:
-        np.savez(new, mark=np.asarray(mark), done=np.asarray(done), **leaves)
+        np.savez(new, allow_pickle=False, mark=np.asarray(mark), done=np.asarray(done), **leaves)
 
 
 def _read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:

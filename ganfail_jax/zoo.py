@@ -43,6 +43,7 @@ def defaults(dataset: str) -> Defaults:
 
 
 def bundled_names(kinds: tuple[str, ...]) -> list[str]:
+    """Names of the bundled weights of these kinds of network."""
     folders = sorted(path for path in BUNDLED.glob("*") if store.is_weights_folder(path))
     return [path.name for path in folders if store.kind(path) in kinds]
 
@@ -86,7 +87,7 @@ def _config(cls: type, stored: store.Stored, name: str) -> Any:
     try:
         values = stored.config.items()
         return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {error}") from error
 
 
@@ -111,5 +112,5 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
     stored = read_classifier(name_or_path)
     config = _config(classifiers.CNNConfig, stored, name_or_path)
     template = jax.eval_shape(lambda: classifiers.init(config, jax.random.key(0)))
-    names = tuple(stored.about["class_names"])
-    return classifiers.build(config, names), store.assign(stored, template)
+    names = stored.about.get("class_names", range(config.num_classes))
+    return classifiers.build(config, tuple(map(str, names))), store.assign(stored, template)

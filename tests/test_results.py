@@ -22,7 +22,7 @@ def test_a_result_reloads(saved):
     assert result.summary == {"answer": 42}
     assert list(result.arrays["names"]) == ["a", "b"]
     np.testing.assert_array_equal(result.arrays["score"], np.arange(3.0))
-    assert result.provenance["versions"].keys() == {"jax", "flax", "numpy"}
+    assert result.provenance["versions"].keys() == {"ganfail_jax", "jax", "jaxlib", "flax", "numpy"}
     assert sorted(p.name for p in saved.iterdir()) == ["result.json", "result.npz"]
 
 

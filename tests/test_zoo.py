@@ -23,6 +23,15 @@ def test_every_bundled_model_loads():
         assert generator.num_classes == classifier.num_classes == len(classifier.class_names)
 
 
+def test_the_bundled_generator_is_good_enough():
+    """Measured by `training/quality.py` when it was kept."""
+    about = zoo.read_generator("mnist_c").about
+    generator, _ = zoo.load_generator("mnist_c")
+    assert about["measured"]["agreement"] >= 0.9
+    assert 0.35 <= about["measured"]["clean_share"] <= 0.65
+    assert 400 <= sum(generator.style_dims.values()) <= 1500
+
+
 def test_the_bundle_is_small_enough_for_git():
     size = sum(path.stat().st_size for path in zoo.BUNDLED.rglob("*") if path.is_file())
     assert 0 < size <= 8 * 2**20

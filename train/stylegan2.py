@@ -18,7 +18,7 @@ from ganfail_jax import zoo
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import stylegan2
-from ganfail_jax.training import loop, quality
+from ganfail_jax.training import checkpoints, loop, quality
 from ganfail_jax.training.gan import PRESETS, GANConfig
 from ganfail_jax.weights import store
 
@@ -28,7 +28,11 @@ common.define_mnist_dir()
 common.define_run()
 flags.DEFINE_string("preset", "mnist_c", "mnist_c: for two CPU cores; paper32: NVIDIA's `auto`.")
 flags.DEFINE_float("total_kimg", None, "Length in thousands of images (default: the preset's).")
-flags.DEFINE_integer("batch_size", None, "Images per step (default: the preset's).")
+flags.DEFINE_integer(
+    "batch_size",
+    None,
+    "Images per step (default: the preset's); r1_gamma and ema_kimg of the preset follow it.",
+)
 flags.DEFINE_bool("resume", True, "Go on from the run in --out.")
 for name, kimg in loop.Schedule()._asdict().items():
     flags.DEFINE_float(f"{name}_kimg", kimg, f"Thousands of images per {name}; 0: at the end only.")
@@ -43,7 +47,10 @@ def configure() -> GANConfig:
     if FLAGS.preset not in PRESETS:
         raise InputError(f"no preset is called {FLAGS.preset!r}; presets are {', '.join(PRESETS)}")
     asked = {"total_kimg": FLAGS.total_kimg, "batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
-    return replace(PRESETS[FLAGS.preset], **{k: v for k, v in asked.items() if v is not None})
+    preset = PRESETS[FLAGS.preset]
+    config = replace(preset, **{k: v for k, v in asked.items() if v is not None})
+    ratio = config.batch_size / preset.batch_size  # NVIDIA: gamma ~ 1 / batch, ema_kimg ~ batch
+    return replace(config, r1_gamma=preset.r1_gamma / ratio, ema_kimg=preset.ema_kimg * ratio)
 
 
 def evaluator(config: GANConfig, dataset: Dataset) -> loop.Evaluate | None:
@@ -72,7 +79,7 @@ def main() -> None:
     kimg: dict[str, Any] = {name: FLAGS[f"{name}_kimg"].value for name in loop.Schedule._fields}
     folder = common.out_folder("train", "stylegan2", FLAGS.dataset, FLAGS.preset, str(FLAGS.seed))
     dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
-    if (folder / loop.RUN).exists() and not FLAGS.resume:
+    if (folder / checkpoints.RUN).exists() and not FLAGS.resume:
         raise InputError(f"{folder} holds a run; go on with it by --resume or choose another --out")
     devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     print(f"training StyleGAN2 (preset {FLAGS.preset}) on {dataset.source}")

@@ -29,7 +29,8 @@ CONFIDENT = 0.99  # softmax of an image worth pushing
 class PushEffect(NamedTuple):
     """Mean true-class softmax of n samples: unmoved, moved along the top, along random ones."""
 
-    count: int
+    num_samples: int
+    dimensions: int  # how many were pushed together
     before: float
     top: float
     random: float
@@ -81,7 +82,7 @@ def push_effect(
     run = partial(outputs, runtime.replicate(mesh, models.params))
     total = runtime.sweep(run, merge_moments, num_samples, batch_size, mesh=mesh, progress=progress)
     (before, pushed, random), errors = map(float, total.mean[0]), standard_error(total)[0]
-    return PushEffect(num_samples, before, pushed, random, tuple(float(e) for e in errors))
+    return PushEffect(num_samples, top, before, pushed, random, tuple(map(float, errors)))  # pyright: ignore
 
 
 class PushGrid(NamedTuple):
@@ -100,23 +101,33 @@ def push_grid(
     ranking: Ranking,
     *,
     seed: int = 0,
+    truncation_psi: float = 1.0,
     top: int = 10,
     true_class: int | None = None,
     shifts: Sequence[float] = SHIFTS,
-    candidates: int = 200,
+    candidates: int = 250,
 ) -> PushGrid:
     """What an image becomes along each of the top dimensions, in the degrading direction.
 
-    The image is the first sample with a softmax of at least CONFIDENT (else the most confident),
-    of `true_class` if given; then the dimensions are the top of that class.
+    The image is the first of `candidates` samples with a softmax of at least CONFIDENT (else the
+    most confident), of `true_class` if given; then the dimensions are the top of that class.
     """
     group = 0 if true_class is None else 1 + true_class
-    run = jax.jit(lambda styles: (render(models, styles), logits_of(models, styles)))
-    sample = jax.jit(lambda indices: sample_styles(models, seed, indices, 1.0))
-    styles, labels = sample(jnp.arange(candidates))
-    _, logits = run(styles)
-    target = target_classes(labels, logits)
-    score = softmax_score(logits, target)
+
+    @jax.jit
+    def draw(params: Any, indices: Array) -> tuple[Array, Array, Array]:
+        here = models.with_params(params)
+        styles, labels = sample_styles(here, seed, indices, truncation_psi)
+        logits = logits_of(here, styles)
+        target = target_classes(labels, logits)
+        return styles, target, softmax_score(logits, target)
+
+    @jax.jit
+    def look(params: Any, styles: Array) -> tuple[Array, Array]:
+        here = models.with_params(params)
+        return render(here, styles), logits_of(here, styles)
+
+    styles, target, score = draw(models.params, jnp.arange(candidates))
     if true_class is not None:
         score = jnp.where(target == true_class, score, score - 1)
     index = int(jnp.argmax(jnp.minimum(score, CONFIDENT)))
@@ -126,7 +137,7 @@ def push_grid(
     pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
     pushed[np.arange(len(dims)), :, dims] += move[:, None] * np.asarray(shifts)
     flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
-    images, logits = run(flat)
+    images, logits = look(models.params, flat)
     truth = jnp.full(len(flat), target[index])
     grid = pushed.shape[:2]
     return PushGrid(

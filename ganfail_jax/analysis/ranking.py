@@ -8,7 +8,7 @@ Beyond the paper: other outputs than the softmax, scores per standard deviation 
 errors, and a bootstrap that says how stable the ranking is at this number of samples.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -48,7 +48,10 @@ BOOTSTRAP_STREAM = 1  # folded into a sample's key for its bootstrap weights
 POISSON_CDF = poisson.cdf(np.arange(9), 1.0).astype(np.float32)
 
 
-NORMALIZATIONS = ("none", "std")
+NORMALIZATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": np.ones_like,  # per unit of s_j: the paper
+    "std": np.asarray,  # per standard deviation of s_j
+}
 
 
 class Statistics(NamedTuple):
@@ -65,7 +68,7 @@ class Ranking(NamedTuple):
 
     groups: tuple[str, ...]
     names: tuple[str, ...]
-    count: Int[np.ndarray, " g"]
+    num_samples: Int[np.ndarray, " g"]
     accuracy: Float[np.ndarray, " g"]
     softmax: Float[np.ndarray, " g"]  # mean output of the true class
     score: Float[np.ndarray, "g s"]  # mean gradient, per unit or per standard deviation of s_j
@@ -80,7 +83,7 @@ class Ranking(NamedTuple):
 
     @property
     def direction(self) -> Float[np.ndarray, "g s"]:
-        """-1 or +1: where a move along s_j lowers the score."""
+        """-1 or +1: where a move along s_j lowers the score (0: it has no effect)."""
         return -np.sign(self.score)
 
     @property
@@ -168,7 +171,7 @@ def rank(
 
     Args:
         score: a key of SCORES.
-        normalize: "none": per unit of s_j (the paper); "std": per standard deviation of s_j.
+        normalize: a key of NORMALIZATIONS.
         replicates: of the bootstrap; needs replicates * classes * s float64 on the host.
         top: how many dimensions `top_share` and `top_overlap` look at.
         checkpoint: where an interrupted pass is kept; see `runtime.sweep`.
@@ -183,7 +186,8 @@ def rank(
 
     @jax.jit
     def step(params: Any, indices: Array, mask: Array) -> Statistics:
-        return batch_statistics(models.with_params(params), indices, mask, **settings)
+        with jax.default_matmul_precision("highest"):
+            return batch_statistics(models.with_params(params), indices, mask, **settings)
 
     total = runtime.sweep(
         partial(step, runtime.replicate(mesh, models.params)),
@@ -203,16 +207,18 @@ def _with_all(moments: Moments) -> Moments:
     return Moments(*(np.concatenate(pair) for pair in zip(everything, moments, strict=True)))
 
 
-def _magnitude_ranks(scores: Float[np.ndarray, "r s"]) -> Float[np.ndarray, "r s"]:
-    return rankdata(np.abs(scores), axis=1)
-
-
 def rank_correlation(
     a: Float[np.ndarray, "r s"], b: Float[np.ndarray, "q s"]
 ) -> Float[np.ndarray, "r q"]:
-    """Spearman correlation of the magnitudes of two sets of score vectors."""
-    ranks = np.concatenate([_magnitude_ranks(a), _magnitude_ranks(b)])
-    return np.corrcoef(ranks)[: len(a), len(a) :]
+    """Spearman correlation of the magnitudes of score vectors; NaN where all are equal."""
+
+    def standardized_ranks(scores: Float[np.ndarray, "r s"]) -> Float[np.ndarray, "r s"]:
+        ranks = rankdata(np.abs(scores), axis=1)
+        ranks -= ranks.mean(axis=1, keepdims=True)
+        norms = np.linalg.norm(ranks, axis=1, keepdims=True)
+        return np.divide(ranks, norms, out=np.full_like(ranks, np.nan), where=norms > 0)
+
+    return standardized_ranks(a) @ standardized_ranks(b).T
 
 
 def summarize(models: Models, total: Statistics, *, normalize: str, top: int) -> Ranking:
@@ -220,8 +226,8 @@ def summarize(models: Models, total: Statistics, *, normalize: str, top: int) ->
     gradients, styles = _with_all(total.gradients), _with_all(total.styles)
     outcomes = _with_all(total.outcomes)
     style_std = np.sqrt(variance(styles)[0])
-    unit = style_std if normalize == "std" else np.ones_like(style_std)
-    score = gradients.mean * unit
+    unit = NORMALIZATIONS[normalize](style_std)
+    score = np.asarray(gradients.mean) * unit
     order = np.argsort(-np.abs(score), axis=1, kind="stable")
 
     classes = len(total.gradients.weight)
@@ -241,9 +247,9 @@ def summarize(models: Models, total: Statistics, *, normalize: str, top: int) ->
     return Ranking(
         groups=("all", *models.classifier.class_names),
         names=tuple(dimension_names(models.generator.style_dims)),
-        count=np.rint(gradients.weight).astype(np.int64),
-        accuracy=outcomes.mean[:, 1],
-        softmax=outcomes.mean[:, 0],
+        num_samples=np.rint(gradients.weight).astype(np.int64),
+        accuracy=np.asarray(outcomes.mean[:, 1]),
+        softmax=np.asarray(outcomes.mean[:, 0]),
         score=score,
         standard_error=standard_error(gradients) * unit,
         order=order,
@@ -251,6 +257,6 @@ def summarize(models: Models, total: Statistics, *, normalize: str, top: int) ->
         top_overlap=np.asarray(overlap),
         stability=np.asarray(stability),
         agreement=rank_correlation(score, score),
-        style_mean=styles.mean,
+        style_mean=np.asarray(styles.mean),
         style_std=style_std,
     )

@@ -14,7 +14,7 @@ GAUSSIAN_NOISE_SIGMA = {1: 0.08, 2: 0.12, 3: 0.18}  # on [0, 1]
 
 
 def gaussian_blur(
-    images: Float[np.ndarray, "n h w"], severity: Integer[np.ndarray, "n"]
+    images: Float[np.ndarray, "n h w"], severity: Integer[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n h w"]:
     """Images in [0, 1], each blurred at its own severity; severity 0 returns it bit for bit.
 
@@ -33,7 +33,7 @@ def gaussian_blur(
 
 def gaussian_noise(
     images: Float[np.ndarray, "n h w"],
-    severity: Integer[np.ndarray, "n"],
+    severity: Integer[np.ndarray, " n"],
     standard_normal: Float[np.ndarray, "n h w"],
 ) -> Float[np.ndarray, "n h w"]:
     """Images in [0, 1] plus sigma(severity) times the given standard normal draws, clipped.
@@ -48,7 +48,7 @@ def gaussian_noise(
     return np.clip(images + sigma[severity][:, None, None] * standard_normal, 0.0, 1.0)
 
 
-def _check(severity: Integer[np.ndarray, "n"]) -> None:
+def _check(severity: Integer[np.ndarray, " n"]) -> None:
     wrong = np.setdiff1d(severity, (0, *SEVERITIES))
     if wrong.size:
         raise ValueError(f"severity {wrong[0]} is unknown; severities are 0 (untouched), 1, 2, 3")

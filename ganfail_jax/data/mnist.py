@@ -31,7 +31,7 @@ class DataError(InputError):
 
 class Digits(NamedTuple):
     images: UInt8[np.ndarray, "n 28 28"]
-    labels: UInt8[np.ndarray, "n"]
+    labels: UInt8[np.ndarray, " n"]
     source: str  # one line for a person: where the digits came from and how many they are
 
 
@@ -225,5 +225,5 @@ def _md5(payload: bytes) -> str:
     return hashlib.md5(payload, usedforsecurity=False).hexdigest()
 
 
-def _line(split: str, labels: UInt8[np.ndarray, "n"], where: str) -> str:
+def _line(split: str, labels: UInt8[np.ndarray, " n"], where: str) -> str:
     return f"MNIST {split}: {len(labels):,} digits from {where}"

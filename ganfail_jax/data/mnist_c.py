@@ -21,8 +21,8 @@ Corruption = str | float  # "half" or a probability
 
 class CorruptedDigits(NamedTuple):
     images: UInt8[np.ndarray, "n 32 32 1"]
-    blur_severity: UInt8[np.ndarray, "n"]  # 0 = clean
-    noise_severity: UInt8[np.ndarray, "n"]  # 0 = clean
+    blur_severity: UInt8[np.ndarray, " n"]  # 0 = clean
+    noise_severity: UInt8[np.ndarray, " n"]  # 0 = clean
 
 
 def corrupt(
@@ -81,8 +81,8 @@ def corrupt(
 
 def _draw(
     key: UInt64[np.ndarray, "2"],
-    index: Integer[np.ndarray, "n"],
-    probability: Float64[np.ndarray, "n"],
+    index: Integer[np.ndarray, " n"],
+    probability: Float64[np.ndarray, " n"],
 ) -> tuple[UInt8[np.ndarray, "n 2"], Float64[np.ndarray, "n 32 32"]]:
     """Blur and noise severity and standard normal pixels, all zero for images that stay clean."""
     severities = np.zeros((len(index), 2), np.uint8)

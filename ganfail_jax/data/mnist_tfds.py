@@ -44,7 +44,7 @@ def downloads(pattern: str) -> list[Path]:
 
 def prepared(
     split: str,
-) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, "n"]] | None:
+) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]] | None:
     """Images and labels of TFDS's prepared `mnist` in the original file order, or None.
 
     TFDS writes examples sorted by a hash of their index salted with the split's name; the same
@@ -61,7 +61,7 @@ def prepared(
 
 def _read_prepared(
     split: str, paths: list[Path]
-) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, "n"]]:
+) -> tuple[UInt8[np.ndarray, "n 28 28"], UInt8[np.ndarray, " n"]]:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core import hashing
 

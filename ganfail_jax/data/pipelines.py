@@ -18,10 +18,10 @@ from ganfail_jax.data.mnist_c import PAD, Corruption, corrupt
 class Dataset(NamedTuple):
     name: str
     images: UInt8[np.ndarray, "n h w c"]
-    labels: Int32[np.ndarray, "n"]
+    labels: Int32[np.ndarray, " n"]
     class_names: tuple[str, ...]
     source: str  # one line for a person
-    attributes: Mapping[str, UInt8[np.ndarray, "n"]]  # per image, by name
+    attributes: Mapping[str, UInt8[np.ndarray, " n"]]  # per image, by name
 
 
 DIGIT_NAMES = tuple(str(digit) for digit in range(mnist.NUM_CLASSES))
@@ -97,7 +97,7 @@ def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape
 
 
 @functools.lru_cache(maxsize=4)
-def epoch_indices(num_examples: int, epoch: int, seed: int) -> Int64[np.ndarray, "n"]:
+def epoch_indices(num_examples: int, epoch: int, seed: int) -> Int64[np.ndarray, " n"]:
     """The order in which an epoch visits the examples, each once; read-only."""
     order = np.random.default_rng([seed, epoch]).permutation(num_examples)
     order.flags.writeable = False
@@ -106,7 +106,7 @@ def epoch_indices(num_examples: int, epoch: int, seed: int) -> Int64[np.ndarray,
 
 def batch_indices(
     num_examples: int, batch_size: int, step: int, seed: int
-) -> Int64[np.ndarray, "b"]:
+) -> Int64[np.ndarray, " b"]:
     """The examples of training batch `step`, which may cross into the next epoch.
 
     A function of its arguments alone: a run resumes exactly from its step. Batches are
@@ -131,7 +131,7 @@ def batch_indices(
     return np.concatenate(pieces)
 
 
-def class_groups(labels: Int32[np.ndarray, "b"], group_size: int) -> Int64[np.ndarray, "b"]:
+def class_groups(labels: Int32[np.ndarray, " b"], group_size: int) -> Int64[np.ndarray, " b"]:
     """An order of a batch in which the groups of the minibatch standard deviation share a class.
 
     Group m holds places m, m + b/g, m + 2b/g, ... Its deviation then tells the discriminator how

@@ -4,9 +4,7 @@ Layout NHWC, kernels HWIO, dense weights [in, out]. Conventions: NUMERICS of sty
 """
 
 import math
-from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
@@ -204,8 +202,3 @@ def minibatch_stddev(x: Float[Array, "b h w c"], group_size: int = 4) -> Float[A
     per_sample = jnp.tile(jnp.mean(deviation, axis=(1, 2, 3)), size)[:, None, None, None]
     plane = jnp.broadcast_to(per_sample, (*x.shape[:-1], 1)).astype(x.dtype)
     return jnp.concatenate([x, plane], axis=-1)
-
-
-def one_hot(labels: Sequence[int] | Array, num_classes: int) -> Float[Array, "b k"]:
-    """Integer labels [b] -> one-hot rows in float32."""
-    return jax.nn.one_hot(jnp.asarray(labels), num_classes, dtype=jnp.float32)

@@ -44,6 +44,8 @@ class StyleGAN2Config:
     def __post_init__(self) -> None:
         if self.resolution < 4 or self.resolution & (self.resolution - 1):
             raise ValueError(f"resolution {self.resolution} is not a power of two of at least 4")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype {self.dtype} is none of {', '.join(DTYPES)}")
 
     def channels(self, resolution: int) -> int:
         """Channels at one resolution: channel_base / resolution, at most channel_max."""

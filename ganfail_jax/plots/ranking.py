@@ -9,10 +9,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
+from ganfail_jax.analysis.ranking import Z95
 from ganfail_jax.results import replace_file
 
 BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe palette
-Z95 = 1.96
 
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -113,15 +113,18 @@ def push_sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
     _save(figure, path)
 
 
+FIGURES = ("top_dimensions.png", "classes.png", "push.png")
+
+
 def draw(folder: Path, arrays: Mapping[str, Any], models: str, score: str, per: str) -> None:
     """All figures of a ranking, below `folder`."""
     unit = f"mean gradient of the true class's {score} per {per}"
-    count = f"{int(arrays['count'][0]):,} samples"
-    bars(folder / "top_dimensions.png", arrays, f"What breaks {models}\n({count})", unit)
-    heat_map(folder / "classes.png", arrays, f"Score in every class: {models}, {count}", unit)
+    count = f"{int(arrays['num_samples'][0]):,} samples"
+    bars(folder / FIGURES[0], arrays, f"What breaks {models}\n({count})", unit)
+    heat_map(folder / FIGURES[1], arrays, f"Score in every class: {models}, {count}", unit)
     truth = arrays["groups"][1 + int(arrays["push_true_class"])]
     title = (
         f"An image of class {truth} pushed along each top dimension ({models})\n"
         "above: softmax of the true class (→ prediction when wrong); below: shift, + up or − down"  # noqa: RUF001
     )
-    push_sheet(folder / "push.png", arrays, title)
+    push_sheet(folder / FIGURES[2], arrays, title)

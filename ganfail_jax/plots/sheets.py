@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib import image
 
+from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.results import replace_file
 
 
@@ -16,7 +17,7 @@ def tile(
     n, h, w, c = images.shape
     rows = -(-n // columns)
     padded = np.concatenate([images, np.full((rows * columns - n, h, w, c), -1, images.dtype)])
-    pixels = np.clip(padded * 127.5 + 128, 0, 255).astype(np.uint8)
+    pixels = to_uint8(padded)
     sheet = pixels.reshape(rows, columns, h, w, c).swapaxes(1, 2).reshape(rows * h, columns * w, c)
     return sheet.repeat(scale, axis=0).repeat(scale, axis=1)
 

@@ -6,7 +6,6 @@ that a resumed run repeats an uninterrupted one. An unfinished run's folder hold
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,8 +24,8 @@ from ganfail_jax import runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, to_float
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
-from ganfail_jax.results import replace_file
-from ganfail_jax.training.loop import RUN, TrainingError
+from ganfail_jax.training import checkpoints
+from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.types import Classifier, Params
 
 CHECK_STEPS = 50  # how often the loss is looked at
@@ -91,7 +90,7 @@ def train_step(
     config: ClassifierConfig,
     state: TrainState,
     images: Float[Array, "b h w c"],
-    labels: Int[Array, "b"],
+    labels: Int[Array, " b"],
 ) -> tuple[TrainState, dict[str, Array]]:
     """One step of cross-entropy on images in [-1, 1]; its loss and the norm of the new params."""
     network = classifiers.CNN(config.network)
@@ -121,26 +120,12 @@ def check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
     Raises:
         TrainingError: the folder's run differs; the message says in what.
     """
-    before, now = ({**run, **run["config"]} for run in (found, wanted))
-    differs = [k for k in now if k != "config" and before.get(k) != now[k]]
+    differs = checkpoints.differences(found, wanted)
     if differs:
         raise TrainingError(
             f"{folder} holds a run with other {', '.join(differs)}; "
             "choose another --out or delete it"
         )
-
-
-def _claim(folder: Path, wanted: Mapping[str, Any]) -> None:
-    """Write run.json, or check that the run found there is this one."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / RUN
-    if path.exists():
-        check_same(folder, json.loads(path.read_text()), wanted)
-        return
-    if any(folder.iterdir()):
-        raise TrainingError(f"{folder} holds other files; choose an empty --out")
-    with replace_file(path) as new:
-        new.write_text(json.dumps(wanted, indent=2) + "\n")
 
 
 def train(
@@ -154,21 +139,18 @@ def train(
     """Train for `config.steps`, going on from the last checkpoint in the folder.
 
     Raises:
-        TrainingError: something else is in the folder, or the loss or a parameter is no longer
-            finite.
+        ResultError: the folder cannot be written.
+        TrainingError: something else is in the folder, a checkpoint is damaged, or the loss or a
+            parameter is no longer finite.
     """
     mesh = runtime.data_mesh(devices)
     batch, last = config.batch_size, config.steps
     if batch % mesh.size:
         raise TrainingError(f"a batch of {batch} does not divide over {mesh.size} devices")
-    _claim(folder, identity(config, dataset))
+    checkpoints.claim(folder, identity(config, dataset), check_same)
     run = jax.jit(partial(train_step, config), donate_argnums=0)
-    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-    with ocp.CheckpointManager((folder / "checkpoints").absolute(), options=options) as manager:
-        state = runtime.replicate(mesh, init(config))
-        if (found := manager.latest_step()) is not None:
-            abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, state)
-            state = manager.restore(found, args=ocp.args.StandardRestore(abstract))
+    with checkpoints.manager(folder) as manager:
+        state = checkpoints.restore(manager, runtime.replicate(mesh, init(config)))
         first = int(state.step)
         with tqdm(total=last * batch, initial=first * batch, unit="img", unit_scale=True) as bar:
             for step in range(first, last):
@@ -179,7 +161,7 @@ def train(
                 bar.update(batch)
                 save = done % checkpoint_steps == 0 or done == last
                 if save or done % CHECK_STEPS == 0:
-                    _check_finite(metrics, done, manager.latest_step(), folder)
+                    _check_finite(metrics, state, done, manager)
                     bar.set_postfix(loss=f"{float(metrics['loss']):.3f}", refresh=False)
                 if save:
                     manager.save(done, args=ocp.args.StandardSave(state))
@@ -187,11 +169,12 @@ def train(
 
 
 def _check_finite(
-    metrics: Mapping[str, Array], step: int, checkpoint: int | None, folder: Path
+    metrics: Mapping[str, Array], state: TrainState, step: int, manager: ocp.CheckpointManager
 ) -> None:
     values = {name: float(value) for name, value in metrics.items()}
-    if not all(math.isfinite(value) for value in values.values()):
-        kept = f"the last good checkpoint is step {checkpoint} in {folder / 'checkpoints'}"
+    if not checkpoints.finite(values, state):
+        checkpoint = manager.latest_step()
+        kept = f"the last good checkpoint is step {checkpoint} in {manager.directory}"
         raise TrainingError(
             f"the training diverged by step {step} ({values}); "
             f"{kept if checkpoint is not None else 'there is no checkpoint yet'}; "
@@ -204,8 +187,8 @@ def _hits(
     classifier: Classifier,
     params: Params,
     images: Float[Array, "b h w c"],
-    labels: Int[Array, "b"],
-    mask: Bool[Array, "b"],
+    labels: Int[Array, " b"],
+    mask: Bool[Array, " b"],
 ) -> Int[Array, ""]:
     right = jnp.argmax(classifier.logits(params, images), axis=-1) == labels
     return jnp.sum(right & mask, dtype=jnp.int32)

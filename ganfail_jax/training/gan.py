@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
@@ -77,12 +78,6 @@ class GANConfig:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "GANConfig":
-        generator = StyleGAN2Config(**values["generator"])
-        discriminator = DiscriminatorConfig(**values["discriminator"])
-        return cls(**{**values, "generator": generator, "discriminator": discriminator})
 
 
 PRESETS: dict[str, GANConfig] = {
@@ -192,20 +187,30 @@ def mix_styles(
 
 
 @cache
-def phases(config: GANConfig) -> Phases:
-    """The phases of a training step for one configuration, compiled when first called."""
+def phases(config: GANConfig, mesh: Mesh | None = None) -> Phases:
+    """The phases of a training step for one configuration, compiled when first called.
+
+    Args:
+        mesh: its axis "data" splits the latents and all that follows from them.
+    """
     network, critic = StyleGAN2(config.generator), Discriminator(config.discriminator)
     generator_adam, discriminator_adam = optimizers(config)
     num_ws = config.generator.num_ws
+
+    def draw(batch: int, key: Array) -> Array:
+        """Latents [b, z], split over the mesh: without it every device would do all of them."""
+        z = jax.random.normal(key, (batch, config.generator.z_dim))
+        if mesh is None or batch % mesh.size:  # path length's part of a batch may be too small
+            return z
+        return jax.lax.with_sharding_constraint(z, NamedSharding(mesh, PartitionSpec("data")))
 
     def sample_ws(variables: Any, label: Array | None, batch: int, key: Array) -> Array:
         """w per layer [b, l, w], with style mixing."""
         keys = jax.random.split(key, 4)
         mapping = partial(network.apply, variables, method="mapping")
-        draw = lambda key: jax.random.normal(key, (batch, config.generator.z_dim))  # noqa: E731
-        ws = jnp.repeat(jnp.asarray(mapping(draw(keys[0]), label))[:, None], num_ws, axis=1)
+        ws = jnp.repeat(jnp.asarray(mapping(draw(batch, keys[0]), label))[:, None], num_ws, axis=1)
         if config.style_mixing > 0:
-            other = jnp.asarray(mapping(draw(keys[3]), label))
+            other = jnp.asarray(mapping(draw(batch, keys[3]), label))
             ws = mix_styles(ws, other, keys[1:3], config.style_mixing)
         return ws
 

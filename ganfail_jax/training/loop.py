@@ -4,7 +4,6 @@ A run's folder holds `run.json` (the configuration), `checkpoints/` (Orbax, the 
 `latest/` and `best/` (the averaged generator as a weights folder), `sheets/`, `tensorboard/`.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -22,21 +21,16 @@ from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups, to_float
-from ganfail_jax.errors import InputError
-from ganfail_jax.nn import ops, stylegan2
+from ganfail_jax.nn import stylegan2
 from ganfail_jax.nn.stylegan2 import StyleGAN2Config
 from ganfail_jax.plots.sheets import save_sheet
-from ganfail_jax.results import replace_file, writable_folder
-from ganfail_jax.training import gan
+from ganfail_jax.results import writable_folder
+from ganfail_jax.training import checkpoints, gan
+from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.gan import GANConfig, TrainState
 from ganfail_jax.weights import store
 
-RUN = "run.json"
 Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
-
-
-class TrainingError(InputError):
-    """The run cannot start or go on; one line says why and where the last good state is."""
 
 
 class Schedule(NamedTuple):
@@ -72,43 +66,18 @@ def _check(config: GANConfig, dataset: Dataset, devices: int) -> None:
         )
 
 
-def _settings(run: dict[str, Any]) -> dict[str, Any]:
-    """The contents of run.json by name, such as `generator.z_dim`."""
-    config = run["config"]
-    networks = {
-        f"{part}.{name}": value
-        for part in ("generator", "discriminator")
-        for name, value in config[part].items()
-    }
-    return {**run, **config, **networks, "config": None, "generator": None, "discriminator": None}
-
-
-def _claim(folder: Path, config: GANConfig, dataset: Dataset) -> None:
-    """Write run.json, or check that the run found there is this one; it may be made longer.
-
-    Raises:
-        TrainingError: it is another run (with what differs) or unreadable.
-    """
-    run = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
-    path = folder / RUN
-    if path.exists():
-        try:
-            found = _settings(json.loads(path.read_text()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise TrainingError(f"{path} is damaged ({error!r}); choose another --out") from error
-        wanted = _settings(run)
-        names = sorted({*found, *wanted} - {"total_kimg"})
-        differs = [n for n in names if found.get(n) != wanted.get(n)]
-        if differs:
-            listed = ", ".join(f"{n}={found.get(n)}, not {wanted.get(n)}" for n in differs)
-            raise TrainingError(f"{folder} holds a run with {listed}; choose another --out")
-    with replace_file(path) as new:
-        new.write_text(json.dumps(run, indent=2) + "\n")
+def _check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to go on with another run; this one may be made longer."""
+    differs = checkpoints.differences(found, wanted)
+    differs.pop("total_kimg", None)
+    if differs:
+        listed = ", ".join(f"{name}={old}, not {new}" for name, (old, new) in differs.items())
+        raise TrainingError(f"{folder} holds a run with {listed}; choose another --out")
 
 
 def _label(config: GANConfig, labels: np.ndarray) -> jax.Array | None:
     classes = config.generator.num_classes
-    return ops.one_hot(jnp.asarray(labels), classes) if classes else None
+    return jax.nn.one_hot(labels, classes) if classes else None
 
 
 @cache
@@ -124,28 +93,6 @@ def sample_sheet(config: GANConfig, variables: Any, path: Path, per_class: int =
     z = jax.random.normal(jax.random.key(0), (len(labels), config.generator.z_dim))
     images = _render(config.generator)(variables, z, _label(config, labels))
     save_sheet(path, np.asarray(images), per_class)
-
-
-@jax.jit
-def _all_finite(tree: Any) -> jax.Array:
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]))
-
-
-def _restore(manager: ocp.CheckpointManager, fresh: TrainState) -> TrainState:
-    """The newest checkpoint, laid out like `fresh`; without one `fresh` itself."""
-    step = manager.latest_step()
-    if step is None:
-        return fresh
-    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, fresh)
-    try:
-        restored: Any = manager.restore(step, args=ocp.args.StandardRestore(abstract))
-    except Exception as error:  # whatever the layers below Orbax raise for a damaged file
-        folder = Path(manager.directory) / str(step)
-        raise TrainingError(
-            f"checkpoint {folder} is damaged or of another network; "
-            "delete that folder to go on from the one before"
-        ) from error
-    return restored
 
 
 def train(
@@ -166,21 +113,20 @@ def train(
 
     Raises:
         ResultError: the folder cannot be written.
-        TrainingError: data and networks do not fit, another run is in the folder, a checkpoint is
-            damaged, or a loss or parameter is no longer finite.
+        TrainingError: data and networks do not fit, something else is in the folder, a checkpoint
+            is damaged, or a loss or parameter is no longer finite.
     """
     mesh, batch = runtime.data_mesh(devices), config.batch_size
     _check(config, dataset, mesh.size)
+    about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    checkpoints.claim(folder, about, _check_same)
     writable_folder(folder / "sheets")
-    _claim(folder, config, dataset)
     last = math.ceil(config.total_kimg * 1000 / batch)
     last = last if stop_step is None else min(last, stop_step)
-    run = gan.phases(config)
-    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-    checkpoints = (folder / "checkpoints").absolute()
+    run = gan.phases(config, mesh)
     with ExitStack() as stack:
-        manager = stack.enter_context(ocp.CheckpointManager(checkpoints, options=options))
-        state = _restore(manager, runtime.replicate(mesh, gan.init(config)))
+        manager = stack.enter_context(checkpoints.manager(folder))
+        state = checkpoints.restore(manager, runtime.replicate(mesh, gan.init(config)))
         first = int(state.step)
         # TensorBoard forgets what an interrupted run wrote past its last checkpoint.
         writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first * batch + 1)
@@ -204,10 +150,11 @@ def train(
                 continue
             log, save, measure, draw = due
             values = {name: float(value) for name, value in metrics.items()}
-            if not all(map(math.isfinite, values.values())) or not _all_finite(state):
+            if not checkpoints.finite(values, state):
                 raise TrainingError(
                     f"not finite any more at step {done} ({values}); "
-                    f"the last good checkpoint is step {manager.latest_step()} in {checkpoints}"
+                    f"the last good checkpoint is step {manager.latest_step()} "
+                    f"in {manager.directory}"
                 )
             if log:
                 values["augment_p"] = float(state.augment_p)
@@ -219,8 +166,9 @@ def train(
             if draw:
                 sample_sheet(config, state.ema, folder / "sheets" / f"{done * batch:09d}.png")
             if save:
-                manager.save(done, args=ocp.args.StandardSave(state))
+                # Last: a run killed before it repeats the step, and with it the export.
                 _export(folder / "latest", config, dataset, state, {})
+                manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
 

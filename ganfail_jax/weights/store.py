@@ -47,7 +47,7 @@ def save(
     """Write a weights folder in one move; `dtype` float16 halves it (about 3 decimal digits)."""
     with replace_folder(folder) as new:
         arrays = {name: np.asarray(leaf, dtype) for name, leaf in _names(variables).items()}
-        np.savez(new / ARRAYS, **arrays)
+        np.savez(new / ARRAYS, allow_pickle=False, **arrays)
         text = {"kind": kind, "config": dict(config), "about": dict(about)}
         (new / CONFIG).write_text(json.dumps(text, indent=2) + "\n")
 
@@ -84,7 +84,7 @@ def load(folder: str | os.PathLike[str]) -> Stored:
         sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
         arrays = {name: a.astype(np.float32) for name, a in read_arrays(file).items()}
     except DAMAGE as error:
-        reason = str(error).splitlines()[0]
+        reason = " ".join(repr(error).split())
         raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error
     return Stored(network, config, about, arrays, sha256)
 

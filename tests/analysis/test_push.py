@@ -26,7 +26,7 @@ def test_the_top_lowers_the_output_more_than_random_dimensions(found):
         first_index=200,
         top=5,
     )
-    assert effect.count == 150
+    assert effect.num_samples == 150
     assert effect.top < effect.random < effect.before
     assert all(0 < error < 0.1 for error in effect.standard_errors)
 

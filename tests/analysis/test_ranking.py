@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from ganfail_jax.analysis import outputs, ranking
 from tests.tiny import CONFIG, cast, models
 
 NUM_SAMPLES = 37
+ROOT = Path(__file__).parents[2]
 
 
 def run(batch_size=16, num_samples=NUM_SAMPLES, **kwargs):
@@ -67,13 +69,13 @@ def test_scores_agree_with_finite_differences(score):
 
 def test_order_direction_and_groups(found):
     assert found.groups == ("all", "a", "b", "c")
-    assert list(found.count) == [37, 13, 12, 12]
+    assert list(found.num_samples) == [37, 13, 12, 12]
     magnitude = np.abs(found.score)
     for row, order in zip(magnitude, found.order, strict=True):
         assert (np.diff(row[order]) <= 0).all()
         assert sorted(order) == list(range(len(row)))
     np.testing.assert_array_equal(found.direction, -np.sign(found.score))
-    weighted = (found.score[1:] * found.count[1:, None]).sum(0) / 37
+    weighted = (found.score[1:] * found.num_samples[1:, None]).sum(0) / 37
     np.testing.assert_allclose(found.score[0], weighted, rtol=1e-6, atol=1e-9)
 
 
@@ -108,7 +110,8 @@ def test_batch_size_does_not_matter(found, batch_size):
 
 
 SCRIPT = """
-import sys, numpy as np
+import jax, sys, numpy as np
+assert len(jax.devices()) == 4
 from tests.analysis.test_ranking import run
 found = run(devices=int(sys.argv[1]))
 np.savez(sys.argv[2], score=found.score, error=found.standard_error, share=found.top_share)
@@ -118,11 +121,12 @@ np.savez(sys.argv[2], score=found.score, error=found.standard_error, share=found
 @pytest.mark.slow
 def test_device_count_does_not_matter(tmp_path, monkeypatch):
     monkeypatch.setenv("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
     results = []
     for devices in (1, 4):
         file = tmp_path / f"{devices}.npz"
         command = [sys.executable, "-c", SCRIPT, str(devices), str(file)]
-        subprocess.run(command, check=True, timeout=300)
+        subprocess.run(command, check=True, timeout=300, cwd=ROOT)
         results.append(dict(np.load(file)))
     for name in results[0]:
         np.testing.assert_allclose(results[0][name], results[1][name], rtol=2e-4, atol=1e-6)
@@ -142,11 +146,31 @@ def test_bootstrap_weights_are_poisson():
 
 
 def test_bootstrap_spread_matches_the_standard_error(found):
-    """An unstable rank must look unstable: shares lie in [0, 1] and sum to the size of the top."""
-    np.testing.assert_allclose(found.top_share.sum(1), 5)
-    assert (found.top_share <= 1 + 1e-9).all()
-    many = run(num_samples=1500, batch_size=500)
-    assert many.stability[0] > found.stability[0]
+    tiny = models()
+    step = partial(
+        ranking.batch_statistics, tiny, seed=0, truncation_psi=1.0, score="softmax", replicates=2000
+    )
+    sums = jax.device_get(jax.jit(step)(jnp.arange(NUM_SAMPLES), jnp.ones(NUM_SAMPLES, bool)))
+    weight = sums.bootstrap.weight.reshape(2000, 3).sum(1)
+    total = sums.bootstrap.total.reshape(2000, 3, -1).sum(1)
+    spread = (total / weight[:, None]).std(0)
+    # 37 samples and 2,000 replicates: the ratio of two estimates of one error
+    np.testing.assert_allclose(spread / found.standard_error[0], 1, atol=0.2)
+
+
+def test_the_bootstrap_knows_an_unstable_ranking():
+    """Few samples: replicates disagree; many: they agree."""
+    few, many = (run(num_samples=n, batch_size=500, score="logit") for n in (10, 1000))
+
+    assert many.stability[0] > 0.98 > few.stability[0]
+    np.testing.assert_allclose(few.top_share.sum(1), 5)
+
+
+def test_few_samples_give_no_warning_and_no_false_certainty():
+    found = run(num_samples=4)
+    assert list(found.num_samples) == [4, 2, 1, 1]
+    assert np.isnan(found.standard_error[2]).all()
+    assert np.isfinite(found.standard_error[:2]).all()
 
 
 def test_rank_correlation_has_its_closed_form():
@@ -158,7 +182,7 @@ def test_rank_correlation_has_its_closed_form():
 def test_an_unconditional_generator_is_ranked_by_the_classifiers_own_prediction():
     found = run(models=models(replace(CONFIG, num_classes=0)))
     assert found.accuracy[0] == 1
-    assert found.count[0] == NUM_SAMPLES
+    assert found.num_samples[0] == NUM_SAMPLES
 
 
 def test_margin_and_likelihood_have_their_closed_forms():

@@ -7,21 +7,23 @@ from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ganfail_jax.latents import latents
 from ganfail_jax.nn import stylegan2
+from ganfail_jax.types import dimension_names, flatten_styles, unflatten_styles
 from ganfail_jax.weights import nvidia
 from tests.goldens import deviation, load, nhwc, our_name
 from tests.tiny import CONFIG, models
 
-SMALL = {"z_dim": 24, "w_dim": 20, "channel_max": 16}
+SMALL = stylegan2.StyleGAN2Config(z_dim=24, w_dim=20, channel_max=16)
 CONFIGS = {
-    "stylegan2_ada_cond_gray32": stylegan2.StyleGAN2Config(
-        **SMALL, resolution=32, num_classes=10, img_channels=1, mapping_layers=2, channel_base=256
+    "stylegan2_ada_cond_gray32": replace(
+        SMALL, resolution=32, num_classes=10, img_channels=1, mapping_layers=2, channel_base=256
     ),
-    "stylegan2_ada_uncond_rgb64": stylegan2.StyleGAN2Config(
-        **SMALL, resolution=64, num_classes=0, img_channels=3, mapping_layers=8, channel_base=512
+    "stylegan2_ada_uncond_rgb64": replace(
+        SMALL, resolution=64, num_classes=0, img_channels=3, mapping_layers=8, channel_base=512
     ),
 }
 
@@ -71,14 +73,15 @@ def test_truncated_and_noiseless_images_match_the_reference(golden):
 
 
 def test_style_gradients_match_the_reference(golden):
-    generator, params, z, label, arrays = golden
+    """At the reference's own styles: a last-bit difference may flip a leaky ReLU near zero."""
+    generator, params, _, _, arrays = golden
     probe = nhwc(arrays["grad/probe"])
-    gradients = jax.jit(jax.grad(lambda s: jnp.sum(generator.synthesize(params, s)[0] * probe)))(
-        generator.styles(params, z, label)
-    )
-    for name, values in arrays.items():
-        if name.startswith("grad/style/"):
-            assert deviation(gradients[our_name(name[11:])], values) < 1e-3, name
+    names = {our_name(k[6:]): k[6:] for k in arrays if k.startswith("style/")}
+    styles = {name: jnp.asarray(arrays[f"style/{theirs}"]) for name, theirs in names.items()}
+    gradient = jax.grad(lambda styles: jnp.sum(generator.synthesize(params, styles)[0] * probe))
+    ours = jax.jit(gradient)(styles)
+    for name, theirs in names.items():
+        assert deviation(ours[name], arrays[f"grad/style/{theirs}"]) < 1e-3, name
 
 
 SIZES = [  # resolution, channel_base, dimensions of S, of which tRGB, layers, num_ws
@@ -120,7 +123,7 @@ def test_unused_layers_cost_nothing():
     }
 
     def flops(what):
-        return jax.jit(what).lower(params, styles).compile().cost_analysis()["flops"]
+        return jax.jit(what).lower(params, styles).compile().cost_analysis()["flops"]  # pyright: ignore
 
     image = flops(lambda p, s: generator.synthesize(p, s)[0])
     early = flops(lambda p, s: jnp.sum(generator.synthesize(p, s)[1]["b0004/conv1"] > 0, axis=0))

@@ -17,7 +17,11 @@ def arrays(tmp_path_factory):
     grid = push.push_grid(models(), found, top=3)
     file = tmp_path_factory.mktemp("plots") / "result.npz"
     pushed = {f"push_{name}": a for name, a in grid._asdict().items()}
-    np.savez(file, **{name: np.asarray(a) for name, a in (found._asdict() | pushed).items()})
+    np.savez(
+        file,
+        allow_pickle=False,
+        **{name: np.asarray(a) for name, a in (found._asdict() | pushed).items()},
+    )
     with np.load(file, allow_pickle=False) as loaded:
         return dict(loaded)
 

@@ -89,6 +89,14 @@ def test_unknown_dataset(start, tmp_path):
     assert not (tmp_path / "net").exists()
 
 
+def test_negative_seed(start, tmp_path):
+    status, _, errors = start("--seed=-1", f"--out={tmp_path / 'net'}")
+    assert status == 1
+    assert len(errors) == 1
+    assert "seed" in errors[0]
+    assert not (tmp_path / "net").exists()
+
+
 def test_a_place_that_cannot_be_written(start, tmp_path):
     (tmp_path / "file").write_text("")
     status, _, errors = start(f"--out={tmp_path / 'file' / 'net'}", "--steps=1")

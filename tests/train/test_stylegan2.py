@@ -98,6 +98,23 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
     assert again == lines
 
 
+@pytest.mark.parametrize(
+    ("arguments", "r1_gamma", "ema_kimg"),
+    [
+        (["--preset=mnist_c"], 0.0064, 10.0),
+        (["--preset=mnist_c", "--batch_size=128"], 0.0016, 40.0),
+        (["--preset=paper32", "--batch_size=16"], 0.0128, 5.0),
+    ],
+)
+def test_regularisation_and_averaging_follow_the_batch(entry, arguments, r1_gamma, ema_kimg):
+    with flagsaver.flagsaver():
+        FLAGS(["train.stylegan2", *arguments])
+        config = entry.configure()
+    assert (config.r1_gamma, config.ema_kimg) == (r1_gamma, ema_kimg)
+    gamma = 0.0002 * config.generator.resolution**2 / config.batch_size  # NVIDIA's rule
+    assert config.r1_gamma == pytest.approx(gamma)
+
+
 def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").touch()
@@ -119,6 +136,7 @@ def test_without_a_classifier_no_best_is_kept(entry, start, monkeypatch, capsys)
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
         (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
         (["--batch_size=6"], "batch_size 6 must be at least 2 and, above 4, a multiple of 4,"),
+        (["--seed=-1"], "seed"),
         (["--total_kimg=0"], "seed must be at least 0 and total_kimg above 0, not 3 and 0.0"),
         (
             ["--preset=paper32"],

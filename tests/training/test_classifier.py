@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -18,8 +19,8 @@ from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset, to_fl
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.training import classifier as training
+from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.classifier import ClassifierConfig
-from ganfail_jax.training.loop import TrainingError
 
 SMALL = CNNConfig(widths=(8, 16), convs=1)
 SHORT = ClassifierConfig(network=SMALL, batch_size=8, steps=10)
@@ -200,6 +201,27 @@ def test_a_folder_of_other_files_is_refused(tmp_path):
     with pytest.raises(TrainingError, match="^" + re.escape(expected) + "$"):
         training.train(SHORT, made_up(30), tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_damaged_checkpoint_is_named_and_the_one_before_still_serves(tmp_path):
+    run = partial(training.train, SHORT, made_up(30), tmp_path, checkpoint_steps=4)
+    expected, newest = run(), tmp_path / "checkpoints" / "10"
+    for path in newest.rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        TrainingError, match=r"checkpoints/10 is damaged or of another network; del"
+    ):
+        run()
+    shutil.rmtree(newest)
+    assert_identical(run(), expected)
+
+
+@pytest.mark.parametrize("text", ['{"dataset": ', '{"dataset": "noise"}', "[]"])
+def test_damaged_run_json_is_named(text, tmp_path):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(TrainingError, match=r"run\.json is damaged .*; choose another --out$"):
+        training.train(SHORT, made_up(30), tmp_path)
 
 
 @pytest.mark.parametrize(

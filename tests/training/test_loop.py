@@ -1,5 +1,8 @@
+"""Whole runs: what they leave behind, exact resume, refusals, and one device against four."""
+
 import json
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -14,10 +17,12 @@ import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
+from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import stylegan2
 from ganfail_jax.training import gan, loop
-from ganfail_jax.training.loop import Schedule, TrainingError
+from ganfail_jax.training.checkpoints import TrainingError
+from ganfail_jax.training.loop import Schedule
 from ganfail_jax.weights import store
 from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, dataset
 
@@ -182,6 +187,18 @@ def test_killed_and_resumed_is_the_uninterrupted_run_bit_for_bit(
     assert_identical(train(config, tmp_path), expected)
 
 
+def test_run_killed_in_its_last_export_makes_it_again(copied, monkeypatch):
+    folder, _ = copied
+    shutil.rmtree(folder / "checkpoints" / "10")
+    shutil.rmtree(folder / "latest")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_export", lambda *_: kill(None))
+        with pytest.raises(KeyboardInterrupt):
+            train(CONDITIONAL, folder)
+    train(CONDITIONAL, folder)
+    assert store.load(folder / "latest").about["images_seen"] == 40
+
+
 def test_resumed_run_tells_tensorboard_where_it_goes_on(copied):
     folder, _ = copied
     shutil.rmtree(folder / "checkpoints" / "10")
@@ -209,8 +226,8 @@ def test_finished_run_started_again_changes_nothing(copied):
 
 def test_run_may_be_made_longer(copied, monkeypatch):
     folder, _ = copied
-    phases = gan.phases(CONDITIONAL)
-    monkeypatch.setattr(gan, "phases", lambda config: phases)
+    phases = gan.phases(CONDITIONAL, runtime.data_mesh())
+    monkeypatch.setattr(gan, "phases", lambda config, mesh: phases)
     longer = replace(CONDITIONAL, total_kimg=0.044)
     assert train(longer, folder).step == 11
     assert json.loads((folder / "run.json").read_text())["config"]["total_kimg"] == 0.044
@@ -288,6 +305,15 @@ def test_damaged_run_json_is_named(copied):
         train(CONDITIONAL, folder)
 
 
+def test_folder_of_other_files_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "thesis.tex").touch()
+    expected = f"{tmp_path} holds other files; choose an empty --out"
+    with pytest.raises(TrainingError, match="^" + re.escape(expected) + "$"):
+        train(CONDITIONAL, tmp_path)
+    assert [path.name for path in tmp_path.rglob("*")] == ["best", "thesis.tex"]
+
+
 def test_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"cannot write to .*file/run.*; choose another --out"):
@@ -314,24 +340,26 @@ import sys
 from pathlib import Path
 import jax
 from ganfail_jax.training import loop
-from tests.training.tiny_gan import CONDITIONAL, dataset
+from tests.training.test_loop import CONFIGS, data
 assert len(jax.devices()) == 4
-loop.train(CONDITIONAL, dataset(), Path(sys.argv[1]), stop_step=2)
+config = CONFIGS[sys.argv[1]]
+loop.train(config, data(config), Path(sys.argv[2]), stop_step=2)
 """
 
 
-def test_four_devices_agree_with_one_to_rounding(conditional, tmp_path):
+@pytest.mark.parametrize("name", CONFIGS)
+def test_four_devices_agree_with_one_to_rounding(name, tmp_path):
     four = "--xla_force_host_platform_device_count=4"
     quick = "--xla_backend_optimization_level=0"  # compiles in half the time
     environment = {"XLA_FLAGS": f"{four} {quick}", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
     subprocess.run(
-        [sys.executable, "-c", ON_FOUR_DEVICES, str(tmp_path / "four")],
+        [sys.executable, "-c", ON_FOUR_DEVICES, name, str(tmp_path / "four")],
         check=True,
         env=os.environ | environment,
         capture_output=True,
     )
-    one = train(CONDITIONAL, tmp_path / "one", stop_step=2)
-    four = train(CONDITIONAL, tmp_path / "four", stop_step=2)  # restores on one device
+    one = train(CONFIGS[name], tmp_path / "one", stop_step=2)
+    four = train(CONFIGS[name], tmp_path / "four", stop_step=2)  # restores on one device
     assert four.step == 2
     close = partial(np.testing.assert_allclose, rtol=1e-5, atol=1e-5)
     jax.tree.map(close, four, one)

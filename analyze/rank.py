@@ -102,8 +102,8 @@ def describe(folder: Path, content: dict[str, Any]) -> None:
     print(
         f"mean true-class softmax of {effect['num_samples']:,} fresh samples: "
         f"{effect['before']:.3f} ± {before:.3f}; with the top {effect['dimensions']} dimensions "
-        f"pushed by one standard deviation {effect['top']:.3f} ± {top:.3f}; with as many random ones "
-        f"{effect['random']:.3f} ± {random:.3f}"
+        f"pushed by one standard deviation {effect['top']:.3f} ± {top:.3f}; with as many random "
+        f"ones {effect['random']:.3f} ± {random:.3f}"
     )
     for name in (results.SUMMARY, results.ARRAYS, *plots.FIGURES):
         print(f"  {folder / name}")

@@ -33,6 +33,8 @@ flags.DEFINE_integer(
     None,
     "Images per step (default: the preset's); r1_gamma and ema_kimg of the preset follow it.",
 )
+flags.DEFINE_float("learning_rate", None, "Of both networks; may change when a run goes on.")
+flags.DEFINE_float("ema_kimg", None, "Half-life of the average; may change when a run goes on.")
 flags.DEFINE_bool("resume", True, "Go on from the run in --out.")
 for name, kimg in loop.Schedule()._asdict().items():
     flags.DEFINE_float(f"{name}_kimg", kimg, f"Thousands of images per {name}; 0: at the end only.")
@@ -46,11 +48,13 @@ def configure() -> GANConfig:
     """
     if FLAGS.preset not in PRESETS:
         raise InputError(f"no preset is called {FLAGS.preset!r}; presets are {', '.join(PRESETS)}")
-    asked = {"total_kimg": FLAGS.total_kimg, "batch_size": FLAGS.batch_size, "seed": FLAGS.seed}
     preset = PRESETS[FLAGS.preset]
-    config = replace(preset, **{k: v for k, v in asked.items() if v is not None})
-    ratio = config.batch_size / preset.batch_size  # NVIDIA: gamma ~ 1 / batch, ema_kimg ~ batch
-    return replace(config, r1_gamma=preset.r1_gamma / ratio, ema_kimg=preset.ema_kimg * ratio)
+    ratio = (FLAGS.batch_size or preset.batch_size) / preset.batch_size
+    # NVIDIA: gamma ~ 1 / batch, ema_kimg ~ batch
+    scaled = replace(preset, r1_gamma=preset.r1_gamma / ratio, ema_kimg=preset.ema_kimg * ratio)
+    names = ("total_kimg", "batch_size", "seed", "learning_rate", "ema_kimg")
+    asked = {name: FLAGS[name].value for name in names}
+    return replace(scaled, **{name: v for name, v in asked.items() if v is not None})
 
 
 def evaluator(config: GANConfig, dataset: Dataset) -> loop.Evaluate | None:

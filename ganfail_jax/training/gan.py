@@ -69,6 +69,9 @@ class GANConfig:
         if self.seed < 0 or not 0 < self.total_kimg < math.inf:
             given = f"{self.seed} and {self.total_kimg}"
             raise InputError(f"seed must be at least 0 and total_kimg above 0, not {given}")
+        if self.learning_rate <= 0 or self.ema_kimg <= 0:
+            given = f"{self.learning_rate} and {self.ema_kimg}"
+            raise InputError(f"learning_rate and ema_kimg must be above 0, not {given}")
         batch, group = self.batch_size, self.discriminator.group_size
         if batch < self.pl_batch_shrink or batch % min(group, batch):
             raise InputError(

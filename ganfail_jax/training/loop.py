@@ -30,6 +30,7 @@ from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.gan import GANConfig, TrainState
 from ganfail_jax.weights import store
 
+MAY_CHANGE = ("total_kimg", "learning_rate", "ema_kimg")  # when a run goes on
 Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
 
 
@@ -67,9 +68,9 @@ def _check(config: GANConfig, dataset: Dataset, devices: int) -> None:
 
 
 def _check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run; this one may be made longer."""
+    """Refuse to go on with another run."""
     differs = checkpoints.differences(found, wanted)
-    differs.pop("total_kimg", None)
+    differs = {name: pair for name, pair in differs.items() if name not in MAY_CHANGE}
     if differs:
         listed = ", ".join(f"{name}={old}, not {new}" for name, (old, new) in differs.items())
         raise TrainingError(f"{folder} holds a run with {listed}; choose another --out")

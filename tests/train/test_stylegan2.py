@@ -137,6 +137,7 @@ def test_without_a_classifier_no_best_is_kept(entry, start, monkeypatch, capsys)
         (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
         (["--batch_size=6"], "batch_size 6 must be at least 2 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
+        (["--learning_rate=-1"], "learning_rate and ema_kimg must be above 0, not -1.0 and"),
         (["--total_kimg=0"], "seed must be at least 0 and total_kimg above 0, not 3 and 0.0"),
         (
             ["--preset=paper32"],

@@ -224,19 +224,20 @@ def test_finished_run_started_again_changes_nothing(copied):
     assert before == {path: path.stat().st_mtime_ns for path in folder.glob("latest/*")}
 
 
-def test_run_may_be_made_longer(copied, monkeypatch):
+def test_run_may_be_made_longer_and_slower(copied, monkeypatch):
     folder, _ = copied
     phases = gan.phases(CONDITIONAL, runtime.data_mesh())
     monkeypatch.setattr(gan, "phases", lambda config, mesh: phases)
-    longer = replace(CONDITIONAL, total_kimg=0.044)
+    longer = replace(CONDITIONAL, total_kimg=0.044, learning_rate=0.001, ema_kimg=1.0)
     assert train(longer, folder).step == 11
-    assert json.loads((folder / "run.json").read_text())["config"]["total_kimg"] == 0.044
+    config = json.loads((folder / "run.json").read_text())["config"]
+    assert (config["total_kimg"], config["learning_rate"], config["ema_kimg"]) == (0.044, 0.001, 1)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": 4}, "holds a run with seed=3, not 4; choose another --out"),
+        ({"seed": 4, "learning_rate": 0.1}, "holds a run with seed=3, not 4; choose another --out"),
         ({"batch_size": 8, "r1_gamma": 1.0}, "batch_size=4, not 8, r1_gamma=0.0032, not 1.0;"),
         (
             {"generator": replace(CONDITIONAL.generator, z_dim=7)},

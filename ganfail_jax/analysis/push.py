@@ -24,6 +24,7 @@ from ganfail_jax.analysis.ranking import Ranking
 
 SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
 CONFIDENT = 0.99  # softmax of an image worth pushing
+TOGETHER = 2.0  # standard deviations, in the choice of the image
 
 
 class PushEffect(NamedTuple):
@@ -109,33 +110,38 @@ def push_grid(
 ) -> PushGrid:
     """What an image becomes along each of the top dimensions, in the degrading direction.
 
-    The image is the first of `candidates` samples with a softmax of at least CONFIDENT (else the
-    most confident), of `true_class` if given; then the dimensions are the top of that class.
+    The image is the most affected one of the `candidates` that are classified with a softmax of
+    at least CONFIDENT (without any, the most confident): the one whose output is lowest after a
+    push along all these dimensions together by TOGETHER standard deviations. With `true_class`,
+    the image is of that class and the dimensions are the top of that class.
     """
     group = 0 if true_class is None else 1 + true_class
+    dims = ranking.order[group, :top]
+    move = np.zeros(len(ranking.style_std), np.float32)
+    move[dims] = (ranking.direction[group] * ranking.style_std)[dims]
 
     @jax.jit
-    def draw(params: Any, indices: Array) -> tuple[Array, Array, Array]:
+    def draw(params: Any, indices: Array) -> tuple[Array, Array, Array, Array]:
         here = models.with_params(params)
         styles, labels = sample_styles(here, seed, indices, truncation_psi)
         logits = logits_of(here, styles)
         target = target_classes(labels, logits)
-        return styles, target, softmax_score(logits, target)
+        after = softmax_score(logits_of(here, styles + TOGETHER * move), target)
+        return styles, target, softmax_score(logits, target), after
 
     @jax.jit
     def look(params: Any, styles: Array) -> tuple[Array, Array]:
         here = models.with_params(params)
         return render(here, styles), logits_of(here, styles)
 
-    styles, target, score = draw(models.params, jnp.arange(candidates))
+    styles, target, before, after = draw(models.params, jnp.arange(candidates))
+    rank = jnp.where(before >= CONFIDENT, after, 2 - before)
     if true_class is not None:
-        score = jnp.where(target == true_class, score, score - 1)
-    index = int(jnp.argmax(jnp.minimum(score, CONFIDENT)))
+        rank = jnp.where(target == true_class, rank, rank + 2)
+    index = int(jnp.argmin(rank))
 
-    dims = ranking.order[group, :top]
-    move = (ranking.direction[group] * ranking.style_std)[dims]
     pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
-    pushed[np.arange(len(dims)), :, dims] += move[:, None] * np.asarray(shifts)
+    pushed[np.arange(len(dims)), :, dims] += move[dims, None] * np.asarray(shifts)
     flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
     images, logits = look(models.params, flat)
     truth = jnp.full(len(flat), target[index])

@@ -124,7 +124,8 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str, score: str, per: 
     heat_map(folder / FIGURES[1], arrays, f"Score in every class: {models}, {count}", unit)
     truth = arrays["groups"][1 + int(arrays["push_true_class"])]
     title = (
-        f"An image of class {truth} pushed along each top dimension ({models})\n"
+        f"A confidently classified {truth}, the most affected of the candidates,\n"
+        f"pushed along each top dimension ({models})\n"
         "above: softmax of the true class (→ prediction when wrong); below: shift, + up or − down"  # noqa: RUF001
     )
     push_sheet(folder / FIGURES[2], arrays, title)

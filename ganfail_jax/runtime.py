@@ -74,10 +74,8 @@ def sweep(
         for start in range(done, num_samples, batch):
             inputs = shard_batch(mesh, (start + indices, start + indices < num_samples))
             sums = jax.device_get(step(*inputs))
-            merged, end = (
-                sums if total is None else merge(total, sums),
-                min(start + batch, num_samples),
-            )
+            merged = sums if total is None else merge(total, sums)
+            end = min(start + batch, num_samples)
             total, done = merged, end  # nothing between: an interrupt may come at any time
             bar.update(done - start)
             if checkpoint is not None and time.monotonic() - saved > seconds:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,12 +84,17 @@ def read_classifier(name_or_path: str) -> store.Stored:
     return _read(name_or_path, CLASSIFIERS, "classifier")
 
 
-def _config(cls: type, stored: store.Stored, name: str) -> Any:
+def _fill(
+    stored: store.Stored, name: str, config_type: type, init: Callable[..., Any]
+) -> tuple[Any, Any]:
+    """The configuration of a network and its variables, laid out as `init` makes them."""
     try:
         values = stored.config.items()
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
+        config = config_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
     except (TypeError, ValueError, AttributeError) as error:
         raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {error}") from error
+    template = jax.eval_shape(lambda: init(config, jax.random.key(0)))
+    return config, store.assign(stored, template)
 
 
 def load_generator(name_or_path: str) -> tuple[Generator, Any]:
@@ -98,9 +104,8 @@ def load_generator(name_or_path: str) -> tuple[Generator, Any]:
         WeightsError: unknown name, no weights there, damaged or misfitting weights.
     """
     stored = read_generator(name_or_path)
-    config = _config(stylegan2.StyleGAN2Config, stored, name_or_path)
-    template = jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
-    return stylegan2.build(config), store.assign(stored, template)
+    config, params = _fill(stored, name_or_path, stylegan2.StyleGAN2Config, stylegan2.init)
+    return stylegan2.build(config), params
 
 
 def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
@@ -110,7 +115,6 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
         WeightsError: unknown name, no weights there, damaged or misfitting weights.
     """
     stored = read_classifier(name_or_path)
-    config = _config(classifiers.CNNConfig, stored, name_or_path)
-    template = jax.eval_shape(lambda: classifiers.init(config, jax.random.key(0)))
+    config, params = _fill(stored, name_or_path, classifiers.CNNConfig, classifiers.init)
     names = stored.about.get("class_names", range(config.num_classes))
-    return classifiers.build(config, tuple(map(str, names))), store.assign(stored, template)
+    return classifiers.build(config, tuple(map(str, names))), params

@@ -23,7 +23,7 @@ from ganfail_jax.training import gan
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
-common.define_sampling(num_samples=250, batch_size=250)
+flags.DEFINE_integer("batch_size", 250, "Images per pass.", 1)
 common.define_run()
 flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
 
@@ -87,7 +87,7 @@ def training_rate(config: gan.GANConfig) -> float:
 
 def main() -> None:
     print("measuring", flush=True)
-    models, identity = common.load_models()
+    (models,), identity = common.load_models()
     folder = common.out_folder("benchmark", time.strftime("%Y%m%d-%H%M%S"))
     if (results.writable_folder(folder) / results.SUMMARY).exists():
         raise InputError(f"{folder} already holds a result; choose another --out")

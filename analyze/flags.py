@@ -9,7 +9,8 @@ import jax
 from absl import app, flags, logging
 
 from ganfail_jax import zoo
-from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.outputs import SCORES, Models
+from ganfail_jax.analysis.ranking import NORMALIZATIONS
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 
@@ -33,16 +34,38 @@ def define_run() -> None:
     flags.DEFINE_string("out", None, "Folder for the results (default: a name below runs/).")
 
 
-def define_models() -> None:
+def define_models(several: bool = False) -> None:
+    """The generator and one classifier, or several to compare."""
     flags.DEFINE_string("generator", None, "Bundled name or folder (default: the dataset's own).")
-    flags.DEFINE_string("classifier", None, "Bundled name or folder (default: the dataset's own).")
     flags.DEFINE_float("truncation_psi", 1.0, "1: no truncation; 0: the mean latent.")
+    if several:
+        text = "Bundled names or folders, by commas (default: all that the dataset has)."
+        flags.DEFINE_list("classifiers", None, text)
+    else:
+        text = "Bundled name or folder (default: the dataset's own)."
+        flags.DEFINE_string("classifier", None, text)
 
 
-def define_sampling(num_samples: int, batch_size: int) -> None:
-    flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.")
-    flags.DEFINE_integer("batch_size", batch_size, "Images per step; no influence on the result.")
+def define_sampling(num_samples: int, batch_size: int, least: int = 1) -> None:
+    flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.", least)
+    flags.DEFINE_integer("batch_size", batch_size, "Images per step; does not change results.", 1)
+
+
+def define_resume() -> None:
     flags.DEFINE_bool("resume", True, "Go on from an unfinished run in --out.")
+
+
+def define_score() -> None:
+    text = "Output whose gradient ranks; softmax: paper."
+    flags.DEFINE_enum("score", "softmax", list(SCORES), text)
+    flags.DEFINE_enum("normalize", "none", NORMALIZATIONS, "std: per standard deviation.")
+
+
+def define_ranking() -> None:
+    """What the analyses that start from a ranking need (`entry.rankings`)."""
+    define_score()
+    flags.DEFINE_integer("ranking_samples", 10_000, "Samples that make the ranking.", 2)
+    flags.DEFINE_string("ranking", None, "Folder of analyze.rank to use instead.")
 
 
 def out_folder(*parts: str) -> Path:
@@ -61,8 +84,13 @@ def _is_ours(module: str) -> bool:
     return module.startswith(("analyze", "train")) or module == sys.argv[0]
 
 
-def load_models() -> tuple[Models, dict[str, Any]]:
-    """The generator and the classifier asked for, and the identity of a result made with them.
+def _unique_names(paths: list[str]) -> list[str]:
+    short = [Path(path).name for path in paths]
+    return short if len({*short}) == len(short) else paths
+
+
+def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
+    """The generator with each classifier asked for, and what identifies them in a result.
 
     Raises:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
@@ -71,38 +99,56 @@ def load_models() -> tuple[Models, dict[str, Any]]:
         raise InputError(
             f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
         )
-    if FLAGS.num_samples < 1 or FLAGS.batch_size < 1:
-        given = f"{FLAGS.num_samples} and {FLAGS.batch_size}"
-        raise InputError(f"num_samples and batch_size must be at least 1, not {given}")
-    names = {"generator": FLAGS.generator, "classifier": FLAGS.classifier}
-    if None in names.values():
-        defaults = zoo.defaults(FLAGS.dataset)._asdict()
-        names = {what: name or defaults[what] for what, name in names.items()}
-    models = Models(
-        *zoo.load_generator(names["generator"]), *zoo.load_classifier(names["classifier"])
-    )
-    generator, classifier = models.generator, models.classifier
-    if generator.image_shape != classifier.image_shape:
-        made, taken = ("x".join(map(str, m.image_shape)) for m in (generator, classifier))
-        raise InputError(
-            f"generator {names['generator']} makes {made} images, but classifier "
-            f"{names['classifier']} takes {taken}; give two that fit"
-        )
-    if generator.num_classes not in (0, classifier.num_classes):
-        raise InputError(
-            f"generator {names['generator']} has {generator.num_classes} classes, but classifier "
-            f"{names['classifier']} has {classifier.num_classes}; give two that fit"
-        )
+    several = "classifiers" in FLAGS
+    asked = FLAGS.classifiers if several else [FLAGS.classifier] if FLAGS.classifier else None
+    generator_name = FLAGS.generator
+    if not (generator_name and asked):
+        defaults = zoo.defaults(FLAGS.dataset)
+        generator_name = generator_name or defaults.generator
+        asked = asked or list(defaults.classifiers if several else defaults.classifiers[:1])
+    if len({*asked}) < len(asked):
+        raise InputError(f"--classifiers names one twice: {', '.join(asked)}")
+    generator, params = zoo.load_generator(generator_name)
+    models = tuple(Models(generator, params, *zoo.load_classifier(name)) for name in asked)
+    for name, each in zip(asked, models, strict=True):
+        _check_fit(generator_name, name, each)
     identity = {
         "dataset": FLAGS.dataset,
-        **{what: Path(name).name for what, name in names.items()},
-        "generator_sha256": zoo.read_generator(names["generator"]).sha256,
-        "classifier_sha256": zoo.read_classifier(names["classifier"]).sha256,
-        "num_samples": FLAGS.num_samples,
+        "generator": Path(generator_name).name,
+        "generator_sha256": zoo.read_generator(generator_name).sha256,
+        "classifiers": _unique_names(asked),
+        "classifier_sha256": [zoo.read_classifier(name).sha256 for name in asked],
         "seed": FLAGS.seed,
         "truncation_psi": FLAGS.truncation_psi,
     }
     return models, identity
+
+
+def _check_fit(generator_name: str, classifier_name: str, models: Models) -> None:
+    generator, classifier = models.generator, models.classifier
+    if generator.image_shape != classifier.image_shape:
+        made, taken = ("x".join(map(str, m.image_shape)) for m in (generator, classifier))
+        raise InputError(
+            f"generator {generator_name} makes {made} images, but classifier "
+            f"{classifier_name} takes {taken}; give two that fit"
+        )
+    if generator.num_classes not in (0, classifier.num_classes):
+        raise InputError(
+            f"generator {generator_name} has {generator.num_classes} classes, but classifier "
+            f"{classifier_name} has {classifier.num_classes}; give two that fit"
+        )
+
+
+def class_index(name: str, models: Models) -> int:
+    """A class by its name.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    names = models.classifier.class_names
+    if name not in names:
+        raise InputError(f"no class {name!r}; the classes are {', '.join(names)}")
+    return names.index(name)
 
 
 def run(main: Callable[[], None]) -> None:

@@ -28,6 +28,8 @@ class LayerInfo(NamedTuple):
 class Generator(NamedTuple):
     """Pure functions of a generator; `params` is always the first argument.
 
+    mapping:    (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> w [b,w];
+                None: the generator has no space W
     styles:     (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> Styles
     synthesize: (params, styles, edits=None) -> (images [b,h,w,c] nominally in [-1,1], Activations)
     """
@@ -37,6 +39,7 @@ class Generator(NamedTuple):
     image_shape: tuple[int, int, int]  # (h, w, c)
     layers: Mapping[str, LayerInfo]  # in forward order
     style_dims: Mapping[str, int]  # S: layer -> number of dimensions, in forward order
+    mapping: Callable[..., Array] | None
     styles: Callable[..., Styles]
     synthesize: Callable[..., tuple[Array, Activations]]
 

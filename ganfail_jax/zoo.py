@@ -23,10 +23,10 @@ class Defaults(NamedTuple):
     """The bundled models of a dataset."""
 
     generator: str
-    classifier: str
+    classifiers: tuple[str, ...]  # the first is the one to characterise, all are compared
 
 
-DEFAULTS = {"mnist_c": Defaults("mnist_c", "mnist_c_corrupted")}
+DEFAULTS = {"mnist_c": Defaults("mnist_c", ("mnist_c_corrupted", "mnist_c_clean"))}
 
 
 def defaults(dataset: str) -> Defaults:

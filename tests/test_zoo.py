@@ -18,9 +18,10 @@ def run_folder(tmp_path):
 def test_every_bundled_model_loads():
     for name, default in zoo.DEFAULTS.items():
         generator, _ = zoo.load_generator(default.generator)
-        classifier, _ = zoo.load_classifier(default.classifier)
-        assert generator.image_shape == classifier.image_shape, name
-        assert generator.num_classes == classifier.num_classes == len(classifier.class_names)
+        for own in default.classifiers:
+            classifier, _ = zoo.load_classifier(own)
+            assert generator.image_shape == classifier.image_shape, name
+            assert generator.num_classes == classifier.num_classes == len(classifier.class_names)
 
 
 def test_the_bundled_generator_is_good_enough():

@@ -35,7 +35,9 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_float("learning_rate", None, "Of both networks; may change when a run goes on.")
 flags.DEFINE_float("ema_kimg", None, "Half-life of the average; may change when a run goes on.")
-flags.DEFINE_bool("resume", True, "Go on from the run in --out.")
+flags.DEFINE_string("start_from", None, "Bundled generator or folder whose weights to start from.")
+flags.DEFINE_float("warmup_kimg", None, "At first only the discriminator learns.")
+common.define_resume()
 for name, kimg in loop.Schedule()._asdict().items():
     flags.DEFINE_float(f"{name}_kimg", kimg, f"Thousands of images per {name}; 0: at the end only.")
 
@@ -52,7 +54,7 @@ def configure() -> GANConfig:
     ratio = (FLAGS.batch_size or preset.batch_size) / preset.batch_size
     # NVIDIA: gamma ~ 1 / batch, ema_kimg ~ batch
     scaled = replace(preset, r1_gamma=preset.r1_gamma / ratio, ema_kimg=preset.ema_kimg * ratio)
-    names = ("total_kimg", "batch_size", "seed", "learning_rate", "ema_kimg")
+    names = ("total_kimg", "batch_size", "seed", "learning_rate", "ema_kimg", "warmup_kimg")
     asked = {name: FLAGS[name].value for name in names}
     return replace(scaled, **{name: v for name, v in asked.items() if v is not None})
 
@@ -60,10 +62,10 @@ def configure() -> GANConfig:
 def evaluator(config: GANConfig, dataset: Dataset) -> loop.Evaluate | None:
     """The measure by which the best snapshot is kept; None without a bundled classifier."""
     defaults = zoo.DEFAULTS.get(dataset.name)
-    if defaults is None or defaults.classifier not in zoo.bundled_names(zoo.CLASSIFIERS):
+    if defaults is None or defaults.classifiers[0] not in zoo.bundled_names(zoo.CLASSIFIERS):
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
         return None
-    classifier, params = zoo.load_classifier(defaults.classifier)
+    classifier, params = zoo.load_classifier(defaults.classifiers[0])
     generator = stylegan2.build(config.generator)
     return quality.evaluator(generator, classifier, params, dataset.images)
 
@@ -89,7 +91,12 @@ def main() -> None:
     print(f"training StyleGAN2 (preset {FLAGS.preset}) on {dataset.source}")
     print(f"{config.total_kimg:g} kimg in batches of {config.batch_size} on {devices} -> {folder}")
     loop.train(
-        config, dataset, folder, schedule=loop.Schedule(**kimg), evaluate=evaluator(config, dataset)
+        config,
+        dataset,
+        folder,
+        schedule=loop.Schedule(**kimg),
+        evaluate=evaluator(config, dataset),
+        start=FLAGS.start_from and zoo.read_generator(FLAGS.start_from),
     )
     report(folder)
 

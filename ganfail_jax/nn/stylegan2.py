@@ -308,6 +308,21 @@ def build(config: StyleGAN2Config) -> Generator:
     module = StyleGAN2(config)
     layers = layer_table(config)
 
+    def check_label(label: Array | None) -> None:
+        if bool(config.num_classes) != (label is not None):
+            wanted = f"one-hot labels of {config.num_classes} classes" if label is None else "none"
+            raise ValueError(f"this generator wants {wanted} as label")
+
+    def mapping(
+        params: Params,
+        z: Float[Array, "b z"],
+        label: Float[Array, "b k"] | None = None,
+        truncation_psi: float | Array = 1.0,
+    ) -> Float[Array, "b w"]:
+        check_label(label)
+        ws = module.apply(params, z, label, truncation_psi, None, method="truncated_ws")
+        return jnp.asarray(ws)[:, 0]
+
     def styles(
         params: Params,
         z: Float[Array, "b z"],
@@ -315,9 +330,7 @@ def build(config: StyleGAN2Config) -> Generator:
         truncation_psi: float | Array = 1.0,
         truncation_cutoff: int | None = None,
     ) -> Styles:
-        if bool(config.num_classes) != (label is not None):
-            wanted = f"one-hot labels of {config.num_classes} classes" if label is None else "none"
-            raise ValueError(f"this generator wants {wanted} as label")
+        check_label(label)
         args = (z, label, truncation_psi, truncation_cutoff)
         return module.apply(params, *args, method="styles")  # pyright: ignore
 
@@ -336,7 +349,14 @@ def build(config: StyleGAN2Config) -> Generator:
 
     shape = (config.resolution, config.resolution, config.img_channels)
     return Generator(
-        config.z_dim, config.num_classes, shape, layers, style_dims(config), styles, synthesize
+        z_dim=config.z_dim,
+        num_classes=config.num_classes,
+        image_shape=shape,
+        layers=layers,
+        style_dims=style_dims(config),
+        mapping=mapping,
+        styles=styles,
+        synthesize=synthesize,
     )
 
 

@@ -5,19 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.ranking import Z95
-from ganfail_jax.results import replace_file
-
-BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe palette
-
-
-def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    with replace_file(path) as new, mpl.rc_context({"savefig.dpi": 130}):
-        figure.savefig(new)
+from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save, show_image
 
 
 def bars(
@@ -48,7 +40,7 @@ def bars(
     axes.set_xlabel(f"{unit}; bars: 95 % interval")
     axes.set_title(title, size=10)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def heat_map(
@@ -76,7 +68,7 @@ def heat_map(
     axes.axhline(0.5, color="black", lw=1.5)
     axes.set_title(title, size=10)
     figure.colorbar(image, ax=axes, label=unit, pad=0.01)
-    _save(figure, path)
+    save(figure, path)
 
 
 def push_sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: str) -> None:
@@ -88,17 +80,14 @@ def push_sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
     truth, group = int(arrays["push_true_class"]), int(arrays["push_group"])
     rows, columns = images.shape[:2]
     dims = arrays["order"][group, :rows]
-    signs = ["+" if s < 0 else "−" for s in arrays["score"][group, dims]]  # noqa: RUF001
+    arrows = [arrow(-score) for score in arrays["score"][group, dims]]
     figure = Figure(figsize=(1.15 * columns + 1.9, 1.22 * rows + 1.0), layout="constrained")
     figure.suptitle(title, size=10)
     grid = figure.subplots(rows, columns, squeeze=False)
     for row in range(rows):
         for column in range(columns):
             axes = grid[row, column]
-            pixels = np.clip(images[row, column] * 0.5 + 0.5, 0, 1)
-            axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-            axes.set_xticks([])
-            axes.set_yticks([])
+            show_image(axes, images[row, column])
             instead = predicted[row, column]
             text = f"{softmax[row, column]:.2f}"
             if instead != truth:
@@ -106,11 +95,11 @@ def push_sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
             axes.set_title(text, size=8, color="black" if instead == truth else ORANGE, pad=2)
             if row == rows - 1:
                 axes.set_xlabel(f"{arrays['push_shifts'][column]:g} std", size=9)
-        name = f"{arrays['names'][dims[row]]} {signs[row]}"
+        name = f"{arrays['names'][dims[row]]} {arrows[row]}"
         grid[row, 0].set_ylabel(
             name, rotation=0, ha="right", va="center", family="monospace", size=8
         )
-    _save(figure, path)
+    save(figure, path)
 
 
 FIGURES = ("top_dimensions.png", "classes.png", "push.png")
@@ -126,6 +115,6 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str, score: str, per: 
     title = (
         f"A confidently classified {truth}, the most affected of the candidates,\n"
         f"pushed along each top dimension ({models})\n"
-        "above: softmax of the true class (→ prediction when wrong); below: shift, + up or − down"  # noqa: RUF001
+        "above: softmax of the true class (→ prediction when wrong); below: shift, ↑ up or ↓ down"
     )
     push_sheet(folder / FIGURES[2], arrays, title)

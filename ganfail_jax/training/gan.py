@@ -57,6 +57,7 @@ class GANConfig:
     ada_interval: int = 4
     ada_kimg: float = 500.0
     total_kimg: float = 25000.0
+    warmup_kimg: float = 0.0  # first only D learns: for a generator that starts from weights
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,6 +73,8 @@ class GANConfig:
         if self.learning_rate <= 0 or self.ema_kimg <= 0:
             given = f"{self.learning_rate} and {self.ema_kimg}"
             raise InputError(f"learning_rate and ema_kimg must be above 0, not {given}")
+        if not 0 <= self.warmup_kimg < math.inf:
+            raise InputError(f"warmup_kimg must be at least 0, not {self.warmup_kimg}")
         batch, group = self.batch_size, self.discriminator.group_size
         if batch < self.pl_batch_shrink or batch % min(group, batch):
             raise InputError(
@@ -90,7 +93,7 @@ PRESETS: dict[str, GANConfig] = {
         generator=StyleGAN2Config(
             z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
-        discriminator=DiscriminatorConfig(channel_base=512, channel_max=128, mapping_layers=2),
+        discriminator=DiscriminatorConfig(channel_base=768, channel_max=128, mapping_layers=2),
         batch_size=32,
         r1_gamma=0.0064,
         pl_weight=0.0,
@@ -156,10 +159,15 @@ def _init_discriminator(config: DiscriminatorConfig, key: Array) -> Any:
     return Discriminator(config).init(key, images, label)["params"]
 
 
-def init(config: GANConfig) -> TrainState:
-    """A fresh state; the averaged generator starts as a copy."""
+def init(config: GANConfig, generator: Any = None) -> TrainState:
+    """A fresh state; the averaged generator starts as a copy.
+
+    Args:
+        generator: variables to start from instead of random ones.
+    """
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
-    generator = _init_generator(config.generator, keys[0])
+    if generator is None:
+        generator = _init_generator(config.generator, keys[0])
     discriminator = _init_discriminator(config.discriminator, keys[1])
     generator_adam, discriminator_adam = optimizers(config)
     return TrainState(
@@ -355,10 +363,12 @@ def train_step(
 
     The generated images take the labels of the real batch: the data set's own label distribution.
     """
-    state, metrics = run.generator(state, label)
-    if config.pl_weight > 0 and step % config.pl_interval == 0:
-        state, more = run.path_length(state, label)
-        metrics |= more
+    metrics: dict[str, Array] = {}
+    if step * config.batch_size >= config.warmup_kimg * 1000:
+        state, metrics = run.generator(state, label)
+        if config.pl_weight > 0 and step % config.pl_interval == 0:
+            state, more = run.path_length(state, label)
+            metrics |= more
     state, more = run.discriminator(state, images, label)
     metrics |= more
     if step % config.r1_interval == 0:

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from ganfail_jax.training import checkpoints, gan
 from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.gan import GANConfig, TrainState
 from ganfail_jax.weights import store
+from ganfail_jax.weights.errors import WeightsError
 
 MAY_CHANGE = ("total_kimg", "learning_rate", "ema_kimg")  # when a run goes on
 Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
@@ -81,6 +82,14 @@ def _label(config: GANConfig, labels: np.ndarray) -> jax.Array | None:
     return jax.nn.one_hot(labels, classes) if classes else None
 
 
+def _variables(config: GANConfig, start: store.Stored) -> Any:
+    template = jax.eval_shape(partial(stylegan2.init, config.generator), jax.random.key(0))
+    try:
+        return store.assign(start, template)
+    except WeightsError as error:
+        raise TrainingError(f"these weights do not fit the generator to train: {error}") from error
+
+
 @cache
 def _render(config: StyleGAN2Config) -> Callable[..., jax.Array]:
     generator = stylegan2.build(config)
@@ -103,6 +112,7 @@ def train(
     *,
     schedule: Schedule = Schedule(),  # noqa: B008
     evaluate: Evaluate | None = None,
+    start: store.Stored | None = None,
     devices: list[Any] | None = None,
     stop_step: int | None = None,
 ) -> TrainState:
@@ -110,6 +120,7 @@ def train(
 
     Args:
         evaluate: measures the averaged generator; the lowest "score" is kept in `best/`.
+        start: weights that the generator starts from; the discriminator always starts afresh.
         stop_step: stop early after this step, checkpointed (the run can be resumed).
 
     Raises:
@@ -119,7 +130,10 @@ def train(
     """
     mesh, batch = runtime.data_mesh(devices), config.batch_size
     _check(config, dataset, mesh.size)
+    generator = None if start is None else _variables(config, start)
     about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    if start is not None:
+        about["start_sha256"] = start.sha256
     checkpoints.claim(folder, about, _check_same)
     writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)
@@ -127,7 +141,7 @@ def train(
     run = gan.phases(config, mesh)
     with ExitStack() as stack:
         manager = stack.enter_context(checkpoints.manager(folder))
-        state = checkpoints.restore(manager, runtime.replicate(mesh, gan.init(config)))
+        state = checkpoints.restore(manager, runtime.replicate(mesh, gan.init(config, generator)))
         first = int(state.step)
         # TensorBoard forgets what an interrupted run wrote past its last checkpoint.
         writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first * batch + 1)

@@ -57,7 +57,7 @@ def start(entry, bundled, monkeypatch, capsys):
     """Run the command with these arguments -> exit status, printed lines, lines of errors."""
     monkeypatch.setitem(gan.PRESETS, "tiny", CONDITIONAL)
     monkeypatch.setitem(pipelines.DATASETS, "made_up", lambda *_, **__: dataset())
-    monkeypatch.setitem(zoo.DEFAULTS, "made_up", zoo.Defaults("none", "tiny_for_training"))
+    monkeypatch.setitem(zoo.DEFAULTS, "made_up", zoo.Defaults("none", ("tiny_for_training",)))
     monkeypatch.setattr(zoo, "BUNDLED", bundled)
 
     def run(*arguments):

@@ -30,7 +30,7 @@ def linear_generator(classes: int = CLASSES) -> Generator:
         noise = params["noise"] * styles["z"].reshape(-1, SIZE, SIZE, 1)
         return jnp.einsum("bk,khwc->bhwc", styles["label"], params["images"]) + noise, {}
 
-    return Generator(SIZE**2, classes, (SIZE, SIZE, 1), {}, {}, styles, synthesize)
+    return Generator(SIZE**2, classes, (SIZE, SIZE, 1), {}, {}, None, styles, synthesize)
 
 
 def features(params, images):

@@ -1,0 +1,119 @@
+"""Generated samples as points of StyleSpace with what classifiers make of them.
+
+The populations that Le Coz 2022 compares: well classified and misclassified (sec. 2.4, 3.2, 3.3).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int
+from scipy.special import softmax
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.outputs import Models, render, sample_styles
+from ganfail_jax.types import Generator
+
+SURE = 0.9  # softmax from which a sample without a true class counts as sure
+
+
+class Samples(NamedTuple):
+    """n samples, as m classifiers see them. s: dimensions of StyleSpace, k: classes."""
+
+    indices: Int[np.ndarray, " n"]
+    styles: Float[np.ndarray, "n s"]
+    logits: Float[np.ndarray, "m n k"]
+    target: Int[np.ndarray, " n"]  # the class asked for; unconditional: the first prediction
+    right: Bool[np.ndarray, "m n"]  # see `outcomes`
+
+    @property
+    def softmax(self) -> Float[np.ndarray, "m n"]:
+        """Every classifier's softmax output of the true class."""
+        return softmax(self.logits, axis=2)[:, np.arange(len(self.target)), self.target]
+
+    @property
+    def predicted(self) -> Int[np.ndarray, "m n"]:
+        return self.logits.argmax(axis=2)
+
+
+def outcome_names(generator: Generator) -> tuple[str, str]:
+    """What the two populations are called: (right, not right)."""
+    if generator.num_classes:
+        return "well classified", "misclassified"
+    return f"sure (softmax at least {SURE:g})", f"unsure (softmax below {SURE:g})"
+
+
+def outcomes(
+    generator: Generator, logits: Float[np.ndarray, "m n k"], target: Int[np.ndarray, " n"]
+) -> Bool[np.ndarray, "m n"]:
+    """Whether a sample is classified as its class.
+
+    The samples of an unconditional generator have no class but the prediction of the first
+    classifier, so that they are right when predicted so with a softmax of at least SURE.
+    """
+    right = logits.argmax(axis=2) == target
+    if generator.num_classes:
+        return right
+    return right & (softmax(logits, axis=2).max(axis=2) >= SURE)
+
+
+def collect(
+    models: Sequence[Models],
+    *,
+    num_samples: int,
+    batch_size: int,
+    mesh: Mesh,
+    first_index: int = 0,
+    seed: int = 0,
+    truncation_psi: float = 1.0,
+    checkpoint: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    progress: str | None = None,
+) -> Samples:
+    """Generate samples `first_index` .. `first_index + num_samples - 1` and classify them.
+
+    Args:
+        models: one generator with one or more classifiers.
+        first_index: choose it beyond the samples of a ranking that is tested on these.
+        checkpoint, identity, progress: see `runtime.sweep`.
+    """
+    generator = models[0].generator
+
+    @jax.jit
+    def step(params: Any, indices: Array, mask: Array) -> dict[str, Array]:
+        here = [each.with_params(own) for each, own in zip(models, params, strict=True)]
+        chosen = first_index + indices
+        styles, labels = sample_styles(here[0], seed, chosen, truncation_psi)
+        images = render(here[0], styles)
+        logits = [each.classifier.logits(each.classifier_params, images) for each in here]
+        rows = {"mask": mask, "indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
+        return rows if labels is None else rows | {"labels": labels}
+
+    def join(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        return {name: np.concatenate([a[name], b[name]]) for name in a}
+
+    rows = runtime.sweep(
+        partial(step, runtime.replicate(mesh, [each.params for each in models])),
+        join,
+        num_samples,
+        batch_size,
+        mesh=mesh,
+        checkpoint=checkpoint,
+        identity={
+            "first_index": first_index,
+            "seed": seed,
+            "truncation_psi": truncation_psi,
+            **(identity or {}),
+        },
+        progress=progress,
+    )
+    rows = {name: np.asarray(values)[np.asarray(rows["mask"])] for name, values in rows.items()}
+    logits = rows["logits"].swapaxes(0, 1)
+    target = rows["labels"] if "labels" in rows else logits[0].argmax(axis=1)
+    right = outcomes(generator, logits, target)
+    return Samples(rows["indices"], rows["styles"], logits, target, right)

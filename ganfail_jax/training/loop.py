@@ -130,10 +130,13 @@ def train(
     """
     mesh, batch = runtime.data_mesh(devices), config.batch_size
     _check(config, dataset, mesh.size)
-    generator = None if start is None else _variables(config, start)
     about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
+    generator = None
     if start is not None:
-        about["start_sha256"] = start.sha256
+        generator = _variables(config, start)
+        about["start_from"] = start.sha256
+        origin["start_from"] = {"sha256": start.sha256, **start.about}
     checkpoints.claim(folder, about, _check_same)
     writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)
@@ -177,12 +180,12 @@ def train(
                 for name, value in values.items():
                     writer.add_scalar(name, value, done * batch)
             if measure and evaluate is not None:
-                _keep_best(folder, config, dataset, state, evaluate(state.ema), writer)
+                _keep_best(folder, config, origin, state, evaluate(state.ema), writer)
             if draw:
                 sample_sheet(config, state.ema, folder / "sheets" / f"{done * batch:09d}.png")
             if save:
                 # Last: a run killed before it repeats the step, and with it the export.
-                _export(folder / "latest", config, dataset, state, {})
+                _export(folder / "latest", config, origin, state, {})
                 manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
@@ -190,13 +193,12 @@ def train(
 def _export(
     folder: Path,
     config: GANConfig,
-    dataset: Dataset,
+    origin: Mapping[str, Any],
     state: TrainState,
     measured: Mapping[str, float],
 ) -> None:
     about = {
-        "dataset": dataset.name,
-        "class_names": list(dataset.class_names),
+        **origin,
         "images_seen": int(state.step) * config.batch_size,
         "measured": dict(measured),
     }
@@ -206,7 +208,7 @@ def _export(
 def _keep_best(
     folder: Path,
     config: GANConfig,
-    dataset: Dataset,
+    origin: Mapping[str, Any],
     state: TrainState,
     measured: Mapping[str, float],
     writer: SummaryWriter,
@@ -218,4 +220,4 @@ def _keep_best(
         previous = store.load(best).about["measured"]["score"]
         if measured["score"] >= previous:
             return
-    _export(best, config, dataset, state, measured)
+    _export(best, config, origin, state, measured)

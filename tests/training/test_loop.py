@@ -171,6 +171,43 @@ def test_sheet_has_a_row_of_ten_per_class(tmp_path):
     assert image.imread(tmp_path / "sheet.png").shape[:2] == (3 * 8 * 2, 10 * 8 * 2)
 
 
+# Started from weights
+
+
+def test_generator_starts_from_stored_weights_and_waits_for_the_discriminator(
+    conditional, tmp_path
+):
+    folder, _ = conditional
+    start = store.load(folder / "latest")
+    config = replace(CONDITIONAL, warmup_kimg=0.012)  # 3 steps
+    fresh, warm = jax.device_get(gan.init(config)), tmp_path / "run"
+    state = train(config, warm, start=start, stop_step=3)
+    given = jax.device_get(store.assign(start, fresh.generator))
+    assert_identical(state.generator, given)
+    assert_identical(state.ema["params"], state.generator["params"])
+    learnt = jax.tree.map(lambda a, b: (a != b).any(), state.discriminator, fresh.discriminator)
+    assert np.mean(jax.tree.leaves(learnt)) > 0.9
+    state = train(config, warm, start=start, stop_step=4)
+    moved = jax.tree.map(lambda a, b: (a != b).any(), state.generator["params"], given["params"])
+    assert np.mean(jax.tree.leaves(moved)) > 0.9
+    about = store.load(warm / "latest").about
+    assert about["start_from"]["sha256"] == start.sha256
+    assert (about["images_seen"], about["start_from"]["images_seen"]) == (16, 40)
+
+
+def test_run_started_from_weights_goes_on_only_with_them(conditional, copied):
+    start = store.load(conditional[0] / "latest")
+    with pytest.raises(TrainingError, match="holds a run with start_from=None, not "):
+        train(CONDITIONAL, copied[0], start=start)
+
+
+def test_weights_of_another_generator_are_refused(conditional, tmp_path):
+    start = store.load(conditional[0] / "latest")
+    with pytest.raises(TrainingError, match="weights do not fit the generator to train: "):
+        loop.train(AUGMENTED, data(AUGMENTED), tmp_path / "run", start=start)
+    assert not (tmp_path / "run").exists()
+
+
 # Killed and resumed
 
 

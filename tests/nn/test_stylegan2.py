@@ -38,6 +38,16 @@ def golden(request):
     return stylegan2.build(config), params, jnp.asarray(arrays["z"]), label, arrays
 
 
+def test_w_matches_the_reference_and_is_truncated_towards_its_average(golden):
+    generator, params, z, label, arrays = golden
+    mapping = jax.jit(generator.mapping)
+    assert deviation(mapping(params, z, label), arrays["w"]) < 1e-4
+    average = np.broadcast_to(params["buffers"]["w_avg"], arrays["w"].shape)
+    np.testing.assert_array_equal(mapping(params, z, label, 0.0), average)
+    halfway = (average + arrays["w"]) / 2
+    assert deviation(mapping(params, z, label, 0.5), halfway) < 1e-4
+
+
 def test_styles_match_the_reference(golden):
     generator, params, z, label, arrays = golden
     styles = jax.jit(generator.styles)(params, z, label)
@@ -165,8 +175,9 @@ def test_bfloat16_compute_stays_close_and_returns_float32():
 def test_a_label_is_asked_for_or_refused():
     tiny = models()
     z = jnp.zeros((1, CONFIG.z_dim))
-    with pytest.raises(ValueError, match="wants one-hot labels of 3 classes as label"):
-        tiny.generator.styles(tiny.generator_params, z)
+    for function in (tiny.generator.styles, tiny.generator.mapping):
+        with pytest.raises(ValueError, match="wants one-hot labels of 3 classes as label"):
+            function(tiny.generator_params, z)
     with pytest.raises(ValueError, match="wants none as label"):
         stylegan2.build(replace(CONFIG, num_classes=0)).styles(
             tiny.generator_params, z, jnp.zeros((1, 3))

@@ -1,0 +1,67 @@
+"""Samples with their outcomes."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import log_softmax
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis import outputs, samples
+from tests.tiny import CONFIG, models
+
+OTHER = models()._replace(classifier_params=models().classifier_params[:, ::-1])
+
+
+def collect(each=(models(), OTHER), **settings):
+    settings = {"num_samples": 50, "batch_size": 16, "mesh": runtime.data_mesh()} | settings
+    return samples.collect(each, **settings)
+
+
+@pytest.fixture(scope="module")
+def found():
+    return collect(first_index=7, seed=3, truncation_psi=0.8)
+
+
+def test_they_are_the_samples_asked_for(found):
+    np.testing.assert_array_equal(found.indices, np.arange(7, 57))
+    np.testing.assert_array_equal(found.target, found.indices % 3)
+    styles, _ = jax.jit(lambda i: outputs.sample_styles(models(), 3, i, 0.8))(jnp.arange(7, 57))
+    np.testing.assert_allclose(found.styles, styles, rtol=1e-5, atol=1e-5)
+
+
+def test_each_classifier_sees_the_same_images(found):
+    for own, logits in zip((models(), OTHER), found.logits, strict=True):
+        again = jax.jit(lambda s, own=own: outputs.logits_of(own, s))(found.styles)
+        np.testing.assert_allclose(logits, again, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found.logits[0], found.logits[1][:, ::-1], rtol=1e-4, atol=1e-4)
+
+
+def test_outcome_is_whether_the_class_asked_for_is_predicted(found):
+    np.testing.assert_array_equal(found.right, found.predicted == found.target)
+    assert 0 < found.right.mean() < 1
+    own = np.take_along_axis(log_softmax(found.logits, 2), found.target[None, :, None], 2)[..., 0]
+    np.testing.assert_allclose(np.log(found.softmax), own, rtol=1e-4, atol=1e-4)
+
+
+def test_batches_and_padding_do_not_matter(found):
+    whole = collect(first_index=7, seed=3, truncation_psi=0.8, batch_size=50)
+    np.testing.assert_array_equal(whole.indices, found.indices)
+    np.testing.assert_allclose(whole.styles, found.styles, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(whole.logits, found.logits, rtol=1e-4, atol=1e-4)
+
+
+def test_without_classes_the_first_prediction_is_the_class_and_right_means_sure():
+    own = models(replace(CONFIG, num_classes=0))
+    own = own._replace(classifier_params=own.classifier_params * 8)
+    other = own._replace(classifier_params=own.classifier_params[:, ::-1])
+    found = collect((own, other))
+    np.testing.assert_array_equal(found.target, found.predicted[0])
+    sure = found.softmax >= samples.SURE
+    np.testing.assert_array_equal(found.right[0], sure[0])
+    np.testing.assert_array_equal(found.right[1], sure[1] & (found.predicted[1] == found.target))
+    assert 0 < sure[0].mean() < 1
+    assert "unsure" in samples.outcome_names(own.generator)[1]
+    assert samples.outcome_names(models().generator)[1] == "misclassified"

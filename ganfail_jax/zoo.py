@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 import jax
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import classifiers, stylegan2
+from ganfail_jax.nn import classifiers, pggan, stylegan2
 from ganfail_jax.types import Classifier, Generator
-from ganfail_jax.weights import store
+from ganfail_jax.weights import importers, store
 from ganfail_jax.weights.errors import WeightsError
 
 BUNDLED = Path(__file__).parent / "weights" / "bundled"
 RUN_PARTS = ("best", "latest")  # what a training run leaves, in order of preference
-GENERATORS, CLASSIFIERS = ("stylegan2",), ("classifier",)
+GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier",)
+NETWORKS: dict[str, tuple[type, Any]] = {
+    "stylegan2": (stylegan2.StyleGAN2Config, stylegan2),
+    "pggan": (pggan.PGGANConfig, pggan),
+}
 
 
 class Defaults(NamedTuple):
@@ -55,6 +59,8 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     folder = Path(name_or_path)
     if os.sep not in name_or_path and store.is_weights_folder(bundled):
         folder = bundled
+    elif folder.is_file() and kinds is GENERATORS:
+        return importers.read(folder)
     elif not folder.is_dir():
         names = ", ".join(bundled_names(kinds))
         raise WeightsError(
@@ -104,8 +110,9 @@ def load_generator(name_or_path: str) -> tuple[Generator, Any]:
         WeightsError: unknown name, no weights there, damaged or misfitting weights.
     """
     stored = read_generator(name_or_path)
-    config, params = _fill(stored, name_or_path, stylegan2.StyleGAN2Config, stylegan2.init)
-    return stylegan2.build(config), params
+    config_type, network = NETWORKS[stored.kind]
+    config, params = _fill(stored, name_or_path, config_type, network.init)
+    return network.build(config), params
 
 
 def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:

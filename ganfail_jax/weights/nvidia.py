@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganfail_jax.nn import ops
+from ganfail_jax.nn.stylegan2 import StyleGAN2Config
 from ganfail_jax.weights.errors import WeightsError
 
 IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
@@ -35,6 +36,63 @@ def _to_nhwc(array: np.ndarray, name: str) -> np.ndarray:
     return {4: lambda a: a.transpose(2, 3, 1, 0), 2: lambda a: a.T}.get(array.ndim, lambda a: a)(
         array
     )
+
+
+def _channels(arrays: Mapping[str, np.ndarray]) -> dict[int, int]:
+    """Resolution -> channels, from the last convolution of every block."""
+    found = {}
+    for name, array in arrays.items():
+        parts = name.split(".")
+        if parts[0] == "synthesis" and parts[2:] == ["conv1", "weight"] and array.ndim == 4:
+            found[int(parts[1].removeprefix("b"))] = array.shape[0]
+    return dict(sorted(found.items()))
+
+
+def widths(channels: Mapping[int, int]) -> tuple[int, int, int]:
+    """(channel_base, channel_max, resolution) of the rule min(base / resolution, max).
+
+    Raises:
+        WeightsError: the channels by resolution follow no such rule.
+    """
+    widest, largest = max(channels.values()), max(channels)
+    base = max(c * r for r, c in channels.items() if c < widest or r == largest)
+    wanted = {r: min(base // r, widest) for r in channels}
+    steps = [2 ** (i + 2) for i in range(len(channels))]
+    if sorted(channels) != steps or channels != wanted:
+        listed = ", ".join(f"{r}: {c}" for r, c in channels.items())
+        raise WeightsError(
+            f"channels by resolution are {listed}: no base / resolution with a limit"
+        )
+    return base, widest, largest
+
+
+def infer_config(arrays: Mapping[str, np.ndarray], conv_clamp: float | None) -> StyleGAN2Config:
+    """The architecture that NVIDIA's names and shapes show.
+
+    Raises:
+        WeightsError: this is no skip generator of StyleGAN2.
+    """
+    try:
+        channels = _channels(arrays)
+        base, widest, largest = widths(channels)
+        fc0, w_avg = arrays["mapping.fc0.weight"], arrays["mapping.w_avg"]
+        embed = arrays.get("mapping.embed.weight")
+        config = StyleGAN2Config(
+            resolution=largest,
+            img_channels=arrays[f"synthesis.b{largest}.torgb.weight"].shape[0],
+            num_classes=0 if embed is None else embed.shape[1],
+            z_dim=fc0.shape[1] - (0 if embed is None else embed.shape[0]),
+            w_dim=w_avg.shape[0],
+            mapping_layers=sum(
+                name.startswith("mapping.fc") and name.endswith(".weight") for name in arrays
+            ),
+            channel_base=base,
+            channel_max=widest,
+            conv_clamp=conv_clamp,
+        )
+    except (KeyError, ValueError, IndexError, TypeError) as error:
+        raise WeightsError(f"its arrays are not those of a StyleGAN2: {error!r}") from error
+    return config
 
 
 def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:

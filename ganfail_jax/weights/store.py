@@ -30,7 +30,8 @@ class Stored(NamedTuple):
     sha256: str  # of the arrays' file
 
 
-def _names(tree: Any) -> dict[str, Any]:
+def names(tree: Any) -> dict[str, Any]:
+    """The leaves of a tree of variables by path, such as `params/b0004_conv0/weight`."""
     leaves = jax.tree_util.tree_leaves_with_path(tree)
     return {"/".join(str(key.key) for key in path): leaf for path, leaf in leaves}
 
@@ -44,7 +45,7 @@ def save(
 ) -> None:
     """Write a weights folder, arrays in float32; a failure leaves what was there."""
     with replace_folder(folder) as new:
-        arrays = {name: np.asarray(leaf, np.float32) for name, leaf in _names(variables).items()}
+        arrays = {name: np.asarray(leaf, np.float32) for name, leaf in names(variables).items()}
         np.savez(new / ARRAYS, allow_pickle=False, **arrays)
         text = {"kind": kind, "config": dict(config), "about": dict(about)}
         (new / CONFIG).write_text(json.dumps(text, indent=2) + "\n")
@@ -93,7 +94,7 @@ def assign(stored: Stored, template: Any) -> Any:
     Raises:
         WeightsError: listing all missing, unexpected and misshaped names.
     """
-    wanted = _names(template)
+    wanted = names(template)
     faults = [f"missing {name}" for name in wanted if name not in stored.arrays]
     faults += [f"unexpected {name}" for name in stored.arrays if name not in wanted]
     for name, leaf in wanted.items():

@@ -1,0 +1,76 @@
+"""A published checkpoint, whatever its format -> our weights. What is in the file is never run."""
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from ganfail_jax.nn import stylegan2
+from ganfail_jax.weights import (
+    genforce,
+    npz_files,
+    nvidia,
+    nvidia_pickles,
+    pggan_names,
+    store,
+    torch_files,
+)
+from ganfail_jax.weights.errors import WeightsError
+
+LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch_files.LEGACY_MAGIC as a pickle
+
+
+@cache
+def _template(config: stylegan2.StyleGAN2Config) -> Any:
+    return jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
+
+
+def _stylegan2(
+    config: stylegan2.StyleGAN2Config, state: dict[str, np.ndarray]
+) -> tuple[str, Any, dict[str, Any]]:
+    return "stylegan2", config, store.names(nvidia.assign(state, _template(config)))
+
+
+def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+    """Format, kind of network, configuration, arrays by our names."""
+    if npz_files.is_npz(raw):
+        arrays = npz_files.read(raw)
+        if pggan_names.is_tfhub(arrays):
+            return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
+        raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
+    if raw.startswith((b"PK\3\4", LEGACY_TORCH)):
+        arrays = genforce.generator(torch_files.read(raw))
+        if pggan_names.is_genforce(arrays):
+            return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
+        state = genforce.stylegan2_state(arrays)
+        return "genforce StyleGAN2", *_stylegan2(nvidia.infer_config(state, None), state)
+    if raw.startswith(b"\x80"):
+        return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
+    raise WeightsError(
+        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth and TF-Hub's npz"
+    )
+
+
+def read(path: str | os.PathLike[str]) -> store.Stored:
+    """A generator from a file, with the hash of the file.
+
+    Raises:
+        WeightsError: one line: unknown format, damaged, or not a generator that we have.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    try:
+        form, kind, config, arrays = _read(raw)
+    except WeightsError as error:
+        raise WeightsError(f"{path}: {error}") from error
+    sha256 = hashlib.sha256(raw).hexdigest()
+    about = {"imported_from": path.name, "format": form}
+    arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+    return store.Stored(kind, config.to_dict(), about, arrays, sha256)

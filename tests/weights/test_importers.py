@@ -1,0 +1,222 @@
+"""Published formats against the reference's own outputs, and files that want to do harm.
+
+Tolerances: 1e-4 standard deviations, float32 sums in another order (genforce's StyleGAN2 scales its
+weights before the demodulation's epsilon, which shows below 1e-5).
+"""
+
+import io
+import os
+import pickle
+import re
+import zipfile
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax import zoo
+from ganfail_jax.nn import stylegan2
+from ganfail_jax.weights import importers, nvidia
+from ganfail_jax.weights.errors import WeightsError
+from tests.goldens import FOLDER, deviation, load, nhwc, our_name
+
+ADA = FOLDER / "stylegan2_ada_cond_gray32.pkl"
+GENFORCE = FOLDER / "genforce_stylegan2_rgb64.pth"
+PGGAN = FOLDER / "genforce_pggan_rgb64.pth"
+FILES = (ADA, GENFORCE, PGGAN)
+
+
+def activations(arrays):
+    """The reference's activations of convolutions, in forward order."""
+    chosen = [name for name in arrays if re.fullmatch(r"activation/.*(layer|conv)\d+", name)]
+    return [nhwc(arrays[name]) for name in chosen]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_activation_and_the_image_match_the_reference(path):
+    generator, params = zoo.load_generator(str(path))
+    _, arrays = load(path.stem)
+    label = jnp.asarray(arrays["c"]) if "c" in arrays else None
+    assert generator.num_classes == (0 if label is None else label.shape[1])
+
+    @jax.jit
+    def run(params, z):
+        styles = generator.styles(params, z, label)
+        return styles, *generator.synthesize(params, styles)
+
+    styles, image, taps = run(params, jnp.asarray(arrays["z"]))
+    assert deviation(image, nhwc(arrays["image"])) < 1e-4
+    reference = activations(arrays)
+    assert len(reference) == len(generator.layers)
+    for name, values in zip(generator.layers, reference, strict=True):
+        assert deviation(taps[name], values) < 1e-4, name
+    for name, values in arrays.items():
+        if name.endswith(".affine") and name.startswith("style/"):
+            assert deviation(styles[our_name(name[6:])], values) < 1e-4
+
+
+def test_truncation_of_genforce_is_ours():
+    generator, params = zoo.load_generator(str(GENFORCE))
+    _, arrays = load(GENFORCE.stem)
+    styles = generator.styles(params, jnp.asarray(arrays["z"]), None, 0.7, 4)
+    image, _ = jax.jit(generator.synthesize)(params, styles)
+    assert deviation(image, nhwc(arrays["image_psi0.7_layers4"])) < 1e-4
+
+
+def reference_arrays(variables):
+    """Zeros by NVIDIA's names and in its layout (out, in, ...), without memory of their own."""
+    found = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables):
+        name = ".".join(key.key for key in path[1:])
+        name = "mapping.w_avg" if name == "w_avg" else re.sub(r"\bb0*(\d)", r"b\1", name)
+        shape = leaf.shape[-1:] + leaf.shape[-2:-1] + leaf.shape[:-2]
+        found[name] = np.broadcast_to(np.float32(0), shape)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("resolution", "base", "widest", "classes", "layers"),
+    [(1024, 32768, 512, 0, 8), (256, 16384, 512, 7, 2), (8, 64, 8, 3, 1), (4, 20, 5, 0, 4)],
+)
+def test_architecture_is_read_from_names_and_shapes(resolution, base, widest, classes, layers):
+    wanted = stylegan2.StyleGAN2Config(
+        *(resolution, 3, classes, 48, 64, layers),
+        channel_base=base,
+        channel_max=widest,
+        conv_clamp=256.0,
+    )
+    variables = jax.eval_shape(lambda: stylegan2.init(wanted, jax.random.key(0)))
+    found = nvidia.infer_config(reference_arrays(variables), 256.0)
+    sizes = [found.channels(r) for r in found.resolutions]
+    assert sizes == [wanted.channels(r) for r in wanted.resolutions]
+    for name in ("resolution", "img_channels", "num_classes", "z_dim", "w_dim", "mapping_layers"):
+        assert getattr(found, name) == getattr(wanted, name), name
+
+
+# Files that want to do harm
+
+
+class Call:
+    """Pickles as a call."""
+
+    def __init__(self, function, *args):
+        self.made_of = function, args
+
+    def __reduce__(self):
+        return self.made_of
+
+
+class WithState(Call):
+    def __reduce__(self):
+        return (*self.made_of, {"state": 1})
+
+
+def zipped(payload, **entries):
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w") as archive:
+        archive.writestr("archive/data.pkl", payload)
+        for name, data in entries.items():
+            archive.writestr(name, data)
+    return raw.getvalue()
+
+
+def blob(payload):
+    """A pickle whose nested torch blob is the payload."""
+    head = b"\x80\x02ctorch.storage\n_load_from_bytes\n"
+    return head + b"B" + len(payload).to_bytes(4, "little") + payload + b"\x85R."
+
+
+def harmful(canary):
+    shell = pickle.dumps(Call(os.system, f"touch {canary}"))
+    code = pickle.dumps(Call(eval, f"open({str(canary)!r}, 'w')"))
+    return {
+        "os.system": (shell, "posix.system is not a name that a checkpoint needs"),
+        "eval": (code, "builtins.eval is not a name"),
+        "state": (pickle.dumps(WithState(os.system, f"touch {canary}")), "posix.system is not"),
+        "text pickle": (b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR.", "no known"),
+        "nested": (blob(shell), "is not a name"),
+        "nested twice": (blob(blob(code)), "torch.storage._load_from_bytes is not a name"),
+        "legacy": (importers.LEGACY_TORCH + b"\x80\x02K\x01.\x80\x02}." + shell, "posix.system"),
+        "zip": (zipped(shell), "posix.system is not"),
+        "getattr": (b"\x80\x02c__builtin__\ngetattr\n.", "__builtin__.getattr is not a name"),
+        "persistent id": (b"\x80\x02X\x01\0\0\0aQ.", "a persistent id, but this kind of file"),
+        "extension": (b"\x80\x02\x82\x01.", "the opcode EXT1"),
+        "long": (b"\x80\x02\x8b\xff\xff\xff\x7f\x01.", "refused at byte 2"),
+        "bytes": (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x0fa.", "refused at byte 2"),
+        "memo": (b"\x80\x02Nr\xff\xff\xff\x7f.", "no StyleGAN2 generator"),
+        "compressed": (compressed_bomb(), "compressed entries"),
+        "escape": (zipped(b"\x80\x02}.", **{"../../escaped": b"x"}), "no generator_smooth or gen"),
+    }
+
+
+def compressed_bomb():
+    raw = io.BytesIO()
+    with zipfile.ZipFile(raw, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 10**7)
+    return raw.getvalue()
+
+
+NAMES = list(harmful("canary"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_harmful_file_is_refused_in_one_line_and_never_run(name, tmp_path):
+    canary = tmp_path / "canary"
+    raw, message = harmful(canary)[name]
+    path = tmp_path / "folder" / "file.pkl"
+    path.parent.mkdir()
+    path.write_bytes(raw)
+    with pytest.raises(WeightsError) as refused:
+        zoo.load_generator(str(path))
+    assert message in str(refused.value)
+    assert str(refused.value).startswith(str(path))
+    assert "\n" not in str(refused.value)
+    assert sorted(tmp_path.rglob("*")) == [path.parent, path]
+
+
+def test_the_payload_would_have_run(tmp_path):
+    """Else the tests above would prove nothing."""
+    pickle.loads(harmful(tmp_path / "canary")["os.system"][0])
+    assert (tmp_path / "canary").exists()
+
+
+def outcome(path, raw):
+    """Loaded, or the one line of the refusal; anything else is raised."""
+    path.write_bytes(raw)
+    try:
+        return importers.read(path).config["resolution"]
+    except WeightsError as refused:
+        return str(refused)
+
+
+@pytest.mark.parametrize("source", FILES, ids=lambda path: path.stem)
+def test_truncated_file_is_refused(source, tmp_path):
+    raw = source.read_bytes()
+    for part in range(64):
+        found = outcome(tmp_path / "file", raw[: len(raw) * part // 64])
+        assert isinstance(found, str), part
+        assert "\n" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", FILES, ids=lambda path: path.stem)
+def test_flipped_bytes_load_strictly_or_are_refused(source, tmp_path):
+    raw, rng = source.read_bytes(), np.random.default_rng(0)
+    resolution = importers.read(source).config["resolution"]
+    found = []
+    for _ in range(200):
+        damaged = bytearray(raw)
+        damaged[rng.integers(len(raw))] ^= 1 << rng.integers(8)
+        found.append(outcome(tmp_path / "file", bytes(damaged)))
+    assert {f for f in found if not isinstance(f, str)} <= {resolution}
+    assert any(isinstance(f, str) for f in found)
+
+
+def test_unknown_file_says_what_is_known(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"GIF89a")
+    with pytest.raises(WeightsError, match="no known format; known are NVIDIA's"):
+        importers.read(path)
+    with pytest.raises(WeightsError, match="cannot be read: No such file"):
+        importers.read(tmp_path / "nothing")

@@ -125,7 +125,7 @@ def analyse(analysis: Analysis) -> None:
         if analysis.ranked:
             run = run._replace(rankings=_rank(run))
         content, arrays = analysis.compute(run)
-        content = {**content, "seconds": round(time.time() - started, 1)}
+        content = {**results.without_nan(content), "seconds": round(time.time() - started, 1)}
         arrays = {name: np.asarray(a) for name, a in arrays.items()}
         results.save(folder, content, made_by, arrays)
     figures = analysis.draw(folder, arrays, f"classifier {who}")

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from analyze import entry
 from analyze import flags as common
 from ganfail_jax.analysis import push, ranking
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.plots import ranking as plots
 
@@ -30,11 +30,6 @@ flags.DEFINE_string("show_class", None, "Class of the image on the push sheet (d
 FRESH = 1_000  # samples of the push test
 
 
-def number(value: float) -> float | None:
-    """For JSON, which has no NaN: a class of one sample has no interval."""
-    return float(value) if np.isfinite(value) else None
-
-
 def top_dimensions(found: ranking.Ranking, group: int) -> list[dict[str, Any]]:
     """The top of one group, for result.json."""
     low, high = found.interval
@@ -43,7 +38,7 @@ def top_dimensions(found: ranking.Ranking, group: int) -> list[dict[str, Any]]:
             "dimension": found.names[d],
             "index": int(d),
             "score": float(found.score[group, d]),
-            "interval95": [number(low[group, d]), number(high[group, d])],
+            "interval95": [float(low[group, d]), float(high[group, d])],
             "degrading_direction": int(found.direction[group, d]),
             "std": float(found.style_std[d]),
             "bootstrap_share_in_top": float(found.top_share[group, d]),
@@ -60,7 +55,7 @@ def summarize(found: ranking.Ranking, effect: push.PushEffect) -> dict[str, Any]
             "accuracy": float(found.accuracy[g]),
             "mean_softmax_of_true_class": float(found.softmax[g]),
             "bootstrap_overlap_of_top": float(found.top_overlap[g]),
-            "bootstrap_rank_correlation": number(found.stability[g]),
+            "bootstrap_rank_correlation": float(found.stability[g]),
             "top": top_dimensions(found, g),
         }
         for g, name in enumerate(found.groups)
@@ -82,7 +77,7 @@ def describe(content: entry.Summary) -> Iterator[str]:
             f"  {found['dimension']:<18} {sign}  score {found['score']:+.4f} "
             f"[{low:+.4f}, {high:+.4f}]  in the top of {found['bootstrap_share_in_top']:.0%}"
         )
-    before, top, random = (ranking.Z95 * error for error in effect["standard_errors"])
+    before, top, random = (Z95 * error for error in effect["standard_errors"])
     yield (
         f"mean true-class softmax of {effect['num_samples']:,} fresh samples: "
         f"{effect['before']:.3f} ± {before:.3f}; with the top {effect['dimensions']} dimensions "

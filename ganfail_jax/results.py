@@ -6,6 +6,7 @@ place and renamed when complete.
 
 import io
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -121,6 +122,17 @@ def _git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout.strip()
+
+
+def without_nan(content: Any) -> Any:
+    """Nested dicts and lists with None for every NaN and infinity, which JSON has not."""
+    if isinstance(content, Mapping):
+        return {name: without_nan(value) for name, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    if isinstance(content, float) and not math.isfinite(content):
+        return None
+    return content
 
 
 def save(

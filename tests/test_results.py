@@ -67,3 +67,8 @@ def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(results.ResultError, match=r"cannot write to .*; choose another --out"):
         results.writable_folder(tmp_path / "file" / "run")
+
+
+def test_json_gets_none_for_what_it_cannot_hold():
+    content = {"a": float("nan"), "b": [1.5, (float("inf"), np.float64("nan"), "text")]}
+    assert results.without_nan(content) == {"a": None, "b": [1.5, [None, None, "text"]]}

@@ -32,6 +32,7 @@ from ganfail_jax.accumulate import (
     standard_error,
     variance,
 )
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.analysis.outputs import (
     SCORES,
     Models,
@@ -44,7 +45,6 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.latents import sample_keys
 from ganfail_jax.types import dimension_names
 
-Z95 = 1.96  # two-sided 95 % quantile of the normal distribution
 BOOTSTRAP_STREAM = 1  # folded into a sample's key for its bootstrap weights
 POISSON_CDF = poisson.cdf(np.arange(9), 1.0).astype(np.float32)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganfail_jax.analysis.ranking import Z95
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save, show_image
 
 

@@ -1,0 +1,157 @@
+"""Which latent space separates classes and outcomes? (Le Coz 2022, fig. 3, sec. 3.1)
+
+The paper shows t-SNE maps of Z, W and S. Beyond the paper, the claim that S separates best as
+numbers, measured in the spaces themselves on all samples and compared in pairs:
+
+- how often the k nearest neighbours of a sample tell its class, leaving it out;
+- the AUC of misclassification by the share of misclassified neighbours, and by a cross-validated
+  logistic regression; both over all pairs of samples and over pairs of the same class, because
+  classes differ in how often they fail.
+
+Distances are those of raw coordinates, as in the paper. The styles of a StyleGAN are affine in w,
+so a linear probe finds in S what it finds in W; what S adds is its metric.
+"""
+
+from functools import partial
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int
+from sklearn.linear_model import LogisticRegression
+from sklearn.manifold import TSNE
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.estimates import Estimate, auc, share
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.samples import Samples
+from ganfail_jax.latents import latents
+
+MEASURES = (
+    "class accuracy, k-NN",
+    "outcome AUC, k-NN",
+    "outcome AUC within classes, k-NN",
+    "outcome AUC, linear",
+    "outcome AUC within classes, linear",
+)
+FOLDS = 5
+PENALTY = 0.01  # C of the logistic regression: weak enough for W, strong enough for S
+
+Space = Float[np.ndarray, "n _"]
+
+
+class Embedding(NamedTuple):
+    """p spaces in the order Z, W, S; each later one is compared with the one before it."""
+
+    spaces: tuple[str, ...]
+    dimensions: Int[np.ndarray, " p"]
+    points: Float[np.ndarray, "p m 2"]  # t-SNE of the first m samples
+    measures: tuple[str, ...]
+    numbers: Float[np.ndarray, "p 5 3"]  # (value, low, high), 95 %; NaN: too few of an outcome
+    gains: Float[np.ndarray, "q 5 3"]  # of spaces 1.. over the one before, paired
+
+
+def latent_spaces(
+    models: Models,
+    samples: Samples,
+    *,
+    batch_size: int,
+    mesh: Mesh,
+    seed: int = 0,
+    truncation_psi: float = 1.0,
+) -> dict[str, Space]:
+    """Z, W where the generator has it, and S of the samples."""
+    generator = models.generator
+    mapping = generator.mapping
+
+    @jax.jit
+    def step(params: Any, positions: Array, mask: Array) -> dict[str, Array]:
+        drawn = latents(generator, seed, positions + int(samples.indices[0]))
+        rows = {"mask": mask, "Z": drawn.z}
+        if mapping is None:
+            return rows
+        return rows | {"W": mapping(params, drawn.z, drawn.one_hot, truncation_psi)}
+
+    rows = runtime.sweep(
+        partial(step, runtime.replicate(mesh, models.generator_params)),
+        lambda a, b: {name: np.concatenate([a[name], b[name]]) for name in a},
+        len(samples.indices),
+        batch_size,
+        mesh=mesh,
+    )
+    mask = np.asarray(rows.pop("mask"))
+    spaces = {name: np.asarray(rows[name])[mask] for name in sorted(rows, reverse=True)}
+    return {**spaces, "S": samples.styles}
+
+
+def neighbours(space: Space, k: int) -> Int[np.ndarray, "n k"]:
+    """The k nearest other samples of every sample."""
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(space)
+    return search.kneighbors(return_distance=False)
+
+
+def majority(labels: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
+    """The most frequent label of every row; the smallest of several."""
+    votes = np.stack([(labels == c).sum(axis=1) for c in range(labels.max() + 1)], axis=1)
+    return votes.argmax(axis=1)
+
+
+def probe(space: Space, wrong: Bool[np.ndarray, " n"], seed: int) -> Float[np.ndarray, " n"]:
+    """How a logistic regression of the other folds' samples judges each sample."""
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1_000))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    return np.asarray(cross_val_predict(model, space, wrong, cv=folds, method="decision_function"))
+
+
+def measure(space: Space, samples: Samples, *, k: int, seed: int) -> Estimate:
+    """MEASURES of one space; outcomes are NaN with less than FOLDS samples of either."""
+    wrong, classes = ~samples.right[0], samples.target
+    near = neighbours(space, k)
+    known = share(majority(classes[near]) == classes)
+    if min(wrong.sum(), (~wrong).sum()) < FOLDS:
+        missing = (len(MEASURES) - 1,)
+        return Estimate(
+            np.append(known.value, np.full(missing, np.nan)),
+            np.append(known.influence, np.full((len(wrong), *missing), np.nan), axis=1),
+        )
+    scores = [wrong[near].mean(axis=1), probe(space, wrong, seed)]
+    found = [known]
+    for score in scores:
+        found += [auc(score[:, None], wrong), auc(score[:, None], wrong, classes)]
+    return Estimate(
+        np.concatenate([each.value for each in found]),
+        np.concatenate([each.influence for each in found], axis=1),
+    )
+
+
+def embed(
+    spaces: dict[str, Space],
+    samples: Samples,
+    *,
+    embedded: int,
+    k: int = 10,
+    perplexity: float = 30.0,
+    seed: int = 0,
+) -> Embedding:
+    """Maps of the first `embedded` samples, and what each space says of all samples.
+
+    Args:
+        perplexity: of t-SNE; less than the samples it maps.
+    """
+    mapper = TSNE(perplexity=perplexity, init="pca", random_state=seed)
+    found = [measure(space, samples, k=k, seed=seed) for space in spaces.values()]
+    gains = [later.minus(earlier) for earlier, later in pairwise(found)]
+    return Embedding(
+        tuple(spaces),
+        np.asarray([space.shape[1] for space in spaces.values()]),
+        np.stack([mapper.fit_transform(space[:embedded]) for space in spaces.values()]),
+        MEASURES,
+        np.stack([np.stack([each.value, *each.share_interval], axis=1) for each in found]),
+        np.stack([np.stack([each.value, *each.interval], axis=1) for each in gains]),
+    )

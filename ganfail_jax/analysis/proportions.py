@@ -1,0 +1,50 @@
+"""How sure is a share of samples, and is it another share of the same samples?
+
+Intervals and tests of accuracies; every interval is of 95 %.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.stats import binomtest, norm
+
+CONFIDENCE = 0.95
+
+
+def wilson(
+    successes: Int[np.ndarray, " n"], trials: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 2"]:
+    """Wilson intervals of shares; NaN where there were no trials."""
+    rows = [
+        binomtest(int(hits), int(size)).proportion_ci(CONFIDENCE, method="wilson")
+        if size
+        else (np.nan, np.nan)
+        for hits, size in zip(successes, trials, strict=True)
+    ]
+    return np.asarray(rows, np.float64).reshape(-1, 2)
+
+
+class Paired(NamedTuple):
+    """Two classifiers, A and B, on the same samples."""
+
+    table: Int[np.ndarray, "2 2"]  # [[both right, only A], [only B, both wrong]]
+    difference: float  # accuracy of A minus accuracy of B
+    interval: tuple[float, float]
+    p: float  # exact McNemar test of no difference
+
+
+def compare_paired(a: Bool[np.ndarray, " n"], b: Bool[np.ndarray, " n"]) -> Paired:
+    """Is A more often right than B? The interval is Bonett and Price's (2012) adjusted Wald."""
+    table = np.asarray([[np.sum(a & b), np.sum(a & ~b)], [np.sum(~a & b), np.sum(~a & ~b)]])
+    only_a, only_b, n = int(table[0, 1]), int(table[1, 0]), len(a)
+    share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
+    middle = share_a - share_b
+    reach = norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt((share_a + share_b - middle**2) / (n + 2))
+    discordant = only_a + only_b
+    return Paired(
+        table,
+        (only_a - only_b) / n,
+        (max(middle - reach, -1.0), min(middle + reach, 1.0)),
+        float(binomtest(only_a, discordant).pvalue) if discordant else 1.0,
+    )

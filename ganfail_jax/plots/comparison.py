@@ -1,0 +1,181 @@
+"""Classifiers side by side: accuracy, what breaks them, disagreements; from a result's arrays."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+
+from ganfail_jax.plots.figure import BLUE, COLOURS, GREEN, ORANGE, PURPLE, save, show_image
+
+COLUMNS = 8  # of a sheet
+LABELS = 5  # named dimensions of each kind
+MOST_CLASSES = 30  # of more, those whose accuracies differ most are drawn
+PLACES = [(6, 5), (6, -11), (-6, 5), (-6, -11), (14, 16), (14, -22), (-14, 16), (-14, -22)]
+
+
+def accuracies(path: Path, arrays: Mapping[str, Any], who: str) -> None:
+    """Accuracy of every classifier, overall and in every class."""
+    share, interval = arrays["group_accuracy"], arrays["group_interval"]
+    spread = np.where(np.isfinite(share).all(axis=0), np.ptp(share, axis=0), -1)
+    chosen = 1 + np.argsort(-spread[1:], kind="stable")[:MOST_CLASSES]
+    groups = [0, *np.sort(chosen)]
+    figure = Figure(figsize=(8, 0.32 * len(groups) + 2.2), layout="constrained")
+    axes = figure.add_subplot()
+    rows = np.arange(len(groups))
+    for m, name in enumerate(arrays["classifiers"]):
+        values = share[m, groups]
+        low, high = interval[m, groups].T
+        offset = 0.12 * (m - (len(share) - 1) / 2)
+        axes.errorbar(
+            100 * values,
+            rows + offset,
+            xerr=100 * np.maximum([values - low, high - values], 0),
+            color=COLOURS[m % len(COLOURS)],
+            label=str(name),
+            marker="o",
+            markersize=4,
+            lw=0,
+            elinewidth=1.2,
+            capsize=2,
+        )
+    axes.set_yticks(rows, [str(arrays["groups"][g]) for g in groups])
+    axes.invert_yaxis()
+    axes.axhline(0.5, color="black", lw=0.8)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_ylabel("class")
+    what = "accuracy" if arrays["class_known"] else f"samples {arrays['right_means']}"
+    axes.set_xlabel(f"{what}, per cent; bars: 95 % interval")
+    title = f"{int(arrays['group_samples'][0]):,} samples: {who}"
+    if not arrays["class_known"]:
+        title += "\nno true classes: a sample's class is the first classifier's prediction"
+    axes.set_title(title, size=10)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    save(figure, path)
+
+
+def scores(path: Path, arrays: Mapping[str, Any], other: int) -> None:
+    """Every dimension's score, the first classifier's against another's."""
+    x, y = arrays["scores"][0], arrays["scores"][other]
+    dims = np.arange(len(x))
+    top_a, top_b = (np.isin(dims, arrays["tops"][m]) for m in (0, other))
+    same = np.sign(x) == np.sign(y)
+    a, b = arrays["classifiers"][[0, other]]
+    top = arrays["tops"].shape[1]
+    kinds = (
+        (~top_a & ~top_b, "0.75", "in the top of neither", "."),
+        (top_a & top_b & same, GREEN, "in both tops, same direction", "o"),
+        (top_a & top_b & ~same, PURPLE, "in both tops, opposite directions", "X"),
+        (top_a & ~top_b, BLUE, f"only in the top of {a}", "^"),
+        (top_b & ~top_a, ORANGE, f"only in the top of {b}", "s"),
+    )
+    figure = Figure(figsize=(8, 8), layout="constrained")
+    axes = figure.add_subplot()
+    for chosen, colour, label, marker in kinds:
+        number = int(chosen.sum())
+        axes.scatter(
+            x[chosen], y[chosen], color=colour, marker=marker, s=28, label=f"{label} ({number})"
+        )
+    axes.axhline(0, color="black", lw=0.6)
+    axes.axvline(0, color="black", lw=0.6)
+    axes.axline((0, 0), slope=1, color="0.5", lw=0.8, ls="--", label="equal scores")
+    axes.margins(0.12)
+    axes.set_xlabel(f"{a}: {arrays['unit']}")
+    axes.set_ylabel(f"{b}: {arrays['unit']}")
+    axes.set_title(
+        f"What breaks {a} and {b}: every dimension of StyleSpace, top {top} of each\n"
+        "positive: decreasing it breaks the classifier; negative: increasing it does",
+        size=10,
+    )
+    figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
+    size = np.hypot(x / np.abs(x).max(initial=1e-30), y / np.abs(y).max(initial=1e-30))
+    named = np.concatenate(
+        [dims[chosen][np.argsort(-size[chosen])[:LABELS]] for chosen, *_ in kinds[1:]]
+    )
+    marked = np.flatnonzero(top_a | top_b)
+    _label(axes, np.column_stack([x, y]), named, marked, arrays["dimensions"])
+    save(figure, path)
+
+
+def _label(
+    axes: Axes, points: np.ndarray, named: np.ndarray, marked: np.ndarray, names: np.ndarray
+) -> None:
+    """Name points where there is room beside them, else not."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()  # constrained layout places the axes
+    figure.set_layout_engine("none")
+    taken = [axes.transData.transform(points[d]) for d in marked]
+    boxes = []
+    for d in named:
+        for dx, dy in PLACES:
+            text = axes.annotate(
+                str(names[d]),
+                tuple(points[d]),
+                (dx, dy),
+                textcoords="offset points",
+                ha="left" if dx > 0 else "right",
+                family="monospace",
+                fontsize=7,
+                arrowprops={"arrowstyle": "-", "lw": 0.5, "color": "0.4"},
+                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.5},
+            )
+            label = text.get_window_extent()
+            inside = axes.bbox.contains(*label.min) and axes.bbox.contains(*label.max)
+            if (
+                inside
+                and not any(label.overlaps(each) for each in boxes)
+                and not any(label.contains(*point) for point in taken)
+            ):
+                boxes.append(label)
+                break
+            text.remove()
+
+
+def sheet(path: Path, arrays: Mapping[str, Any], other: int) -> None:
+    """Samples that only the first gets right, and samples that only the other gets right."""
+    a, b = arrays["classifiers"][[0, other]]
+    parts = [(a, b, f"sheet{other}_first"), (b, a, f"sheet{other}_other")]
+    rows = [max(-(-len(arrays[f"{key}_target"]) // COLUMNS), 1) for _, _, key in parts]
+    figure = Figure(figsize=(1.12 * COLUMNS, 1.42 * sum(rows) + 1.6), layout="constrained")
+    figure.suptitle(
+        "Where they disagree most. Above: class → the wrong one's prediction,\n"
+        "then the softmax of the class: the right one's | the wrong one's",
+        size=10,
+    )
+    blocks = figure.subfigures(2, 1, squeeze=False, height_ratios=[n + 0.3 for n in rows])
+    for block, (right, wrong, key), n in zip(blocks.flat, parts, rows, strict=True):
+        block.suptitle(f"{right} is right, {wrong} is wrong", size=10, weight="bold")
+        _cells(block, arrays, key, n)
+    save(figure, path)
+
+
+def _cells(block: SubFigure, arrays: Mapping[str, Any], key: str, rows: int) -> None:
+    images, target, predicted, softmax = (
+        arrays[f"{key}_{field}"] for field in ("images", "target", "predicted", "softmax")
+    )
+    grid = block.subplots(rows, COLUMNS, squeeze=False)
+    for i, axes in enumerate(grid.flat):
+        if i >= len(images):
+            axes.set_axis_off()
+            if not len(images) and i == 0:
+                axes.text(0, 0.5, "no such sample", size=9)
+            continue
+        show_image(axes, images[i])
+        names = [arrays["groups"][1 + c] for c in (target[i], predicted[i])]
+        high, low = softmax[i]
+        axes.set_title(f"{names[0]} → {names[1]}\n{high:.2f} | {low:.2f}", size=8, pad=2)
+
+
+def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
+    """All figures of a comparison, below `folder`: their names."""
+    figures = ["accuracy.png"]
+    accuracies(folder / figures[0], arrays, who)
+    for other in range(1, len(arrays["classifiers"])):
+        names = [f"scores_{other}.png", f"disagreements_{other}.png"]
+        scores(folder / names[0], arrays, other)
+        sheet(folder / names[1], arrays, other)
+        figures += names
+    return tuple(figures)

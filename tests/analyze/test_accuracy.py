@@ -1,0 +1,71 @@
+"""`python -m analyze.accuracy` end to end on tiny models."""
+
+import json
+
+import pytest
+
+from ganfail_jax import results
+from ganfail_jax.analysis.latent_accuracy import COMPARISONS
+from tests.analyze.commands import run
+from tests.tiny import CLASS_NAMES
+
+SMALL = ("--num_samples=200", "--ranking_samples=40", "--batch_size=50", "--min_samples=10")
+
+
+def test_two_classifiers(folders, tmp_path):
+    both = f"--classifiers={folders / 'classifier'},{folders / 'other'}"
+    args = (f"--generator={folders / 'generator'}", both, *SMALL, "--dims=7")
+    done = run("accuracy", *args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "accuracy" / "generator-classifier-other-0"
+    files = sorted(path.name for path in folder.iterdir())
+    figures = ["class_slopes.png", "classes.png", "classifiers.png"]
+    assert files == [*figures, "result.json", "result.npz"]
+    for part in (*files, "200 samples", "own top 7 dimensions", "slope", "nowhere in common"):
+        assert part in done.stdout
+    result = results.load(folder)
+    found = result.summary["comparisons"]
+    assert list(found) == list(COMPARISONS)
+    assert result.summary["first_index"] == 40
+    for name, comparison in found.items():
+        names = CLASS_NAMES if name.startswith("classes") else ("classifier", "other")
+        drawn = result.arrays[f"{name}_samples"].sum(axis=1)
+        assert {k: curve["samples"] for k, curve in comparison["curves"].items()} == {
+            k: n for k, n in zip(names, drawn, strict=True) if n
+        }
+    other = found["own"]["curves"]["other"]
+    assert other["slope"] == pytest.approx(float(result.arrays["own_slope"][1]))
+    assert 100 < other["samples"] <= 200
+    assert not found["shared"]["curves"]  # these two are never right together: no centre
+    settings = {k: result.provenance["identity"][k] for k in ("dims", "bins", "min_samples")}
+    assert settings == {"dims": 7, "bins": 12, "min_samples": 10}
+
+    again = run("accuracy", *args, "--batch_size=30", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert "already holds this result" in again.stdout
+
+
+def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
+    args = (f"--generator={folders / 'unconditional'}", f"--classifiers={folders / 'classifier'}")
+    done = run("accuracy", *args, *SMALL, "--binning=quantile", "--out=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "right means sure (softmax at least 0.9)" in done.stdout
+    summary = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert "shared" not in summary["comparisons"]
+    assert list(summary["comparisons"]["own"]["curves"]) in ([], ["classifier"])
+
+
+@pytest.mark.parametrize(
+    ("arg", "message"),
+    [
+        ("--dims=-1", "flag --dims=-1: -1 is not a non-negative integer"),
+        ("--min_samples=0", "flag --min_samples=0: 0 is not a positive integer"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(arg, message, tmp_path):
+    done = run("accuracy", arg, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -23,7 +23,7 @@ from ganfail_jax.training import gan
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
-flags.DEFINE_integer("batch_size", 250, "Images per pass.", 1)
+common.define_batch_size(250)
 common.define_run()
 flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
 

@@ -48,7 +48,8 @@ class Analysis(NamedTuple):
     compute: Callable[[Run], tuple[Summary, Arrays]]
     draw: Callable[[Path, Arrays, str], Iterable[str]]  # figures into a folder -> their names
     describe: Callable[[Summary], Iterable[str]]  # the lines of the few numbers that matter
-    check: Callable[[tuple[Models, ...]], None] = lambda _: None  # raises before any work
+    # raises before any work; returns what else, beside the flags, identifies the result
+    check: Callable[[tuple[Models, ...]], Mapping[str, Any] | None] = lambda _: None
     ranked: bool = False  # needs a ranking; its flags come from `flags.define_ranking`
 
 
@@ -104,7 +105,7 @@ def analyse(analysis: Analysis) -> None:
     print(analysis.question, flush=True)
     started = time.time()
     models, identity = common.load_models()
-    analysis.check(models)
+    identity |= analysis.check(models) or {}
     identity |= {name: FLAGS[name].value for name in analysis.settings}
     if analysis.ranked:
         identity["ranking"] = _rankings_identity(models, identity)

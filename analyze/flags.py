@@ -46,8 +46,11 @@ def define_models(several: bool = False) -> None:
         flags.DEFINE_string("classifier", None, text)
 
 
-def define_sampling(num_samples: int, batch_size: int, least: int = 1) -> None:
+def define_num_samples(num_samples: int, least: int = 1) -> None:
     flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.", least)
+
+
+def define_batch_size(batch_size: int) -> None:
     flags.DEFINE_integer("batch_size", batch_size, "Images per step; does not change results.", 1)
 
 

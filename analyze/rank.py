@@ -19,7 +19,8 @@ from ganfail_jax.plots import ranking as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
-common.define_sampling(num_samples=10_000, batch_size=250, least=2)
+common.define_num_samples(10_000, least=2)
+common.define_batch_size(250)
 common.define_score()
 common.define_run()
 common.define_resume()

@@ -1,0 +1,192 @@
+"""How far must a style move until the classifier lets go of its class? (Le Coz 2022, sec. 2.3)
+
+The smallest shift along a direction of StyleSpace at which the softmax output of the true class
+falls to 0.50: a bracket on a grid, then the root of the log-odds, which unlike the softmax do not
+saturate. An excursion shorter than a grid step is not seen.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Shaped
+from scipy.special import logit, logsumexp, softmax
+
+from ganfail_jax.analysis.outputs import Models, logits_of, render
+
+LEVEL = 0.5  # softmax of the true class at a corner case
+TOLERANCE = 1e-4  # of the log-odds at a root: 0.000025 of the softmax at 0.50
+ITERATIONS = 60  # at most; about five are needed
+BESIDE = 0.01  # how far below and above a crossing is looked at, as a fraction of the shift
+
+
+class Probe(NamedTuple):
+    """Compiled functions of any number of points of StyleSpace, run in batches of one size."""
+
+    models: Models
+    batch_size: int
+    logits: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n k"]]
+    images: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n h w c"]]
+
+
+class Crossings(NamedTuple):
+    """Where n moves cross the level; rows without a crossing hold NaN and class -1."""
+
+    shift: Float[np.ndarray, " n"]  # in units of the direction; 0: not above the level at the start
+    start_softmax: Float[np.ndarray, " n"]  # of the target class, as below
+    softmax: Float[np.ndarray, " n"]  # at the shift
+    below: Float[np.ndarray, " n"]  # BESIDE below it
+    above: Float[np.ndarray, " n"]  # BESIDE above it
+    predicted_below: Int[np.ndarray, " n"]
+    predicted_above: Int[np.ndarray, " n"]  # may be the target still, by less than half
+    instead: Int[np.ndarray, " n"]  # the best other class above it
+
+    @property
+    def found(self) -> Bool[np.ndarray, "..."]:
+        """Which moves have a crossing within the range."""
+        return self.shift > 0
+
+
+def in_batches(
+    function: Callable[..., Array], batch_size: int, *rows: Shaped[np.ndarray, "n ..."]
+) -> np.ndarray:
+    """A compiled function of n >= 1 rows; the last batch is filled up, so that it compiles once."""
+    n = len(rows[0])
+    parts = []
+    for start in range(0, n, batch_size):
+        chosen = np.minimum(np.arange(start, start + batch_size), n - 1)
+        parts.append(np.asarray(function(*(row[chosen] for row in rows)))[: n - start])
+    return np.concatenate(parts)
+
+
+def probe(models: Models, batch_size: int) -> Probe:
+    """Compile the views of a generator by its classifier."""
+
+    @jax.jit
+    def logits(params: Any, styles: Array) -> Array:
+        return logits_of(models.with_params(params), styles)
+
+    @jax.jit
+    def images(params: Any, styles: Array) -> Array:
+        return render(models.with_params(params), styles)
+
+    def batched(view: Callable[[Any, Array], Array]) -> Callable[[np.ndarray], np.ndarray]:
+        return lambda styles: in_batches(
+            lambda rows: view(models.params, rows), batch_size, styles.astype(np.float32)
+        )
+
+    return Probe(models, batch_size, batched(logits), batched(images))
+
+
+def _others(
+    logits: Float[np.ndarray, "n k"], target: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n k"]:
+    """The logits with the target class ruled out."""
+    others = logits.astype(np.float64)
+    others[np.arange(len(target)), target] = -np.inf
+    return others
+
+
+def log_odds(
+    logits: Float[np.ndarray, "n k"], target: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """log(p / (1 - p)) of the target class's softmax output p."""
+    return logits[np.arange(len(target)), target] - logsumexp(_others(logits, target), axis=1)
+
+
+def roots(
+    value: Callable[[Int[np.ndarray, " m"], Float[np.ndarray, " m"]], Float[np.ndarray, " m"]],
+    lower: Float[np.ndarray, " n"],
+    upper: Float[np.ndarray, " n"],
+    at_lower: Float[np.ndarray, " n"],
+    at_upper: Float[np.ndarray, " n"],
+) -> Float[np.ndarray, " n"]:
+    """Roots of n functions between ends with a positive and a not positive value.
+
+    The Illinois variant of the false position (Dowell and Jarratt 1971), which keeps a bracket:
+    the value of an end that stays a second time is halved.
+
+    Args:
+        value: (rows, places) -> the values of the functions of these rows.
+    """
+    lower, upper, at_lower, at_upper = (
+        np.array(x, np.float64) for x in (lower, upper, at_lower, at_upper)
+    )
+    root, moved = upper.copy(), np.zeros(len(upper))  # moved: +1 the upper end, -1 the lower
+    rows = np.flatnonzero(np.abs(at_upper) > TOLERANCE)
+    for _ in range(ITERATIONS):
+        if not len(rows):
+            break
+        share = at_lower[rows] / (at_lower[rows] - at_upper[rows])
+        root[rows] = lower[rows] + share * (upper[rows] - lower[rows])
+        found = value(rows, root[rows])
+        for chosen, side, end, at_end, at_other in (
+            (found <= 0, 1, upper, at_upper, at_lower),
+            (found > 0, -1, lower, at_lower, at_upper),
+        ):
+            mine = rows[chosen]
+            end[mine], at_end[mine] = root[mine], found[chosen]
+            at_other[mine] *= np.where(moved[mine] == side, 0.5, 1)
+            moved[mine] = side
+        rows = rows[np.abs(found) > TOLERANCE]
+    return root
+
+
+def search(
+    views: Probe,
+    starts: Float[np.ndarray, "n s"],
+    directions: Float[np.ndarray, "n s"],
+    target: Int[np.ndarray, " n"],
+    *,
+    limit: float,
+    level: float = LEVEL,
+    grid: int = 24,
+) -> Crossings:
+    """The smallest shifts at which the softmax of the target classes falls to the level.
+
+    Args:
+        directions: of length 1 in the unit of the result, such as one standard deviation.
+        limit: the largest shift tried.
+        grid: how many equal steps up to the limit bracket the crossing.
+    """
+
+    def look(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, "m k"]:
+        return views.logits(starts[rows] + shift[:, None] * directions[rows])
+
+    def excess(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, " m"]:
+        return log_odds(look(rows, shift), target[rows]) - logit(level)
+
+    n = len(starts)
+    everything = np.arange(n)
+    lower, upper, at_upper = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
+    at_start = look(everything, lower)
+    at_lower = log_odds(at_start, target) - logit(level)
+    kept = np.flatnonzero(at_lower > 0)
+    for reached in np.linspace(0, limit, grid + 1)[1:]:
+        if not len(kept):
+            break
+        found = excess(kept, np.full(len(kept), reached))
+        gone = found <= 0
+        upper[kept[gone]], at_upper[kept[gone]] = reached, found[gone]
+        kept = kept[~gone]
+        lower[kept], at_lower[kept] = reached, found[~gone]
+    shift = np.where(at_lower > 0, np.nan, 0.0)
+    rows = np.flatnonzero(~np.isnan(upper))
+    shift[rows] = roots(
+        lambda some, x: excess(rows[some], x),
+        lower[rows],
+        upper[rows],
+        at_lower[rows],
+        at_upper[rows],
+    )
+
+    values, classes = np.full((3, n), np.nan), np.full((3, n), -1)
+    if len(rows):
+        sides = [look(rows, shift[rows] * side) for side in (1 - BESIDE, 1, 1 + BESIDE)]
+        values[:, rows] = [softmax(x, axis=1)[np.arange(len(rows)), target[rows]] for x in sides]
+        outputs = (sides[0], sides[2], _others(sides[2], target[rows]))
+        classes[:, rows] = [x.argmax(axis=1) for x in outputs]
+    start_softmax = softmax(at_start, axis=1)[everything, target]
+    below, at_level, above = values
+    return Crossings(shift, start_softmax, at_level, below, above, *classes)

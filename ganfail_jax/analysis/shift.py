@@ -1,0 +1,71 @@
+"""What does an image become along each influential dimension? (Le Coz 2022, sec. 3.2, fig. 5)"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.special import softmax
+
+from ganfail_jax.analysis import crossing
+from ganfail_jax.analysis.crossing import Probe
+from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.analysis.starts import Starts
+
+PROGRESS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
+
+
+class ShiftGrid(NamedTuple):
+    """One image moved along d dimensions by p fractions of each one's reference shift."""
+
+    dims: Int[np.ndarray, " d"]
+    direction: Float[np.ndarray, " d"]  # -1 or +1: where the output falls
+    std: Float[np.ndarray, " d"]  # of s_j: raw shift = shift * std
+    reference: Float[np.ndarray, " d"]  # smallest shift to softmax 0.50, in std; else the limit
+    reached: Bool[np.ndarray, " d"]  # whether 0.50 is reached within the limit
+    progress: Float[np.ndarray, " p"]  # fractions of the reference shift
+    images: Float[np.ndarray, "p d h w c"]
+    softmax: Float[np.ndarray, "p d"]  # of the true class
+    predicted: Int[np.ndarray, "p d"]
+
+
+def shift_grid(
+    views: Probe,
+    ranking: Ranking,
+    start: Starts,
+    dims: Int[np.ndarray, " d"],
+    *,
+    group: int = 0,
+    progress: Sequence[float] = PROGRESS,
+    limit: float = 20.0,
+    grid: int = 24,
+) -> ShiftGrid:
+    """Move one start along each dimension in its degrading direction.
+
+    Args:
+        start: a single point.
+        group: of the ranking, whose directions degrade.
+        limit, grid: see `crossing.search`; the limit is in standard deviations.
+    """
+    d, columns = len(dims), np.arange(len(dims))
+    direction, std = ranking.direction[group, dims], ranking.style_std[dims]
+    moves = np.zeros((d, start.styles.shape[1]), np.float32)
+    moves[columns, dims] = direction * std
+    starts, target = start.styles.repeat(d, axis=0), start.target.repeat(d)
+    found = crossing.search(views, starts, moves, target, limit=limit, grid=grid)
+    reference = np.where(found.found, found.shift, limit)
+    shifts = np.multiply.outer(np.asarray(progress), reference)  # [p, d]
+    moved = (starts + shifts[..., None] * moves).astype(np.float32).reshape(-1, starts.shape[1])
+    seen = softmax(views.logits(moved), axis=1).reshape(*shifts.shape, -1)
+    images = views.images(moved)
+    return ShiftGrid(
+        dims,
+        direction,
+        std,
+        reference,
+        found.found,
+        np.asarray(progress),
+        images.reshape(*shifts.shape, *images.shape[1:]),
+        seen[..., start.target[0]],
+        seen.argmax(axis=2),
+    )

@@ -22,7 +22,8 @@ from ganfail_jax.plots import embedding as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
-common.define_sampling(num_samples=10_000, batch_size=250, least=10)
+common.define_num_samples(10_000, least=10)
+common.define_batch_size(250)
 common.define_run()
 common.define_resume()
 flags.DEFINE_integer("embedded", 2_500, "Samples on the maps, at most num_samples.", 3)

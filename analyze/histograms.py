@@ -21,7 +21,8 @@ from ganfail_jax.plots import histograms as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
-common.define_sampling(num_samples=10_000, batch_size=250, least=10)
+common.define_num_samples(10_000, least=10)
+common.define_batch_size(250)
 common.define_ranking()
 common.define_run()
 common.define_resume()

@@ -34,9 +34,14 @@ def define_run() -> None:
     flags.DEFINE_string("out", None, "Folder for the results (default: a name below runs/).")
 
 
+def define_generator() -> None:
+    text = "Bundled name, folder or published file (default of analyses: the dataset's)."
+    flags.DEFINE_string("generator", None, text)
+
+
 def define_models(several: bool = False) -> None:
     """The generator and one classifier, or several to compare."""
-    flags.DEFINE_string("generator", None, "Bundled name or folder (default: the dataset's own).")
+    define_generator()
     flags.DEFINE_float("truncation_psi", 1.0, "1: no truncation; 0: the mean latent.")
     if several:
         text = "Bundled names or folders, by commas (default: all that the dataset has)."

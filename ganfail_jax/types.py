@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ganfail_jax.errors import InputError
+
 Params = Any
 Styles = Mapping[str, Float[Array, "b _"]]
 Activations = Mapping[str, Float[Array, "b _ _ _"]]
@@ -60,6 +62,18 @@ class Classifier(NamedTuple):
     def logits(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
         """Class logits [b, k] of images in [-1, 1]."""
         return self.head(params, self.features(params, images))
+
+
+def find_layer(layers: Mapping[str, LayerInfo], name: str) -> str:
+    """The tap of this name or alias: `b0016/conv0`, `b16.conv0`, `genforce:layer3`, `choi:3`.
+
+    Raises:
+        InputError: no layer is called so; the message lists the names.
+    """
+    found = [tap for tap, info in layers.items() if name == tap or name in info.aliases]
+    if found:
+        return found[0]
+    raise InputError(f"no layer {name!r}; the layers are {', '.join(layers)}")
 
 
 def flatten_styles(styles: Styles, style_dims: Mapping[str, int]) -> Float[Array, "b s"]:

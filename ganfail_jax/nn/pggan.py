@@ -109,10 +109,14 @@ def layer_name(resolution: int, i: int) -> str:
 
 
 def layer_table(config: PGGANConfig) -> dict[str, LayerInfo]:
-    """The taps in forward order, with genforce's 0-based and GANDissect's 1-based index."""
+    """The taps in forward order: genforce's index is Choi's layer i, GANDissect's is Tousi's."""
     names = [(r, i) for r in config.resolutions for i in (0, 1)]
+
+    def aliases(n: int) -> tuple[str, ...]:
+        return f"genforce:layer{n}", f"choi:{n}", f"gandissect:layer{n + 1}", f"tousi:{n + 1}"
+
     return {
-        layer_name(r, i): LayerInfo(r, config.channels(r), (f"genforce:layer{n}", f"layer{n + 1}"))
+        layer_name(r, i): LayerInfo(r, config.channels(r), aliases(n))
         for n, (r, i) in enumerate(names)
     }
 

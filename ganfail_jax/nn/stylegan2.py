@@ -274,13 +274,14 @@ class StyleGAN2(nn.Module):
 
 
 def layer_table(config: StyleGAN2Config) -> dict[str, LayerInfo]:
-    """The taps in forward order, with NVIDIA's unpadded name as alias."""
-    table = {}
-    for resolution in config.resolutions:
-        for layer in ("conv1",) if resolution == 4 else ("conv0", "conv1"):
-            info = LayerInfo(resolution, config.channels(resolution), (f"b{resolution}.{layer}",))
-            table[f"{block_name(resolution)}/{layer}"] = info
-    return table
+    """The taps in forward order: NVIDIA's names, genforce's index, which is Choi's layer i."""
+    names = [(r, conv) for r in config.resolutions for conv in ("conv0", "conv1")][1:]
+    return {
+        f"{block_name(r)}/{conv}": LayerInfo(
+            r, config.channels(r), (f"b{r}.{conv}", f"genforce:layer{i}", f"choi:{i}")
+        )
+        for i, (r, conv) in enumerate(names)
+    }
 
 
 def style_dims(config: StyleGAN2Config) -> dict[str, int]:

@@ -1,0 +1,51 @@
+"""What does a file of generator weights hold? Nothing in it is run.
+
+python -m analyze.inspect --generator=FILE
+"""
+
+import jax
+from absl import flags
+
+from analyze import flags as common
+from ganfail_jax import zoo
+from ganfail_jax.errors import InputError
+from ganfail_jax.types import Generator
+from ganfail_jax.weights.store import Stored
+
+FLAGS = flags.FLAGS
+common.define_generator()
+
+
+def describe(stored: Stored, generator: Generator, parameters: int) -> list[str]:
+    """The lines that are printed."""
+    about = {name: value for name, value in stored.about.items() if isinstance(value, str | int)}
+    settings = (f"{name} {value}" for name, value in {**stored.config, **about}.items())
+    sizes: dict[str, int] = {}
+    for name, size in generator.style_dims.items():
+        part = "convolutions" if "/conv" in name else "tRGB" if "/torgb" in name else name
+        sizes[part] = sizes.get(part, 0) + size
+    rows = [("layer", "shape", "also called")] + [
+        (name, f"{info.resolution}x{info.resolution}x{info.channels}", ", ".join(info.aliases))
+        for name, info in generator.layers.items()
+    ]
+    return [
+        f"{stored.kind}: {', '.join(settings)}",
+        f"sha256 {stored.sha256}",
+        f"{parameters:,} numbers in parameters and buffers",
+        f"S has {sum(sizes.values()):,} dimensions: "
+        + ", ".join(f"{n:,} of {part}" for part, n in sizes.items()),
+        *(f"  {name:<14} {shape:<14} {aliases}" for name, shape, aliases in rows),
+    ]
+
+
+def main() -> None:
+    if not FLAGS.generator:
+        raise InputError("which generator? Give --generator=FILE, a folder or a bundled name")
+    generator, params = zoo.load_generator(FLAGS.generator)
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(params))
+    for line in describe(zoo.read_generator(FLAGS.generator), generator, parameters):
+        print(line)
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -25,10 +25,10 @@ def test_every_bundled_model_loads():
 
 
 def test_the_bundled_generator_is_good_enough():
-    """As measured by `training/quality.py` when it was kept; the aim is an agreement of 0.9."""
+    """As measured by `training/quality.py` when it was kept."""
     about = zoo.read_generator("mnist_c").about
     generator, _ = zoo.load_generator("mnist_c")
-    assert about["measured"]["agreement"] >= 0.85
+    assert about["measured"]["agreement"] >= 0.9
     assert 0.35 <= about["measured"]["clean_share"] <= 0.65
     assert 400 <= sum(generator.style_dims.values()) <= 1500
 

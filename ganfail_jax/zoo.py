@@ -54,19 +54,22 @@ def bundled_names(kinds: tuple[str, ...]) -> list[str]:
 
 
 @functools.lru_cache(maxsize=8)
+def _load(path: Path, stamp: tuple[int, int]) -> store.Stored:
+    """The weights at a path, kept in memory while `stamp` tells that they are the same."""
+    return importers.read(path) if path.is_file() else store.load(path)
+
+
 def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     bundled = BUNDLED / name_or_path
     folder = Path(name_or_path)
     if os.sep not in name_or_path and store.is_weights_folder(bundled):
         folder = bundled
-    elif folder.is_file() and kinds is GENERATORS:
-        return importers.read(folder)
-    elif not folder.is_dir():
+    elif not folder.is_dir() and not (folder.is_file() and kinds is GENERATORS):
         names = ", ".join(bundled_names(kinds))
         raise WeightsError(
             f"no {what} {name_or_path!r}: neither bundled ({names}) nor a training run's folder"
         )
-    else:
+    elif folder.is_dir():
         parts = [folder, *(folder / part for part in RUN_PARTS)]
         found = [part for part in parts if store.is_weights_folder(part)]
         if not found:
@@ -74,7 +77,9 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
                 f"{folder} is no {what}: neither it nor its best/ or latest/ holds {store.CONFIG}"
             )
         folder = found[0]
-    stored = store.load(folder)
+    file = folder / store.ARRAYS if (folder / store.ARRAYS).exists() else folder
+    status = file.stat()
+    stored = _load(folder.resolve(), (status.st_mtime_ns, status.st_size))
     if stored.kind not in kinds:
         raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
     return stored

@@ -15,8 +15,8 @@ from ganfail_jax.weights.errors import WeightsError
 
 NETWORKS = ("generator_smooth", "generator")  # the averaged one first
 CONSTANT = re.compile(r".*(filter|upsample)\.kernel")  # of the architecture
-MAPPING = re.compile(r"mapping\.dense(\d+)\.(weight|bias)")
-LAYER = re.compile(r"synthesis\.(layer|output)(\d+)\.(.+)")
+MAPPING = re.compile(r"mapping\.dense(\d+)\.(weight|bias)", re.ASCII)
+LAYER = re.compile(r"synthesis\.(layer|output)(\d+)\.(.+)", re.ASCII)
 FIELDS = {
     "weight": "weight",
     "bias": "bias",
@@ -27,20 +27,23 @@ FIELDS = {
 }
 
 
-def generator(root: Any) -> dict[str, np.ndarray]:
+def generator(root: Any, size: int) -> dict[str, np.ndarray]:
     """The arrays of the averaged generator in what `torch_files.read` gave.
+
+    Args:
+        size: of the file in bytes.
 
     Raises:
         WeightsError: there is none, or it is no mapping of names to tensors.
     """
     networks = root if isinstance(root, dict) else {}
+    networks = networks.get("models", networks)  # as its trainer writes them
+    networks = networks if isinstance(networks, dict) else {}
     found = next((networks[name] for name in NETWORKS if networks.get(name)), None)
     if not isinstance(found, dict):
         raise WeightsError(f"there is no {' or '.join(NETWORKS)} in it")
-    odd = [name for name, tensor in found.items() if not isinstance(tensor, torch_files.Tensor)]
-    if odd:
-        raise WeightsError(f"{odd[0]} is no tensor")
-    return {str(name): tensor.array() for name, tensor in found.items()}
+    arrays = torch_files.named_arrays(found.items(), size)
+    return {name.removeprefix("module."): array for name, array in arrays.items()}
 
 
 def _layer(kind: str, n: int) -> str:
@@ -48,6 +51,11 @@ def _layer(kind: str, n: int) -> str:
     if kind == "output":
         return f"b{4 * 2**n}.torgb"
     return f"b{4 * 2 ** ((n + 1) // 2)}.conv{1 if n % 2 == 0 else 0}"
+
+
+def _drop_ones(array: np.ndarray, axes: int) -> np.ndarray:
+    """Without leading axes of length 1; other arrays stay: their shape is checked later."""
+    return array.reshape(array.shape[axes:]) if array.shape[:axes] == (1,) * axes else array
 
 
 def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -61,17 +69,17 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if name == "truncation.w_avg":
             state["mapping.w_avg"] = array
         elif name == "synthesis.early_layer.const":
-            state["synthesis.b4.const"] = array[0]
+            state["synthesis.b4.const"] = _drop_ones(array, 1)
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
         elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:
             layer, field = _layer(found[1], int(found[2])), FIELDS[found[3]]
             if field == "noise_const":
-                array = array[0, 0]
+                array = _drop_ones(array, 2)
             elif field == "affine.bias":
                 array = array + 1
             elif field == "weight" and layer.endswith("conv0"):
-                array = array[:, :, ::-1, ::-1]
+                array = array[..., ::-1, ::-1] if array.ndim == 4 else array
             state[f"synthesis.{layer}.{field}"] = array
         elif not CONSTANT.fullmatch(name):
             raise WeightsError(f"unexpected {name}: not of genforce's unconditional StyleGAN2")

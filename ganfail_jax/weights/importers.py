@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,12 @@ from ganfail_jax.weights import (
     store,
     torch_files,
 )
-from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.errors import WeightsError, one_line
 
 LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch_files.LEGACY_MAGIC as a pickle
 
 
-@cache
+@lru_cache(maxsize=8)
 def _template(config: stylegan2.StyleGAN2Config) -> Any:
     return jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
 
@@ -43,7 +43,7 @@ def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
             return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
     if raw.startswith((b"PK\3\4", LEGACY_TORCH)):
-        arrays = genforce.generator(torch_files.read(raw))
+        arrays = genforce.generator(torch_files.read(raw), len(raw))
         if pggan_names.is_genforce(arrays):
             return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
         state = genforce.stylegan2_state(arrays)
@@ -64,13 +64,12 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
     path = Path(path)
     try:
         raw = path.read_bytes()
+        form, kind, config, arrays = _read(raw)
+        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+        sha256 = hashlib.sha256(raw).hexdigest()
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    try:
-        form, kind, config, arrays = _read(raw)
-    except WeightsError as error:
-        raise WeightsError(f"{path}: {error}") from error
-    sha256 = hashlib.sha256(raw).hexdigest()
+    except Exception as error:  # whatever a hostile file leads to: no file is trusted
+        raise WeightsError(f"{path}: {one_line(error)}") from error
     about = {"imported_from": path.name, "format": form}
-    arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
     return store.Stored(kind, config.to_dict(), about, arrays, sha256)

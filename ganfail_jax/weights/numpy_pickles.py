@@ -16,9 +16,7 @@ class _Dtype:
 
     def __init__(self, code: Any, *_: Any):
         if not isinstance(code, str) or not PLAIN.fullmatch(code):
-            raise ValueError(
-                f"an array of {str(code)[:20] if isinstance(code, str) else 'objects'}"
-            )
+            raise ValueError("an array of something else than numbers")
         self.dtype = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
@@ -28,13 +26,16 @@ class _Dtype:
         self.dtype = self.dtype.newbyteorder(order)
 
 
-def _view(raw: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
-    raw = raw.encode("latin1") if isinstance(raw, str) else raw  # Python 2's byte strings
+def _view(raw: Any, dtype: Any, shape: Any, order: str, budget: pickles.Budget) -> np.ndarray:
+    if isinstance(raw, str):  # Python 2's byte strings
+        budget.spend(len(raw))
+        raw = raw.encode("latin1")
     if not isinstance(dtype, _Dtype) or not isinstance(raw, bytes | bytearray):
         raise ValueError("an array that is not made of bytes")
-    shape = tuple(shape) if isinstance(shape, tuple) and len(shape) <= 8 else (-1,)
-    if not all(isinstance(n, int) and n >= 0 for n in shape):
+    if not isinstance(shape, tuple) or len(shape) > 8:
         raise ValueError("an array without a proper shape")
+    if not all(type(n) is int and 0 <= n <= len(raw) for n in shape):
+        raise ValueError("an array larger than its bytes")
     if math.prod(shape) * dtype.dtype.itemsize != len(raw):
         raise ValueError(f"an array of {len(raw)} bytes cannot have the shape {shape}")
     return np.frombuffer(raw, dtype.dtype).reshape(shape, order=order)  # pyright: ignore
@@ -43,35 +44,35 @@ def _view(raw: Any, dtype: Any, shape: Any, order: str) -> np.ndarray:
 class Array:
     """An array under construction: numpy gives its contents as a state."""
 
-    def __init__(self, *_: Any):
-        self.values = np.zeros(0)
+    def __init__(self, budget: pickles.Budget):
+        self.budget, self.values = budget, np.zeros(0)
 
     def set_state(self, state: Any) -> None:
         _, shape, dtype, fortran, raw = state
-        self.values = _view(raw, dtype, shape, "F" if fortran else "C")
+        self.values = _view(raw, dtype, shape, "F" if fortran else "C", self.budget)
 
 
-def _from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
-    array = Array()
-    array.values = _view(raw, dtype, shape, "F" if order == "F" else "C")
-    return array
+def table(budget: pickles.Budget) -> dict[str, pickles.Make | None]:
+    """The names by what they make."""
 
+    def from_buffer(raw: Any, dtype: Any, shape: Any, order: Any) -> Array:
+        array = Array(budget)
+        array.values = _view(raw, dtype, shape, "F" if order == "F" else "C", budget)
+        return array
 
-def _scalar(dtype: Any, raw: Any) -> Any:
-    return _view(raw, dtype, (), "C").item()
+    def encode(text: Any, _: Any = "latin1") -> bytes:
+        budget.spend(len(text))
+        return text.encode("latin1")
 
-
-TABLE: dict[str, pickles.Make | None] = {
-    "numpy.ndarray": None,
-    "numpy.dtype": _Dtype,
-    "_codecs.encode": lambda text, _="latin1": text.encode("latin1"),
-    **{
-        f"numpy.{core}.{name}": make
-        for core in ("core", "_core")
-        for name, make in (
-            ("multiarray._reconstruct", Array),
-            ("multiarray.scalar", _scalar),
-            ("numeric._frombuffer", _from_buffer),
-        )
-    },
-}
+    makers = {
+        "multiarray._reconstruct": lambda *_: Array(budget),
+        "multiarray.scalar": lambda dtype, raw: _view(raw, dtype, (), "C", budget).item(),
+        "numeric._frombuffer": from_buffer,
+    }
+    cores = ("core", "_core")  # before and since numpy 2
+    return {
+        "numpy.ndarray": None,
+        "numpy.dtype": _Dtype,
+        "_codecs.encode": encode,
+        **{f"numpy.{core}.{name}": make for core in cores for name, make in makers.items()},
+    }

@@ -13,8 +13,10 @@ import numpy as np
 
 from ganfail_jax.nn import ops
 from ganfail_jax.nn.stylegan2 import StyleGAN2Config
-from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.errors import WeightsError, list_faults
 
+RESOLUTIONS = [4 * 2**i for i in range(11)]  # up to 4096
+MOST_LAYERS = 64  # of a mapping network
 IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
 
 
@@ -43,8 +45,9 @@ def _channels(arrays: Mapping[str, np.ndarray]) -> dict[int, int]:
     found = {}
     for name, array in arrays.items():
         parts = name.split(".")
-        if parts[0] == "synthesis" and parts[2:] == ["conv1", "weight"] and array.ndim == 4:
-            found[int(parts[1].removeprefix("b"))] = array.shape[0]
+        resolution = parts[1].removeprefix("b") if parts[2:] == ["conv1", "weight"] else ""
+        if parts[0] == "synthesis" and resolution.isdecimal() and len(resolution) < 6:
+            found[int(resolution)] = array.shape[0]
     return dict(sorted(found.items()))
 
 
@@ -54,11 +57,12 @@ def widths(channels: Mapping[int, int]) -> tuple[int, int, int]:
     Raises:
         WeightsError: the channels by resolution follow no such rule.
     """
-    widest, largest = max(channels.values()), max(channels)
+    resolutions = RESOLUTIONS[: len(channels)]
+    if not channels or sorted(channels) != resolutions or min(channels.values()) < 1:
+        raise WeightsError("its resolutions are not 4, 8, 16 and so on")
+    widest, largest = max(channels.values()), resolutions[-1]
     base = max(c * r for r, c in channels.items() if c < widest or r == largest)
-    wanted = {r: min(base // r, widest) for r in channels}
-    steps = [2 ** (i + 2) for i in range(len(channels))]
-    if sorted(channels) != steps or channels != wanted:
+    if any(c != min(base // r, widest) for r, c in channels.items()):
         listed = ", ".join(f"{r}: {c}" for r, c in channels.items())
         raise WeightsError(
             f"channels by resolution are {listed}: no base / resolution with a limit"
@@ -92,6 +96,8 @@ def infer_config(arrays: Mapping[str, np.ndarray], conv_clamp: float | None) -> 
         )
     except (KeyError, ValueError, IndexError, TypeError) as error:
         raise WeightsError(f"its arrays are not those of a StyleGAN2: {error!r}") from error
+    if not 1 <= config.mapping_layers <= MOST_LAYERS or min(config.z_dim, config.w_dim) < 1:
+        raise WeightsError("its mapping network is not that of a StyleGAN2")
     return config
 
 
@@ -112,21 +118,25 @@ def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
         used.add(name)
         if name not in state:
             faults.append(f"missing {name}")
-            return np.zeros(leaf.shape, np.float32)
-        array = np.asarray(state[name], np.float32)
+            return np.broadcast_to(np.float32(0), leaf.shape)
+        array = np.asarray(state[name])
         # noise_const is a square plane, not a dense weight
-        array = array if name.endswith("noise_const") else _to_nhwc(array, name)
+        if array.ndim == len(leaf.shape) and not name.endswith("noise_const"):
+            array = _to_nhwc(array, name)
         if array.shape != leaf.shape:
             faults.append(f"{name} has shape {array.shape} in our layout, wanted {leaf.shape}")
-        return array
+            return np.broadcast_to(np.float32(0), leaf.shape)
+        return np.asarray(array, np.float32)
 
     tree = jax.tree_util.tree_map_with_path(fill, template)
     kernel = np.outer(ops.FIR, ops.FIR)
     for name in sorted(set(state) - used):
         if not name.endswith(IGNORED):
             faults.append(f"unexpected {name}")
-        elif not np.allclose(state[name], kernel, atol=1e-6):
+        elif np.shape(state[name]) != kernel.shape or not np.allclose(
+            state[name], kernel, atol=1e-6
+        ):
             faults.append(f"{name} is not the [1, 3, 3, 1] filter")
     if faults:
-        raise WeightsError(f"{len(faults)} faults: " + "; ".join(faults))
+        raise list_faults(faults)
     return jax.tree.map(jnp.asarray, tree)

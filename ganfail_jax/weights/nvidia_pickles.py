@@ -15,6 +15,7 @@ from ganfail_jax.weights.errors import WeightsError
 
 PREFERRED = ("G_ema", "g_ema", "Gs", "G", "generator")  # averaged networks first
 PARTS = {"mapping", "synthesis"}  # what makes a module a generator
+DEEPEST, MOST_MODULES, LONGEST = 8, 1_000, 100  # nesting, number and name of modules
 
 
 class Module(NamedTuple):
@@ -36,10 +37,10 @@ def _module(meta: Any) -> Module:
     return Module(name, state)
 
 
-def _table(size: int) -> dict[str, pickles.Make | None]:
+def _table(budget: pickles.Budget) -> dict[str, pickles.Make | None]:
     persistence = "torch_utils.persistence._reconstruct_persistent_obj"
     easy = {"dnnlib.util.EasyDict": lambda *_: {}, "dnnlib.EasyDict": lambda *_: {}}
-    return {**torch_files.table(size), **easy, persistence: _module}
+    return {**torch_files.table(budget), **easy, persistence: _module}
 
 
 def _find_generators(root: Any) -> Iterator[tuple[int, Module]]:
@@ -59,39 +60,56 @@ def _find_generators(root: Any) -> Iterator[tuple[int, Module]]:
 
 
 def _submodules(root: Module) -> Iterator[tuple[str, Module]]:
-    """A module and those in it by torch's dotted prefix, each once."""
-    waiting, seen = [("", root)], set[int]()
-    while waiting:
-        prefix, module = waiting.pop()
-        if id(module) in seen:
-            continue
-        seen.add(id(module))
-        yield prefix, module
-        inner = module.part("_modules").items()
-        waiting += [(f"{prefix}{name}.", m) for name, m in inner if isinstance(m, Module)]
-
-
-def named_arrays(root: Module) -> dict[str, np.ndarray]:
-    """Parameters and buffers by torch's dotted names.
+    """A module and those in it by torch's dotted prefix, each once.
 
     Raises:
-        WeightsError: one of them is no tensor.
+        WeightsError: more or deeper modules than a generator has.
     """
-    found: dict[str, np.ndarray] = {}
+    waiting, seen = [("", root, 0)], {id(root)}
+    while waiting:
+        prefix, module, depth = waiting.pop()
+        yield prefix, module
+        for name, inner in module.part("_modules").items():
+            if not isinstance(inner, Module) or id(inner) in seen:
+                continue
+            if depth == DEEPEST or len(seen) == MOST_MODULES or len(str(name)) > LONGEST:
+                raise WeightsError("more, deeper or longer named modules than a generator has")
+            seen.add(id(inner))
+            waiting.append((f"{prefix}{name}.", inner, depth + 1))
+
+
+def _named_tensors(root: Module) -> Iterator[tuple[str, Any]]:
     for prefix, module in _submodules(root):
         for part in ("_parameters", "_buffers"):
             for name, tensor in module.part(part).items():
-                if isinstance(tensor, torch_files.Tensor):
-                    found[f"{prefix}{name}"] = tensor.array()
-                elif tensor is not None:
-                    raise WeightsError(f"{prefix}{name} is no tensor")
-    return found
+                if tensor is not None:
+                    yield f"{prefix}{str(name)[:LONGEST]}", tensor
 
 
-def _settings(root: Module, name: str) -> set[Any]:
-    """The values that the modules have for one of their attributes."""
-    values = [m.state[name] for _, m in _submodules(root) if name in m.state]
-    return {value for value in values if isinstance(value, pickles.KEYS)}
+def _settings(root: Module, name: str, within: str = "") -> set[Any]:
+    """The values that the modules of a prefix have for one of their attributes."""
+    found = [m.state.get(name) for prefix, m in _submodules(root) if prefix.startswith(within)]
+    return {value for value in found if isinstance(value, str | int | float)}
+
+
+def _conv_clamp(generator: Module) -> float | None:
+    """The limit of every layer's output.
+
+    Raises:
+        WeightsError: the layers compute something else than StyleGAN2's.
+    """
+    if not _settings(generator, "architecture") <= {"skip"}:
+        raise WeightsError("a generator of another architecture than skip")
+    if not _settings(generator, "activation") <= {"lrelu", "linear"}:
+        raise WeightsError("layers with another activation than lrelu")
+    if False in _settings(generator, "use_noise"):
+        raise WeightsError("layers without noise")
+    if not _settings(generator, "bias_gain", "mapping.fc") <= {0.01}:
+        raise WeightsError("a mapping network whose learning rate multiplier is not 0.01")
+    clamps = _settings(generator, "conv_clamp")
+    if len(clamps) > 1 or not all(isinstance(x, int | float) and 0 < x < 1e6 for x in clamps):
+        raise WeightsError("layers whose conv_clamp is not one number")
+    return float(clamps.pop()) if clamps else None
 
 
 def read(raw: bytes) -> tuple[StyleGAN2Config, dict[str, np.ndarray]]:
@@ -100,16 +118,11 @@ def read(raw: bytes) -> tuple[StyleGAN2Config, dict[str, np.ndarray]]:
     Raises:
         WeightsError: damaged, not NVIDIA's, or without a StyleGAN2 generator.
     """
-    root = pickles.read(io.BytesIO(raw), _table(len(raw)))
+    budget = pickles.Budget(len(raw))
+    root = pickles.read(io.BytesIO(raw), _table(budget), budget)
     generators = sorted(_find_generators(root), key=lambda found: found[0])
     if not generators:
         raise WeightsError("there is no StyleGAN2 generator of PyTorch in it")
     generator = generators[0][1]
-    architectures = _settings(generator, "architecture") - {"skip"}
-    if architectures:
-        raise WeightsError(f"a generator of architecture {architectures.pop()}; skip is supported")
-    clamps = _settings(generator, "conv_clamp")
-    if len(clamps) > 1:
-        raise WeightsError("layers with different conv_clamp")
-    arrays = named_arrays(generator)
-    return nvidia.infer_config(arrays, clamps.pop() if clamps else None), arrays
+    arrays = torch_files.named_arrays(_named_tensors(generator), len(raw))
+    return nvidia.infer_config(arrays, _conv_clamp(generator)), arrays

@@ -10,8 +10,8 @@ from ganfail_jax.nn.pggan import PGGANConfig, layer_name
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.nvidia import widths
 
-GENFORCE = re.compile(r"(layer|output)(\d{1,2})\.(weight|bias)")
-TFHUB = re.compile(r"res_(\d{1,2})/conv([01])/(kernel|bias)")
+GENFORCE = re.compile(r"(layer|output)(\d{1,2})\.(weight|bias)", re.ASCII)
+TFHUB = re.compile(r"(?:res_(\d{1,2})/conv([01])|to_rgb)/(kernel|bias)", re.ASCII)
 
 
 def is_genforce(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -28,9 +28,9 @@ def _ours(n: int) -> str:
 
 
 def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
-    shapes = {name: a.shape for name, a in params.items() if name.endswith("weight")}
-    channels = {int(name[1:5]): shape[-1] for name, shape in shapes.items() if "conv1/" in name}
+    shapes = {name: a.shape for name, a in params.items() if name.endswith("/weight")}
     try:
+        channels = {int(name[1:5]): shape[-1] for name, shape in shapes.items() if "conv1/" in name}
         base, widest, largest = widths(channels)
         return PGGANConfig(
             resolution=largest,
@@ -44,6 +44,12 @@ def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
         raise WeightsError(f"its arrays are not those of a PGGAN: {error!r}") from error
 
 
+def _as_kernel(array: np.ndarray, name: str) -> np.ndarray:
+    if array.ndim != 4:
+        raise WeightsError(f"{name} has shape {array.shape}, which is no kernel")
+    return array
+
+
 def _first(kernel: np.ndarray) -> np.ndarray:
     """Its reference pads z to 7x7: the output's corner sees the kernel's opposite corner."""
     return kernel[::-1, ::-1]
@@ -55,21 +61,19 @@ def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[s
     Raises:
         WeightsError: unexpected names or shapes, or a network still fading between resolutions.
     """
-    if float(arrays.get("lod", np.zeros(()))) != 0:
+    if np.any(arrays.get("lod", 0)):
         raise WeightsError("a network in the middle of growing (its lod is not 0)")
-    outputs = [int(n[6:].split(".")[0]) for n in arrays if n.startswith("output")]
+    found = {name: GENFORCE.fullmatch(name) for name in arrays if name != "lod"}
+    last = max((int(m[2]) for m in found.values() if m and m[1] == "output"), default=0)
     params: dict[str, np.ndarray] = {}
-    for name, array in arrays.items():
-        found = GENFORCE.fullmatch(name)
-        if found is None:
-            if name != "lod":
-                raise WeightsError(f"unexpected {name}: not of genforce's unconditional PGGAN")
-            continue
-        kind, n, field = found[1], int(found[2]), found[3]
-        if kind == "output" and n != max(outputs):
+    for name, match in found.items():
+        if match is None:
+            raise WeightsError(f"unexpected {name}: not of genforce's unconditional PGGAN")
+        kind, n, field, array = match[1], int(match[2]), match[3], arrays[name]
+        if kind == "output" and n != last:
             continue
         if field == "weight":
-            array = array.transpose(2, 3, 1, 0)
+            array = _as_kernel(array, name).transpose(2, 3, 1, 0)
             array = _first(array) if kind == "layer" and n == 0 else array
         params[f"{'torgb' if kind == 'output' else _ours(n)}/{field}"] = array
     return _infer_config(params), {f"params/{name}": a for name, a in params.items()}
@@ -83,17 +87,16 @@ def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str,
     """
     params: dict[str, np.ndarray] = {}
     for name, array in arrays.items():
-        array = np.asarray(array, np.float32)
-        scale = math.sqrt(math.prod(array.shape[:-1]))  # sqrt of a kernel's fan in
-        if found := TFHUB.fullmatch(name):
-            n, field = 2 * int(found[1]) + int(found[2]), found[3]
-            if field == "kernel":
-                array = (_first(array) if n == 0 else array) * (scale / math.sqrt(2))
-            params[f"{_ours(n)}/{'bias' if field == 'bias' else 'weight'}"] = array
-        elif name == "to_rgb/kernel":
-            params["torgb/weight"] = 2 * scale * array
-        elif name == "to_rgb/bias":
-            params["torgb/bias"] = 2 * array - 1
-        else:
+        match = TFHUB.fullmatch(name)
+        if match is None:
             raise WeightsError(f"unexpected {name}: not of TF-Hub's progan")
+        module = "torgb" if match[1] is None else _ours(2 * int(match[1]) + int(match[2]))
+        last = module == "torgb"
+        if match[3] == "bias":
+            params[f"{module}/bias"] = 2 * array - 1 if last else array
+            continue
+        kernel = np.asarray(_as_kernel(array, name), np.float32)
+        kernel = _first(kernel) if module == _ours(0) else kernel
+        scale = math.sqrt(math.prod(kernel.shape[:3]))  # of the fan in
+        params[f"{module}/weight"] = kernel * (2 * scale if last else scale / math.sqrt(2))
     return _infer_config(params), {f"params/{name}": a for name, a in params.items()}

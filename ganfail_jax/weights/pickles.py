@@ -10,10 +10,13 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.errors import WeightsError, one_line
 
 Make = Callable[..., Any]
-KEYS = (str, bytes, int, float, bool, type(None))  # what may be hashed: nothing nested
+LONGEST_KEY = 1_000  # characters
+LARGEST_KEY = 2**31
+LARGEST_INT = 128  # bits; torch's magic number has 77
+MOST_ARGUMENTS = 16
 MARK = object()
 
 
@@ -35,6 +38,27 @@ class Opaque:
 
 class PickleFault(WeightsError):
     """What is wrong and at which byte."""
+
+
+class Budget:
+    """Work that a file may ask for: a small file could ask for one large part many times.
+
+    It is shared by a file and the blobs in it.
+    """
+
+    def __init__(self, size: int):
+        self.bytes = size  # copied out of the file
+        self.opcodes = 100_000 + size // 64  # a generator of 30 million numbers needs some 25,000
+
+    def spend(self, amount: int) -> None:
+        self.bytes -= amount
+        if self.bytes < 0:
+            raise ValueError("the same part of the file again and again")
+
+    def step(self) -> None:
+        self.opcodes -= 1
+        if self.opcodes < 0:
+            raise ValueError("more opcodes than a checkpoint of this size has")
 
 
 class _Machine:
@@ -66,6 +90,8 @@ class _Machine:
         return value
 
     def put(self, index: int) -> None:
+        if not 0 <= index < LARGEST_KEY:
+            raise ValueError("a memo that no pickle has")
         self.memo[index] = self.stack[-1]
 
     def name(self, module: Any, attribute: Any) -> None:
@@ -79,8 +105,8 @@ class _Machine:
     def call(self, function: Any, args: Any) -> None:
         if not isinstance(function, Name) or function.make is None:
             raise ValueError(f"a call of {getattr(function, 'name', type(function).__name__)}")
-        if not isinstance(args, tuple):
-            raise ValueError("arguments that are no tuple")
+        if not isinstance(args, tuple) or len(args) > MOST_ARGUMENTS:
+            raise ValueError(f"a call of {function.name} with other than a few arguments")
         self.stack.append(function.make(*args))
 
     def persist(self, identity: Any) -> None:
@@ -113,8 +139,12 @@ def key(value: Any) -> Any:
     Raises:
         ValueError: it is nested, or of another kind.
     """
-    if not isinstance(value, KEYS) or isinstance(value, Name):
-        raise ValueError(f"a key of type {type(value).__name__}")
+    short = isinstance(value, str | bytes) and len(value) <= LONGEST_KEY
+    small = (
+        isinstance(value, int) and abs(value) < LARGEST_KEY
+    )  # larger ones can be made to collide
+    if not (value is None or short or small):
+        raise ValueError(f"a key that is no short text or number but {type(value).__name__}")
     return value
 
 
@@ -123,6 +153,8 @@ def _constant(value: Any) -> Callable[[_Machine, Any], None]:
 
 
 def _argument(m: _Machine, arg: Any) -> None:
+    if isinstance(arg, int) and arg.bit_length() > LARGEST_INT:
+        raise ValueError("a number larger than any in a checkpoint")
     m.stack.append(arg)
 
 
@@ -238,12 +270,14 @@ STEPS: dict[str, Callable[[_Machine, Any], Any]] = {
 def read(
     file: Any,
     table: Mapping[str, Make | None],
+    budget: Budget,
     persistent: Callable[[Any], Any] | None = None,
 ) -> Any:
     """The value of the pickle that starts at the file's position; the file is left behind it.
 
     Args:
         file: of bytes, in memory (`io.BytesIO`).
+        budget: of the whole file.
         table: "module.attribute" -> what a call of it makes; None: it is only mentioned.
         persistent: a persistent id -> its value.
 
@@ -254,6 +288,7 @@ def read(
     try:
         for opcode, arg, at in pickletools.genops(file):
             position = at if at is not None else position
+            budget.step()
             if opcode.name == "STOP":
                 return machine.pop()
             if opcode.name not in STEPS:
@@ -263,6 +298,5 @@ def read(
     except WeightsError:
         raise
     except Exception as error:  # whatever a damaged file leads to: no file is trusted
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise PickleFault(f"refused at byte {position}: {reason}") from error
+        raise PickleFault(f"refused at byte {position}: {one_line(error)}") from error
     raise PickleFault(f"ends at byte {position} before its end")

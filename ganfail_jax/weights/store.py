@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from ganfail_jax.results import DAMAGE, read_arrays, replace_folder
-from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.errors import WeightsError, list_faults
 
 CONFIG, ARRAYS = "config.json", "weights.npz"
 
@@ -101,6 +101,6 @@ def assign(stored: Stored, template: Any) -> Any:
         if name in stored.arrays and stored.arrays[name].shape != leaf.shape:
             faults.append(f"{name} has shape {stored.arrays[name].shape}, wanted {leaf.shape}")
     if faults:
-        raise WeightsError(f"{len(faults)} faults: " + "; ".join(faults))
+        raise list_faults(faults)
     treedef = jax.tree.structure(template)
     return jax.tree.unflatten(treedef, [jax.numpy.asarray(stored.arrays[n]) for n in wanted])

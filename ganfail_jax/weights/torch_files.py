@@ -7,18 +7,22 @@ NVIDIA's pickles hold. A tensor is a view of the file's own bytes: nothing is co
 import io
 import math
 import zipfile
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ganfail_jax.weights import numpy_pickles, pickles
-from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.errors import WeightsError, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+BFLOAT16 = "<u2"  # the upper half of a float32; no other storage is of unsigned pairs of bytes
+LARGEST = 2**48  # elements, and steps between them
 DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
+    "BFloat16Storage": BFLOAT16,
     "LongStorage": "<i8",
     "IntStorage": "<i4",
     "ShortStorage": "<i2",
@@ -27,6 +31,7 @@ DTYPES = {
     "BoolStorage": "?",
 }
 NESTING = 4  # blobs within blobs
+LONGEST_NAME = 200
 
 
 class Storage:
@@ -41,7 +46,10 @@ class Storage:
             raise WeightsError(
                 f"a storage of {len(raw)} bytes, but {self.size} x {self.dtype} are announced"
             )
-        self.data = np.frombuffer(raw, self.dtype)
+        data = np.frombuffer(raw, self.dtype)
+        if self.dtype == BFLOAT16:
+            data = (data.astype(np.uint32) << 16).view(np.float32)
+        self.data = data
 
 
 class Tensor(NamedTuple):
@@ -56,7 +64,7 @@ class Tensor(NamedTuple):
         """The view, without a copy.
 
         Raises:
-            WeightsError: it reaches beyond its storage or repeats elements, as no saved tensor.
+            WeightsError: it is empty, or it reaches beyond its storage or repeats elements.
         """
         data, shape = self.storage.data, self.shape
         if data is None:
@@ -64,86 +72,116 @@ class Tensor(NamedTuple):
         elements = math.prod(shape)
         reach = sum((n - 1) * step for n, step in zip(shape, self.strides, strict=True))
         fits = self.offset + reach < data.size and elements <= data.size
-        if elements and (min((self.offset, *shape, *self.strides)) < 0 or not fits):
+        if not elements or not fits:
             raise WeightsError(f"a tensor of shape {shape} does not lie within its storage")
-        if not elements:
-            return np.zeros(shape, data.dtype)
         strides = [step * data.itemsize for step in self.strides]
         return np.lib.stride_tricks.as_strided(data[self.offset :], shape, strides, writeable=False)
+
+
+def named_arrays(tensors: Iterable[tuple[Any, Any]], size: int) -> dict[str, np.ndarray]:
+    """Arrays by name.
+
+    Args:
+        size: of the file in bytes, which bounds all of them together.
+
+    Raises:
+        WeightsError: something else than float tensors by proper names, or more than the file has.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, tensor in tensors:
+        if not isinstance(name, str) or not name.isascii() or len(name) > LONGEST_NAME:
+            raise WeightsError("a tensor without a proper name")
+        if not isinstance(tensor, Tensor):
+            raise WeightsError(f"{name} is no tensor")
+        found[name] = tensor.array()
+        size -= found[name].size * tensor.storage.dtype.itemsize
+        if found[name].dtype.kind != "f":
+            raise WeightsError(f"{name} holds {found[name].dtype}, no floats")
+        if size < 0:
+            raise WeightsError("tensors that share their storage")
+    return found
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Tensor:
     if not isinstance(shape, tuple) or not isinstance(strides, tuple) or len(shape) > 8:
         raise ValueError("a tensor without a proper shape")
     whole = [offset, *shape, *strides]
-    if not isinstance(storage, Storage) or not all(isinstance(n, int) for n in whole):
+    if not isinstance(storage, Storage) or not all(
+        type(n) is int and 0 <= n < LARGEST for n in whole
+    ):
         raise ValueError("a tensor that is not made of a storage and whole numbers")
     if len(shape) != len(strides):
         raise ValueError(f"a tensor with {len(shape)} sizes and {len(strides)} strides")
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
-class _Budget:
-    """Work that a file may ask for: a small file could name one large part many times."""
-
-    def __init__(self, size: int):
-        self.left = size
-
-    def spend(self, amount: int) -> None:
-        self.left -= amount
-        if self.left < 0:
-            raise ValueError("the same part of the file again and again")
-
-
-def table(size: int, depth: int = 0) -> dict[str, pickles.Make | None]:
+def table(budget: pickles.Budget, depth: int = 0) -> dict[str, pickles.Make | None]:
     """The names that tensors are pickled with.
 
     Args:
-        size: of the file in bytes; parts within it cannot be larger in all.
         depth: of the blob within blobs that is being read.
     """
-    budget = _Budget(size)
 
-    def ordered(pairs: Any = ()) -> dict[Any, Any]:
-        budget.spend(len(pairs))
-        return {pickles.key(name): value for name, value in pairs}
+    def members(values: Any) -> Any:
+        budget.spend(64 * len(values))  # what an entry of a set or a dict needs
+        return values
 
     def blob(raw: Any) -> Any:
         budget.spend(len(raw))
-        return read(raw, depth + 1)
+        return read(raw, budget, depth + 1)
+
+    def make_set(values: Any = ()) -> set[Any]:
+        return set(map(pickles.key, members(values)))
+
+    def make_dict(pairs: Any = ()) -> dict[Any, Any]:
+        return {pickles.key(name): value for name, value in members(pairs)}
 
     storages = [f"{module}.{name}" for module in ("torch", "torch.storage") for name in DTYPES]
     return {
         **dict.fromkeys(storages),
-        **numpy_pickles.TABLE,
-        "collections.OrderedDict": ordered,
+        **dict.fromkeys(("torch.float32", "torch.float16", "torch.bfloat16", "torch.int64")),
+        **numpy_pickles.table(budget),
+        **dict.fromkeys(("builtins.set", "__builtin__.set"), make_set),
+        "collections.OrderedDict": make_dict,
         "torch._utils._rebuild_tensor": _tensor,
         "torch._utils._rebuild_tensor_v2": _tensor,
         "torch._utils._rebuild_parameter": lambda data, *_: data,
+        "torch._utils._rebuild_parameter_with_state": lambda data, *_: data,
         "torch.storage._load_from_bytes": blob,
-        "torch.Size": lambda values=(): tuple(values),
+        "torch.Size": lambda values=(): tuple(members(values)),
         "torch.device": lambda *_: None,
         "argparse.Namespace": lambda *_: pickles.Opaque("argparse.Namespace"),
     }
 
 
 def _storage(identity: Any, known: dict[str, Storage]) -> Storage:
-    """The storage of a persistent id ("storage", type, key, location, size, ...)."""
-    tag, kind, key, _, size, *_ = identity
+    """The storage of a persistent id ("storage", type, key, location, size, a view of it)."""
+    if not isinstance(identity, tuple) or len(identity) not in (5, 6):
+        raise ValueError("a persistent id that is no storage")
+    tag, kind, key, _, size, view = (*identity, None)[:6]
+    if view is not None:
+        raise ValueError("a storage that is a part of another one")
     dtype = DTYPES.get(kind.name.rpartition(".")[2]) if isinstance(kind, pickles.Name) else None
-    if tag != "storage" or dtype is None or not isinstance(size, int) or size < 0:
+    if tag != "storage" or dtype is None or type(size) is not int or not 0 <= size < LARGEST:
         raise ValueError("a persistent id that is no storage")
     if not isinstance(key, str):
         raise ValueError("a storage without a name")
-    return known.setdefault(key, Storage(dtype, size))
+    storage = known.setdefault(key, Storage(dtype, size))
+    if (storage.dtype, storage.size) != (np.dtype(dtype), size):
+        raise ValueError("two storages of one name")
+    return storage
 
 
-def _read_zip(raw: bytes, depth: int) -> Any:
+def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        entries = {info.filename: info for info in archive.infolist()}
-        if any(info.compress_type != zipfile.ZIP_STORED for info in entries.values()):
+        listed = archive.infolist()
+        entries = {info.filename: info for info in listed}
+        if any(info.compress_type != zipfile.ZIP_STORED for info in listed):
             raise WeightsError("a zip archive with compressed entries, which torch does not write")
-        if sum(info.file_size for info in entries.values()) > len(raw):
+        sizes = [info.file_size for info in listed]
+        if sizes != [info.compress_size for info in listed] or len(entries) < len(listed):
+            raise WeightsError("a zip archive whose entries contradict each other")
+        if sum(sizes) > len(raw):
             raise WeightsError("a zip archive whose entries claim more bytes than it has")
         roots = [name.removesuffix("data.pkl") for name in entries if name.endswith("/data.pkl")]
         if len(roots) != 1:
@@ -155,7 +193,8 @@ def _read_zip(raw: bytes, depth: int) -> Any:
         known: dict[str, Storage] = {}
         found = pickles.read(
             io.BytesIO(archive.read(entries[f"{root}data.pkl"])),
-            table(len(raw), depth),
+            table(budget, depth),
+            budget,
             lambda identity: _storage(identity, known),
         )
         for key, storage in known.items():
@@ -165,16 +204,17 @@ def _read_zip(raw: bytes, depth: int) -> Any:
         return found
 
 
-def _read_legacy(raw: bytes, depth: int) -> Any:
+def _read_legacy(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
     file, known = io.BytesIO(raw), dict[str, Storage]()
-    plain = lambda: pickles.read(file, {})  # noqa: E731
+    plain = lambda: pickles.read(file, {}, budget)  # noqa: E731
     if plain() != LEGACY_MAGIC:
         raise WeightsError("this is no file of torch.save")
     plain()  # protocol version
     system = plain()
     if isinstance(system, dict) and system.get("little_endian") is False:
         raise WeightsError("a big-endian file; save it again on a little-endian machine")
-    found = pickles.read(file, table(len(raw), depth), lambda identity: _storage(identity, known))
+    names = table(budget, depth)
+    found = pickles.read(file, names, budget, lambda identity: _storage(identity, known))
     keys, view = plain(), memoryview(raw)
     for key in keys if isinstance(keys, list) else ():
         if not isinstance(key, str) or key not in known:
@@ -188,8 +228,11 @@ def _read_legacy(raw: bytes, depth: int) -> Any:
     return found
 
 
-def read(raw: Any, depth: int = 0) -> Any:
+def read(raw: Any, budget: pickles.Budget | None = None, depth: int = 0) -> Any:
     """What `torch.save` wrote, tensors as `Tensor`.
+
+    Args:
+        budget: of the file that this is a blob of.
 
     Raises:
         WeightsError: damaged, or something that is not the weights of a network.
@@ -199,9 +242,9 @@ def read(raw: Any, depth: int = 0) -> Any:
     if depth > NESTING:
         raise WeightsError(f"more than {NESTING} blobs within blobs")
     try:
-        return _read_zip(raw, depth) if raw[:4] == b"PK\3\4" else _read_legacy(raw, depth)
+        read_format = _read_zip if raw[:4] == b"PK\3\4" else _read_legacy
+        return read_format(raw, budget or pickles.Budget(len(raw)), depth)
     except WeightsError:
         raise
     except Exception as error:  # whatever a damaged archive leads to: no file is trusted
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise WeightsError(f"damaged: {reason}") from error
+        raise WeightsError(f"damaged: {one_line(error)}") from error

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import zipfile
+from collections import OrderedDict
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ import pytest
 
 from ganfail_jax import zoo
 from ganfail_jax.nn import stylegan2
-from ganfail_jax.weights import importers, nvidia
+from ganfail_jax.weights import importers, numpy_pickles, nvidia, pickles, torch_files
 from ganfail_jax.weights.errors import WeightsError
 from tests.goldens import FOLDER, deviation, load, nhwc, our_name
 
@@ -54,6 +55,47 @@ def test_every_activation_and_the_image_match_the_reference(path):
     for name, values in arrays.items():
         if name.endswith(".affine") and name.startswith("style/"):
             assert deviation(styles[our_name(name[6:])], values) < 1e-4
+
+
+def test_checkpoint_of_genforces_trainer_is_the_same_generator(tmp_path):
+    """It has one more level: {"models": {"generator_smooth": ...}, ...}."""
+    path = tmp_path / "checkpoint.pth"
+    with zipfile.ZipFile(PGGAN) as archive, zipfile.ZipFile(path, "w") as wrapped:
+        for name in archive.namelist():
+            data = archive.read(name)
+            if name.endswith("data.pkl"):
+                assert data[:2] == b"\x80\x02"
+                data = b"\x80\x02}X\x06\0\0\0models" + data[2:-1] + b"s."
+            wrapped.writestr(name, data)
+    found, wanted = importers.read(path), importers.read(PGGAN)
+    assert found.config == wanted.config
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_containers_are_read_in_every_protocol(protocol):
+    wanted = {"a": set(), "b": {1, 2}, "c": [1.5, None, (True, b"x")], "d": OrderedDict(e=2**40)}
+    raw = pickle.dumps(wanted, protocol)
+    budget = pickles.Budget(len(raw))
+    assert pickles.read(io.BytesIO(raw), torch_files.table(budget), budget) == wanted
+
+
+def test_arrays_of_numpy_are_read_in_every_protocol():
+    for array in (np.arange(6.0).reshape(2, 3), np.asfortranarray(np.ones((2, 3), ">i4"))):
+        for protocol in (2, 3, 4, 5):
+            raw = pickle.dumps(array, protocol)
+            budget = pickles.Budget(len(raw))
+            found = pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)
+            np.testing.assert_array_equal(found.values, array)
+
+
+def test_file_is_read_anew_when_it_changes(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(PGGAN.read_bytes())
+    assert zoo.read_generator(str(path)).kind == "pggan"
+    path.write_bytes(ADA.read_bytes())
+    assert zoo.read_generator(str(path)).kind == "stylegan2"
 
 
 def test_truncation_of_genforce_is_ours():
@@ -146,8 +188,31 @@ def harmful(canary):
         "bytes": (b"\x80\x04\x8e\xff\xff\xff\xff\xff\xff\xff\x0fa.", "refused at byte 2"),
         "memo": (b"\x80\x02Nr\xff\xff\xff\x7f.", "no StyleGAN2 generator"),
         "compressed": (compressed_bomb(), "compressed entries"),
+        "colliding keys": (colliding_keys(), "a key that is no short text or number"),
+        "huge number": (
+            b"\x80\x02\x8b" + (10**6).to_bytes(4, "little") + b"\1" * 10**6 + b".",
+            "a number",
+        ),
+        "one blob a thousand times": (repeated_blob(), "the same part of the file again and again"),
+        "opcodes": (b"\x80\x02" + b"N0" * 10**5 + b"N.", "more opcodes than a checkpoint"),
+        "line break": (zipped(pickle.dumps({"generator": {"a\nb": 1}})), "a b is no tensor"),
         "escape": (zipped(b"\x80\x02}.", **{"../../escaped": b"x"}), "no generator_smooth or gen"),
     }
+
+
+def colliding_keys():
+    """Integers with one hash: a dictionary of n of them would take n ** 2 steps."""
+    numbers = (k * (2**61 - 1) for k in range(1, 9))
+    keys = (b"\x8a\x09" + n.to_bytes(9, "little") for n in numbers)
+    return b"\x80\x02}(" + b"".join(key + b"N" for key in keys) + b"u."
+
+
+def repeated_blob():
+    """A blob kept in the memo and read a thousand times."""
+    empty = importers.LEGACY_TORCH + b"\x80\x02K\x01.\x80\x02}.\x80\x02}.\x80\x02]."
+    empty += b"\0" * 10_000
+    head = b"\x80\x02ctorch.storage\n_load_from_bytes\nq\0B" + len(empty).to_bytes(4, "little")
+    return head + empty + b"q\x01" + b"h\0h\x01\x85R0" * 1_000 + b"."
 
 
 def compressed_bomb():

@@ -3,17 +3,21 @@
 python -m analyze.accuracy --dataset=mnist_c
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from absl import flags
 
 from analyze import entry
 from analyze import flags as common
-from ganfail_jax.analysis import latent_accuracy, samples
-from ganfail_jax.analysis.latent_accuracy import BINNINGS, Binning, Curves, explain
+from ganfail_jax.analysis.latent_accuracy import (
+    BINNINGS,
+    Binning,
+    accuracy_curves,
+    by_area,
+    explain,
+)
+from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.plots import latent_accuracy as plots
 
 FLAGS = flags.FLAGS
@@ -21,57 +25,31 @@ common.define_dataset()
 common.define_models(several=True)
 common.define_num_samples(10_000)
 common.define_batch_size(250)
-common.define_ranking()
+common.define_ranking(several=True)
 common.define_run()
 common.define_resume()
 flags.DEFINE_integer("dims", 100, "How many top dimensions make a distance; 0: all.", 0)
 flags.DEFINE_integer("bins", 12, "Bins of distance, before sparse ones go.", 1)
 flags.DEFINE_enum("binning", "width", BINNINGS, "Bins of equal width or of equal numbers.")
 flags.DEFINE_integer("min_samples", 50, "Samples that a point of a curve needs.", 1)
-
-
-def summarize(curves: Curves, names: Sequence[str]) -> dict[str, Any]:
-    """One comparison, for result.json; curves without points are left out."""
-    found: dict[str, Any] = {}
-    for c, name in enumerate(names):
-        if not curves.samples[c].any():
-            continue
-        found[name] = {
-            "samples": int(curves.samples[c].sum()),
-            "points": int(np.count_nonzero(curves.samples[c])),
-            "rises": int(curves.rises[c]),
-            "rises_beyond_intervals": int(curves.clear_rises[c]),
-        }
-        for key in ("slope", "slope_difference", "area", "area_difference"):
-            found[name][key] = float(getattr(curves, key)[c])
-            interval = getattr(curves, f"{key}_interval")[c]
-            found[name][f"{key}_interval95"] = [float(end) for end in interval]
-    return {"common_range": [float(end) for end in curves.common_range], "curves": found}
+MOST_LINES, WORST = 20, 10  # of more curves, only the worst are printed
 
 
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
     first_index = int(run.rankings[0].num_samples[0])
-    drawn = samples.collect(
-        run.models,
-        num_samples=FLAGS.num_samples,
-        batch_size=FLAGS.batch_size,
-        first_index=first_index,
-        seed=FLAGS.seed,
-        truncation_psi=FLAGS.truncation_psi,
-        **run.sweep("samples"),
-    )
+    drawn = run.collect(first_index)
     binning = Binning(FLAGS.binning, FLAGS.bins, FLAGS.min_samples)
-    made = latent_accuracy.accuracy_curves(drawn, run.rankings, FLAGS.dims, binning, FLAGS.seed)
+    made = accuracy_curves(drawn, run.rankings, FLAGS.dims, binning, FLAGS.seed)
     classifiers, classes = run.identity["classifiers"], run.rankings[0].groups[1:]
     dimensions = drawn.styles.shape[1]
     generator = run.models[0].generator
     summary = {
         "samples": len(drawn.indices),
         "first_index": first_index,
-        "right_means": samples.outcome_names(generator)[0],
+        "right_means": outcome_names(generator)[0],
         "comparisons": {
             name: {"distance": explain(name, FLAGS.dims, dimensions)}
-            | summarize(curves, classes if name.startswith("classes") else classifiers)
+            | curves.summary(classes if name.startswith("classes") else classifiers)
             for name, curves in made.items()
         },
     }
@@ -79,7 +57,8 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         f"{name}_{field}": values
         for name, curves in made.items()
         for field, values in curves._asdict().items()
-    } | {
+    }
+    about = {
         "classifiers": classifiers,
         "classes": classes,
         "class_known": generator.num_classes > 0,
@@ -88,7 +67,7 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         "top": FLAGS.dims,
         "dimensions": dimensions,
     }
-    return summary, arrays
+    return summary, arrays | about
 
 
 def per_cent(curve: dict[str, Any], key: str) -> str:
@@ -116,18 +95,18 @@ def describe(content: entry.Summary) -> Iterator[str]:
         )
         if comparison == "classes_all":
             continue  # as many lines again, in result.json
-        for name, curve in curves.items():
+        shown = list(curves)
+        if len(shown) > MOST_LINES:
+            shown = by_area(curves)[:WORST]
+            yield f"  the {WORST} of {len(curves)} with the smallest area:"
+        for name in shown:
+            curve = curves[name]
             yield f"  {name}: slope {per_cent(curve, 'slope')}, area {per_cent(curve, 'area')}"
         for name in list(curves)[1:] if comparison.startswith("shared") else ():
             yield (
                 f"  {name} minus the first: slope {per_cent(curves[name], 'slope_difference')}, "
                 f"area {per_cent(curves[name], 'area_difference')}"
             )
-
-
-def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
-    plots.draw(folder, arrays, who)
-    return plots.FIGURES
 
 
 def main() -> None:
@@ -137,7 +116,7 @@ def main() -> None:
             question="accuracy against distance from the well classified centre",
             settings=("num_samples", "dims", "bins", "binning", "min_samples"),
             compute=compute,
-            draw=draw,
+            draw=plots.draw,
             describe=describe,
             ranked=True,
         )

@@ -6,7 +6,6 @@ python -m analyze.corner_cases --dataset=mnist_c
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -14,13 +13,14 @@ from absl import flags
 from analyze import entry
 from analyze import flags as common
 from ganfail_jax import results
-from ganfail_jax.analysis import crossing, starts
-from ganfail_jax.analysis.corner_cases import CornerCases, corner_cases
-from ganfail_jax.analysis.joint import JointMoves, smallest_moves
+from ganfail_jax.analysis import corner_cases, crossing, joint, starts
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots import corner_cases as plots
+
+LARGEST_INDEX = 2**31 - 1  # of a sample
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -38,7 +38,9 @@ flags.DEFINE_string(
 flags.DEFINE_list("classes", None, "Names of the classes (default: all).")
 flags.DEFINE_bool("per_class", True, "Dimensions by their influence on the class, not on all.")
 flags.DEFINE_integer("top", 10, "How many corner cases are shown per class.", 1)
-flags.DEFINE_integer("search", 40, "How many dimensions are searched for them.", 1)
+flags.DEFINE_integer(
+    "search", 40, "How many dimensions are searched for them, at least --joint_dims.", 1
+)
 flags.DEFINE_float("limit", 20.0, "Largest shift tried, in standard deviations.", 0.1)
 flags.DEFINE_integer("grid", 24, "Steps up to the limit that bracket a corner case.", 1)
 flags.DEFINE_integer("joint_dims", 10, "How many top dimensions move jointly.", 1)
@@ -59,7 +61,7 @@ def read_styles(models: Models) -> np.ndarray | None:
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            arrays = list(dict(loaded).values()) if path.suffix == ".npz" else [loaded]
+            arrays = [loaded] if isinstance(loaded, np.ndarray) else [*dict(loaded).values()]
     except results.DAMAGE as error:
         raise InputError(f"cannot read styles from {path}: {error}") from error
     s, k = sum(models.generator.style_dims.values()), models.classifier.num_classes
@@ -85,67 +87,88 @@ def start_name() -> str:
 
 
 def chosen_classes(models: Models) -> list[int]:
-    """--classes by their indices."""
+    """--classes by their indices.
+
+    Raises:
+        InputError: it is empty, or there is no such class.
+    """
     if FLAGS.classes is None:
         return list(range(models.classifier.num_classes))
+    if not FLAGS.classes:
+        raise InputError("--classes is empty; leave it out for all classes")
     return [common.class_index(name, models) for name in dict.fromkeys(FLAGS.classes)]
 
 
-def find_starts(views: crossing.Probe, ranking: Ranking) -> starts.Starts:
-    """The points that --start and --classes ask for."""
+def find_starts(views: Views, ranking: Ranking) -> tuple[starts.Starts, list[str]]:
+    """The points that --start and --classes ask for, and the classes without one.
+
+    Raises:
+        InputError: see `read_styles` and `chosen_classes`.
+    """
     models, classes = views.models, chosen_classes(views.models)
     styles = read_styles(models)
+    if styles is not None and len(styles) == 1:
+        return starts.at_styles(views, styles), []  # of the class predicted
     if styles is not None:
-        if len(styles) == 1:
-            return starts.at_styles(views, styles)
-        return starts.at_styles(views, styles[classes], np.asarray(classes))
-    if FLAGS.start == "mean":
-        return starts.class_means(views, ranking, classes)
-    return starts.confident_samples(
-        views,
-        classes,
-        first_index=int(FLAGS.start),
-        seed=FLAGS.seed,
-        truncation_psi=FLAGS.truncation_psi,
-    )
+        found = starts.at_styles(views, styles[classes], np.asarray(classes))
+    elif FLAGS.start == "mean":
+        found = starts.class_means(views, ranking, classes)
+    else:
+        found = starts.confident_samples(
+            views,
+            classes,
+            first_index=int(FLAGS.start),
+            seed=FLAGS.seed,
+            truncation_psi=FLAGS.truncation_psi,
+        )
+    names = models.classifier.class_names
+    return found, [names[each] for each in classes if each not in found.target]
 
 
 def check(models: tuple[Models, ...]) -> dict[str, str]:
     chosen_classes(models[0])
     styles = read_styles(models[0])
-    return {} if styles is None else {"start_sha256": sha256(styles.tobytes()).hexdigest()}
+    if styles is None:
+        last = LARGEST_INDEX - starts.TRIES * models[0].classifier.num_classes
+        if FLAGS.start != "mean" and int(FLAGS.start) > last:
+            raise InputError(f"--start={FLAGS.start} is beyond the last sample, {last}")
+        return {}
+    if len(styles) == 1 and FLAGS.classes is not None:
+        raise InputError("a single style is of the class predicted: leave --classes out")
+    return {"start_sha256": sha256(styles.tobytes()).hexdigest()}
 
 
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
+    """The corner cases of every class.
+
+    Raises:
+        InputError: no start is classified as its class.
+    """
     (models,), (ranking,) = run.models, run.rankings
-    views = crossing.probe(models, FLAGS.batch_size)
-    every = find_starts(views, ranking)
+    views = views_of(models, FLAGS.batch_size)
+    every, missing = find_starts(views, ranking)
     begun = every.take(every.softmax > crossing.LEVEL)
     if not len(begun.target):
         raise InputError("no start is classified as its class; choose another --start")
-    print(f"searching {FLAGS.search} dimensions of {len(begun.target)} classes", flush=True)
+    searched = max(FLAGS.search, FLAGS.joint_dims)  # the joint search begins from single ones
+    print(f"searching {searched} dimensions of {len(begun.target)} classes", flush=True)
     reach = {"limit": FLAGS.limit, "grid": FLAGS.grid}
-    cases = corner_cases(
+    cases = corner_cases.corner_cases(
         views,
         ranking,
         begun,
-        searched=FLAGS.search,
+        searched=searched,
         top=FLAGS.top,
         per_class=FLAGS.per_class,
         **reach,
     )
     print(f"searching the smallest joint move over {FLAGS.joint_dims} dimensions", flush=True)
-    groups = 1 + begun.target if FLAGS.per_class else 0 * begun.target
-    dims = ranking.order[groups, : FLAGS.joint_dims]
-    single = np.full(dims.shape, np.nan)
-    known = min(dims.shape[1], cases.dims.shape[1])
-    single[:, :known] = (cases.shift * cases.direction)[:, :known]
-    joint = smallest_moves(
+    moves = joint.joint_moves(
         views,
+        ranking,
         begun,
-        dims,
-        ranking.style_std,
-        single,
+        cases,
+        FLAGS.joint_dims,
         draws=FLAGS.draws,
         seed=FLAGS.seed,
         **reach,
@@ -160,90 +183,17 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         "start_samples": begun.samples,
         "start_styles": begun.styles,
     }
-    arrays = about | cases._asdict() | {f"joint_{k}": a for k, a in joint._asdict().items()}
-    return summarize(ranking, every, begun, cases, joint), arrays
-
-
-def corner_case(ranking: Ranking, cases: CornerCases, row: int, column: int) -> dict[str, Any]:
-    classes = ranking.groups[1:]
-    return {
-        "dimension": ranking.names[cases.dims[row, column]],
-        "index": int(cases.dims[row, column]),
-        "rank": int(column) + 1,
-        "degrading_direction": int(cases.direction[row, column]),
-        "shift_std": float(cases.shift[row, column]),
-        "shift_raw": float(cases.raw[row, column]),
-        "softmax": float(cases.softmax[row, column]),
-        "softmax_1%_below": float(cases.below[row, column]),
-        "softmax_1%_above": float(cases.above[row, column]),
-        "instead": classes[cases.instead[row, column]],
-        "predicted_1%_above": classes[cases.predicted_above[row, column]],
-    }
-
-
-def joint_case(ranking: Ranking, joint: JointMoves, row: int) -> dict[str, Any]:
-    found = np.isfinite(joint.length[row])
-    random = np.nan_to_num(joint.random[row], nan=np.inf)
-    moves = zip(joint.dims[row], joint.delta[row], strict=True)
-    # an order statistic, not a mean of two: a direction without an effect is infinitely long
-    quartiles = np.quantile(random, [0.25, 0.5, 0.75], method="higher")
-    return {
-        "length_std": float(joint.length[row]),
-        "best_single_std": float(joint.single[row]),
-        "random_quartiles_std": [float(q) for q in quartiles],
-        "random_share_that_flips": float(np.isfinite(random).mean()),
-        "softmax": float(joint.softmax[row]),
-        "instead": ranking.groups[1 + joint.instead[row]] if found else None,
-        "delta_std": {ranking.names[d]: float(x) for d, x in moves} if found else None,
-    }
-
-
-def summarize(
-    ranking: Ranking,
-    every: starts.Starts,
-    begun: starts.Starts,
-    cases: CornerCases,
-    joint: JointMoves,
-) -> dict[str, Any]:
-    """The content of result.json."""
-    names = ranking.groups[1:]
-    classes = {}
-    for row, target in enumerate(begun.target):
-        without = np.flatnonzero(~(cases.shift[row] > 0))
-        classes[names[target]] = {
-            "sample": int(begun.samples[row]) if begun.samples[row] >= 0 else None,
-            "start_softmax": float(begun.softmax[row]),
-            "corner_cases": [
-                corner_case(ranking, cases, row, column)
-                for column in cases.shown[row]
-                if column >= 0
-            ],
-            "dimensions_with_effect": int(cases.dims.shape[1] - len(without)),
-            "without_effect": [ranking.names[d] for d in cases.dims[row, without]],
-            "joint": joint_case(ranking, joint, row),
-        }
-    found = cases.shift > 0
-    same = found & (cases.predicted_above == begun.target[:, None])
-    missed = np.flatnonzero(every.softmax <= crossing.LEVEL)
-    return {
-        "classes": classes,
+    content = corner_cases.summary(ranking, every, begun, cases)
+    for name, move in joint.summary(ranking, begun, moves).items():
+        content["classes"][name]["joint"] = move
+    content |= {
         "range_std": FLAGS.limit,
-        "dimensions_searched": int(cases.dims.shape[1]),
-        "joint_dimensions": int(joint.dims.shape[1]),
-        "random_directions": int(joint.random.shape[1]),
-        "crossings": int(found.sum()),
-        "crossings_with_unchanged_prediction_1%_above": int(same.sum()),
-        "classes_without_a_start": sorted({*names} - {names[t] for t in every.target})
-        if FLAGS.classes is None
-        else [name for name in FLAGS.classes if name not in {names[t] for t in every.target}],
-        "starts_not_classified_as_their_class": {
-            names[every.target[i]]: {
-                "softmax": float(every.softmax[i]),
-                "predicted": names[every.predicted[i]],
-            }
-            for i in missed
-        },
+        "joint_dimensions": int(moves.dims.shape[1]),
+        "random_directions": FLAGS.draws,
+        "classes_without_a_start": missing,
     }
+    arrays = about | cases._asdict() | {f"joint_{k}": a for k, a in moves._asdict().items()}
+    return content, arrays
 
 
 def describe(content: entry.Summary) -> Iterator[str]:
@@ -273,25 +223,19 @@ def describe(content: entry.Summary) -> Iterator[str]:
             )
         if found["without_effect"]:
             yield f"  skipped, no effect: {', '.join(found['without_effect'][:4])}, ..."
-        joint = found["joint"]
+        move = found["joint"]
         length, single, median = (
             "none" if x is None else f"{x:.2f}"
             for x in (
-                joint["length_std"],
-                joint["best_single_std"],
-                joint["random_quartiles_std"][1],
+                move["length_std"],
+                move["best_single_std"],
+                move["random_quartiles_std"][1],
             )
         )
         yield (
-            f"  jointly over {k}: length {length} std → {joint['instead']}; best single {single}; "
-            f"random median {median}, {joint['random_share_that_flips']:.0%} flip"
+            f"  jointly over {k}: length {length} std → {move['instead']}; best single {single}; "
+            f"random median {median}, {move['random_share_that_flips']:.0%} flip"
         )
-
-
-def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
-    plots.sheet(folder / "corner_cases.png", arrays, who)
-    plots.lengths(folder / "joint.png", arrays, who)
-    return "corner_cases.png", "joint.png"
 
 
 def main() -> None:
@@ -302,7 +246,7 @@ def main() -> None:
             question="searching the smallest degradations that turn an image over",
             settings=own,
             compute=compute,
-            draw=draw,
+            draw=plots.draw,
             describe=describe,
             check=check,
             ranked=True,

@@ -5,7 +5,6 @@ python -m analyze.embed --dataset=mnist_c
 
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from analyze import entry
 from analyze import flags as common
 from ganfail_jax.analysis import embedding
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.samples import collect, outcome_names
+from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots import embedding as plots
 
@@ -32,12 +31,9 @@ flags.DEFINE_float("perplexity", 30.0, "Of t-SNE.", lower_bound=1.0)
 
 
 def table(measures: tuple[str, ...], rows: np.ndarray) -> dict[str, Any]:
-    """Value and interval of every measure, for JSON, which has no NaN."""
+    """Value and interval of every measure, for result.json."""
     return {
-        name: {
-            "value": None if np.isnan(value) else float(value),
-            "interval95": None if np.isnan(low) else [float(low), float(high)],
-        }
+        name: {"value": float(value), "interval95": [float(low), float(high)]}
         for name, (value, low, high) in zip(measures, rows, strict=True)
     }
 
@@ -49,7 +45,7 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         "seed": FLAGS.seed,
         "truncation_psi": FLAGS.truncation_psi,
     }
-    samples = collect(run.models, num_samples=FLAGS.num_samples, **shared, **run.sweep("samples"))
+    samples = run.collect()
     spaces = embedding.latent_spaces(models, samples, mesh=run.mesh, **shared)
     found = embedding.embed(
         spaces,
@@ -93,7 +89,7 @@ def describe(content: entry.Summary) -> Iterator[str]:
             for measure in embedding.MEASURES:
                 value, interval = measures[measure]["value"], measures[measure]["interval95"]
                 told = "none: too few samples of an outcome" if value is None else f"{value:{form}}"
-                if interval is not None:
+                if None not in interval:
                     told += f" [{interval[0]:{form}}, {interval[1]:{form}}]"
                 yield f"  {name:<6} {measure:<35} {told}"
 
@@ -108,11 +104,6 @@ def check(models: tuple[Models, ...]) -> None:
         )
 
 
-def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
-    plots.draw(folder, arrays, who)
-    return plots.FIGURES
-
-
 def main() -> None:
     entry.analyse(
         entry.Analysis(
@@ -120,7 +111,7 @@ def main() -> None:
             question="mapping the latent spaces by class and by outcome",
             settings=("num_samples", "embedded", "neighbours", "perplexity"),
             compute=compute,
-            draw=draw,
+            draw=plots.draw,
             describe=describe,
             check=check,
         )

@@ -1,5 +1,6 @@
 """How every analysis runs: reuse what its folder holds, or compute, save, draw and tell."""
 
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from analyze import flags as common
 from ganfail_jax import results, runtime
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking, rank, restore
+from ganfail_jax.analysis.samples import Samples, collect
 from ganfail_jax.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -31,12 +33,25 @@ class Run(NamedTuple):
 
     def sweep(self, name: str) -> dict[str, Any]:
         """Arguments by which a `runtime.sweep` of this run resumes and shows progress."""
+        part = re.sub(r"[^\w-]+", "-", name)  # a classifier's name may be a path
         return {
             "mesh": self.mesh,
-            "checkpoint": _unfinished(self.folder, name),
+            "checkpoint": self.folder / f"unfinished-{part}.npz",
             "identity": self.identity,
             "progress": name,
         }
+
+    def collect(self, first_index: int = 0) -> Samples:
+        """--num_samples samples from this index on, as every classifier sees them."""
+        return collect(
+            self.models,
+            num_samples=FLAGS.num_samples,
+            batch_size=FLAGS.batch_size,
+            first_index=first_index,
+            seed=FLAGS.seed,
+            truncation_psi=FLAGS.truncation_psi,
+            **self.sweep("samples"),
+        )
 
 
 class Analysis(NamedTuple):
@@ -53,22 +68,26 @@ class Analysis(NamedTuple):
     ranked: bool = False  # needs a ranking; its flags come from `flags.define_ranking`
 
 
-def _unfinished(folder: Path, name: str) -> Path:
-    return folder / f"unfinished-{name.replace(' ', '-')}.npz"
+def _given_ranking() -> str | None:
+    """--ranking, which only analyses of one classifier have."""
+    return FLAGS.ranking if "ranking" in FLAGS else None
 
 
-def _rankings_identity(models: tuple[Models, ...], identity: Mapping[str, Any]) -> dict[str, Any]:
+def _rankings_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     """What makes the rankings: the settings of --ranking's result or the flags.
 
     Raises:
-        InputError: --ranking was not made with this generator and this classifier.
+        InputError: --ranking is no ranking of this generator and this classifier.
     """
     names = ("seed", "truncation_psi", "score", "normalize")
-    if not FLAGS.ranking:
+    if not _given_ranking():
         return {name: FLAGS[name].value for name in names} | {"num_samples": FLAGS.ranking_samples}
-    if len(models) > 1:
-        raise InputError("--ranking is of one classifier; several are ranked anew")
-    made = results.load(FLAGS.ranking).provenance["identity"]
+    for name in ("score", "normalize", "ranking_samples"):
+        if FLAGS[name].present:
+            raise InputError(f"--ranking has its own {name}: leave --{name} out")
+    result = results.load(FLAGS.ranking)
+    restore(result.arrays)
+    made = result.provenance["identity"]
     for name in ("generator_sha256", "classifier_sha256"):
         if made.get(name) != identity[name]:
             what = name.removesuffix("_sha256")
@@ -77,20 +96,11 @@ def _rankings_identity(models: tuple[Models, ...], identity: Mapping[str, Any]) 
 
 
 def _rank(run: Run) -> tuple[Ranking, ...]:
-    if FLAGS.ranking:
-        return (restore(results.load(FLAGS.ranking).arrays),)
-    made = run.identity["ranking"]
-    found = []
-    for models, name in zip(run.models, run.identity["classifiers"], strict=True):
-        found.append(
-            rank(
-                models,
-                batch_size=FLAGS.batch_size,
-                **made,
-                **run.sweep(f"ranking {name}"),
-            )
-        )
-    return tuple(found)
+    if folder := _given_ranking():
+        return (restore(results.load(folder).arrays),)
+    made = {"batch_size": FLAGS.batch_size, **run.identity["ranking"]}
+    pairs = zip(run.models, run.identity["classifiers"], strict=True)
+    return tuple(rank(models, **made, **run.sweep(f"ranking {name}")) for models, name in pairs)
 
 
 def analyse(analysis: Analysis) -> None:
@@ -100,7 +110,8 @@ def analyse(analysis: Analysis) -> None:
     goes on.
 
     Raises:
-        InputError: bad input, before anything is written.
+        InputError: bad input, before anything is written; or the samples do not allow the
+            analysis, and what is done of it stays for the next try.
     """
     print(analysis.question, flush=True)
     started = time.time()
@@ -108,8 +119,9 @@ def analyse(analysis: Analysis) -> None:
     identity |= analysis.check(models) or {}
     identity |= {name: FLAGS[name].value for name in analysis.settings}
     if analysis.ranked:
-        identity["ranking"] = _rankings_identity(models, identity)
-    parts = (identity["generator"], *map(_plain, identity["classifiers"]), str(FLAGS.seed))
+        identity["ranking"] = _rankings_identity(identity)
+    classifiers = (Path(name).name for name in identity["classifiers"])
+    parts = (identity["generator"], *classifiers, str(FLAGS.seed))
     folder = results.writable_folder(common.out_folder(analysis.name, *parts))
     who = f"{' and '.join(identity['classifiers'])} on generator {identity['generator']}"
     made_by = results.provenance(identity, common.all_flags())
@@ -136,7 +148,3 @@ def analyse(analysis: Analysis) -> None:
         print(line)
     for name in (results.SUMMARY, results.ARRAYS, *figures):
         print(f"  {folder / name}")
-
-
-def _plain(name: str) -> str:
-    return Path(name).name

@@ -1,5 +1,6 @@
 """The flags that entry points share, the models they load, and how every one starts and fails."""
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -69,11 +70,12 @@ def define_score() -> None:
     flags.DEFINE_enum("normalize", "none", NORMALIZATIONS, "std: per standard deviation.")
 
 
-def define_ranking() -> None:
-    """What the analyses that start from a ranking need (`entry.rankings`)."""
+def define_ranking(several: bool = False) -> None:
+    """What the analyses that start from a ranking need; of several classifiers all are ranked."""
     define_score()
     flags.DEFINE_integer("ranking_samples", 10_000, "Samples that make the ranking.", 2)
-    flags.DEFINE_string("ranking", None, "Folder of analyze.rank to use instead.")
+    if not several:
+        flags.DEFINE_string("ranking", None, "Folder of analyze.rank to use instead.")
 
 
 def out_folder(*parts: str) -> Path:
@@ -103,14 +105,14 @@ def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     Raises:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
     """
-    if FLAGS.dataset not in DATASETS:
-        raise InputError(
-            f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
-        )
     several = "classifiers" in FLAGS
     asked = FLAGS.classifiers if several else [FLAGS.classifier] if FLAGS.classifier else None
     generator_name = FLAGS.generator
     if not (generator_name and asked):
+        if FLAGS.dataset not in DATASETS:
+            raise InputError(
+                f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
+            )
         defaults = zoo.defaults(FLAGS.dataset)
         generator_name = generator_name or defaults.generator
         asked = asked or list(defaults.classifiers if several else defaults.classifiers[:1])
@@ -121,7 +123,6 @@ def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     for name, each in zip(asked, models, strict=True):
         _check_fit(generator_name, name, each)
     identity = {
-        "dataset": FLAGS.dataset,
         "generator": Path(generator_name).name,
         "generator_sha256": zoo.read_generator(generator_name).sha256,
         "classifiers": _unique_names(asked),
@@ -181,7 +182,11 @@ def run(main: Callable[[], None]) -> None:
 
 def _parse(argv: list[str]) -> list[str]:
     try:
-        return FLAGS(argv)
+        rest = FLAGS(argv)
+        for name, value in all_flags().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise flags.IllegalFlagValueError(f"flag --{name}={value}: not a finite number")
+        return rest
     except flags.Error as error:
         print(f"error: {' '.join(str(error).split())}; see --help", file=sys.stderr)
         sys.exit(1)

@@ -4,17 +4,14 @@ python -m analyze.histograms --dataset=mnist_c
 """
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 from absl import flags
 
 from analyze import entry
 from analyze import flags as common
 from ganfail_jax.analysis import separation
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.samples import collect, outcome_names
+from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots import histograms as plots
 
@@ -31,59 +28,10 @@ flags.DEFINE_integer("panels", 6, "Top and random dimensions in the figure; 3: p
 flags.DEFINE_string("show_class", None, "Class in the figure of histograms (default: all).")
 
 
-def summarize_group(
-    found: separation.Separation, names: tuple[str, ...], g: int
-) -> dict[str, Any] | None:
-    """One group of result.json; None: it lacks one of the outcomes."""
-    if not np.isfinite(found.medians[g, 0, 0]):
-        return None
-    top, rest = found.order[g, : FLAGS.top], found.order[g, FLAGS.top :]
-    bounds = found.auc_low[g], found.auc_high[g]
-    return {
-        "median_auc": {
-            name: {"value": float(value), "interval95": [float(low), float(high)]}
-            for name, (value, low, high) in zip(
-                ("top", "rest", "top_minus_rest"), found.medians[g], strict=True
-            )
-        },
-        "random_sets_as_high_as_top": float(found.random_as_high[g]),
-        "significant": {
-            name: {
-                "of": len(dims),
-                "significant": int(found.significant[g, dims].sum()),
-                "in_degrading_direction": int(
-                    (found.significant[g, dims] & (found.auc[g, dims] > 0.5)).sum()
-                ),
-                "median_kolmogorov_smirnov": float(np.median(found.ks[g, dims])),
-            }
-            for name, dims in (("top", top), ("rest", rest))
-        },
-        "top": [
-            {
-                "dimension": names[d],
-                "degrading_direction": int(found.direction[g, d]),
-                "auc": float(found.auc[g, d]),
-                "interval95": [float(bound[d]) for bound in bounds],
-                "kolmogorov_smirnov": float(found.ks[g, d]),
-                "p_value": float(found.p_value[g, d]),
-                "p_value_corrected": float(found.q_value[g, d]),
-            }
-            for d in top
-        ],
-    }
-
-
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
     (ranking,) = run.rankings
-    samples = collect(
-        run.models,
-        num_samples=FLAGS.num_samples,
-        batch_size=FLAGS.batch_size,
-        first_index=int(ranking.num_samples[0]),
-        seed=FLAGS.seed,
-        truncation_psi=FLAGS.truncation_psi,
-        **run.sweep("samples"),
-    )
+    first_index = int(ranking.num_samples[0])
+    samples = run.collect(first_index)
     counts = [int(samples.right.sum()), int((~samples.right).sum())]
     outcomes = outcome_names(run.models[0].generator)
     if min(counts) < 2:
@@ -96,16 +44,18 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
     shown = separation.histograms(
         ranking, samples, group=group, panels=FLAGS.panels, top=FLAGS.top, seed=FLAGS.seed
     )
+    if not shown.right.size:
+        raise InputError(f"none of the samples is a {FLAGS.show_class}; give more --num_samples")
     groups = {
         name: {
             "samples": dict(zip(outcomes, map(int, found.num_samples[g]), strict=True)),
-            "separation": summarize_group(found, ranking.names, g),
+            "separation": found.summary(g, ranking.names, FLAGS.top),
         }
         for g, name in enumerate(found.groups)
     }
     arrays = found._asdict() | {f"shown_{name}": a for name, a in shown._asdict().items()}
     return (
-        {"groups": groups, "dimensions_compared": FLAGS.top},
+        {"groups": groups, "dimensions_compared": FLAGS.top, "first_index": first_index},
         arrays | {"names": ranking.names, "outcomes": outcomes, "top": FLAGS.top},
     )
 
@@ -136,11 +86,11 @@ def describe(content: entry.Summary) -> Iterator[str]:
         )
     everything = content["groups"]["all"]["separation"]
     ks = [n["median_kolmogorov_smirnov"] for n in everything["significant"].values()]
-    random = everything["random_sets_as_high_as_top"]
+    random = everything["p_of_a_random_set_as_high"]
     yield (
         f"in any direction, median Kolmogorov-Smirnov distance: top {ks[0]:.3f}, others {ks[1]:.3f}"
     )
-    yield f"random sets of as many other dimensions with a median as high: {random:.1%}"
+    yield f"p that as many random other dimensions have a median as high: {random:.4f}"
 
 
 def check(models: tuple[Models, ...]) -> None:
@@ -151,11 +101,6 @@ def check(models: tuple[Models, ...]) -> None:
         common.class_index(FLAGS.show_class, models[0])
 
 
-def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
-    plots.draw(folder, arrays, who)
-    return plots.FIGURES
-
-
 def main() -> None:
     entry.analyse(
         entry.Analysis(
@@ -163,7 +108,7 @@ def main() -> None:
             question="comparing misclassified samples with others along every dimension",
             settings=("num_samples", "top", "panels", "show_class"),
             compute=compute,
-            draw=draw,
+            draw=plots.draw,
             describe=describe,
             check=check,
             ranked=True,

@@ -5,8 +5,6 @@ python -m analyze.shift --dataset=mnist_c --start_class=3
 
 import difflib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -16,6 +14,7 @@ from analyze import flags as common
 from ganfail_jax.analysis import crossing, shift, starts
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots import shift as plots
 from ganfail_jax.types import dimension_names
@@ -61,14 +60,23 @@ def chosen_dims(models: Models) -> list[int] | None:
     if FLAGS.dims is None:
         return None
     names = dimension_names(models.generator.style_dims)
-    for name in FLAGS.dims:
+    for name in FLAGS.dims or [""]:
         if name not in names:
             near = ", ".join(difflib.get_close_matches(name, names, n=3) or names[:3])
             raise InputError(f"no dimension {name!r}; the nearest names are {near}")
     return [names.index(name) for name in FLAGS.dims]
 
 
-def given_start(views: crossing.Probe) -> starts.Starts:
+def shown(models: Models, ranking: Ranking, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The group of the ranking [n] and the dimensions [n, d] shown for starts of classes [n]."""
+    groups = 0 * target if FLAGS.group == "all" else 1 + target
+    given = chosen_dims(models)
+    if given is None:
+        return groups, ranking.order[groups, : FLAGS.top]
+    return groups, np.tile(given, (len(target), 1))
+
+
+def given_start(views: Views) -> starts.Starts:
     """The sample of --start.
 
     Raises:
@@ -86,8 +94,10 @@ def given_start(views: crossing.Probe) -> starts.Starts:
     return found
 
 
-def confident_start(views: crossing.Probe, ranking: Ranking) -> starts.Starts:
+def confident_start(views: Views, ranking: Ranking) -> tuple[starts.Starts, str]:
     """The first confident sample of --start_class; of any class, the most affected of the firsts.
+
+    With it comes how it was chosen.
 
     Raises:
         InputError: there is none.
@@ -109,7 +119,14 @@ def confident_start(views: crossing.Probe, ranking: Ranking) -> starts.Starts:
         raise InputError(
             f"no sample from {first_index} on is classified as {what}; choose one by --start"
         )
-    return starts.most_affected(views, ranking, found, FLAGS.top)
+    if asked is not None:
+        return found, "the first of its class that the classifier is sure of"
+    groups, dims = shown(views.models, ranking, found.target)
+    most = starts.most_affected(views, ranking, found, dims, groups)
+    return most, (
+        f"the most affected of {len(found.target)}, the first of each class that the classifier is "
+        "sure of"
+    )
 
 
 def check(models: tuple[Models, ...]) -> None:
@@ -120,21 +137,33 @@ def check(models: tuple[Models, ...]) -> None:
         if FLAGS.start is not None:
             raise InputError("give --start or --start_class, not both")
     if FLAGS.start is not None:
-        given_start(crossing.probe(models[0], 1))
+        given_start(views_of(models[0], 1))
 
 
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
+    """The grid of one start.
+
+    Raises:
+        InputError: there is no start, or the ranking has no sample of its class.
+    """
     (models,), (ranking,) = run.models, run.rankings
-    views = crossing.probe(models, FLAGS.batch_size)
-    start = confident_start(views, ranking) if FLAGS.start is None else given_start(views)
-    group = 0 if FLAGS.group == "all" else 1 + int(start.target[0])
-    dims = np.asarray(chosen_dims(models) or ranking.order[group, : FLAGS.top])
+    views = views_of(models, FLAGS.batch_size)
+    if FLAGS.start is None:
+        start, chosen = confident_start(views, ranking)
+    else:
+        start, chosen = given_start(views), "given"
+    (group,), (dims,) = shown(models, ranking, start.target)
+    if not ranking.num_samples[group]:
+        raise InputError(
+            f"the ranking has no sample of class {ranking.groups[group]}; "
+            "give --group=all or more --ranking_samples"
+        )
     grid = shift.shift_grid(
         views,
         ranking,
         start,
         dims,
-        group=group,
+        group=int(group),
         progress=fractions(),
         limit=FLAGS.limit,
         grid=FLAGS.grid,
@@ -144,63 +173,29 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         "class_names": models.classifier.class_names,
         "true_class": start.target[0],
         "sample": start.samples[0],
+        "chosen": chosen,
         "start_style": start.styles[0],
         "group": ranking.groups[group],
         "limit": FLAGS.limit,
         "conditional": models.generator.num_classes > 0,
     }
-    return summarize(grid, start, ranking, group), grid._asdict() | about
-
-
-def summarize(
-    grid: shift.ShiftGrid, start: starts.Starts, ranking: Ranking, group: int
-) -> dict[str, Any]:
-    """The content of result.json."""
-    classes = ranking.groups[1:]
-    columns = [
-        {
-            "dimension": ranking.names[d],
-            "index": int(d),
-            "degrading_direction": int(grid.direction[i]),
-            "reaches_0.50": bool(grid.reached[i]),
-            "reference_shift_std": float(grid.reference[i]),
-            "reference_shift_raw": float(grid.reference[i] * grid.std[i]),
-            "softmax": [float(x) for x in grid.softmax[:, i]],
-            "predicted": [classes[k] for k in grid.predicted[:, i]],
-        }
-        for i, d in enumerate(grid.dims)
-    ]
-    return {
-        "start": {
-            "sample": int(start.samples[0]),
-            "class": classes[start.target[0]],
-            "softmax": float(start.softmax[0]),
-        },
-        "ranking_group": ranking.groups[group],
-        "limit_std": FLAGS.limit,
-        "progress": [float(x) for x in grid.progress],
-        "dimensions": columns,
-    }
+    content = shift.summary(grid, start, ranking, group=int(group), limit=FLAGS.limit)
+    return content | {"start_chosen": chosen}, grid._asdict() | about
 
 
 def describe(content: entry.Summary) -> Iterator[str]:
-    start, columns = content["start"], content["dimensions"]
+    start, columns, limit = content["start"], content["dimensions"], content["limit_std"]
     reached = sum(column["reaches_0.50"] for column in columns)
     yield (
-        f"from sample {start['sample']}, class {start['class']} with softmax "
-        f"{start['softmax']:.3f}: {reached} of {len(columns)} dimensions reach 0.50 within "
-        f"{content['limit_std']:g} standard deviations"
+        f"from sample {start['sample']} ({content['start_chosen']}), class {start['class']} with "
+        f"softmax {start['softmax']:.3f}: {reached} of {len(columns)} dimensions reach 0.50 within "
+        f"{limit:g} standard deviations"
     )
     for column in columns:
         sign = "+" if column["degrading_direction"] > 0 else "-"
         size = f"{column['reference_shift_std']:6.2f} std = {column['reference_shift_raw']:.2f}"
-        what = size if column["reaches_0.50"] else f"no effect, lowest {min(column['softmax']):.2f}"
+        what = size if column["reaches_0.50"] else f"0.50 not reached within {limit:g} std"
         yield f"  {column['dimension']:<18} {sign}  {what}"
-
-
-def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
-    plots.draw(folder / "shift.png", arrays, who)
-    return ("shift.png",)
 
 
 def main() -> None:
@@ -211,7 +206,7 @@ def main() -> None:
             question="shifting one image along the dimensions that break a classifier",
             settings=own,
             compute=compute,
-            draw=draw,
+            draw=plots.draw,
             describe=describe,
             check=check,
             ranked=True,

@@ -4,48 +4,60 @@ On the same samples: who is right more often, which dimensions of StyleSpace bre
 and the samples that one gets right and the other wrong.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import hypergeom, rankdata
 
-from ganfail_jax.analysis.outputs import Models, render
+from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.proportions import Paired, compare_paired, wilson
 from ganfail_jax.analysis.ranking import Ranking, rank_correlation
 from ganfail_jax.analysis.samples import Samples
+from ganfail_jax.analysis.views import views_of
+
+CHUNK = 32  # images rendered at once
 
 
-class Accuracies(NamedTuple):
-    """Of m classifiers in g groups: everything, then every class."""
+class Shares(NamedTuple):
+    """How many samples m classifiers get right, in g groups: everything, then every class."""
 
     samples: Int[np.ndarray, " g"]
-    accuracy: Float[np.ndarray, "m g"]
+    share: Float[np.ndarray, "m g"]  # NaN in a class without samples
     interval: Float[np.ndarray, "m g 2"]  # 95 %, Wilson
 
+    def summary(self, names: Sequence[str], groups: Sequence[str]) -> dict[str, Any]:
+        """For result.json."""
+        return {
+            name: {
+                group: {
+                    "samples": int(self.samples[g]),
+                    "share": float(self.share[m, g]),
+                    "interval95": self.interval[m, g].tolist(),
+                }
+                for g, group in enumerate(groups)
+            }
+            for m, name in enumerate(names)
+        }
 
-def _groups(samples: Samples, classes: int) -> list[np.ndarray]:
-    """Masks of everything and of every class."""
-    everything = np.ones(len(samples.target), bool)
-    return [everything, *(samples.target == c for c in range(classes))]
 
-
-def accuracies(samples: Samples, classes: int) -> Accuracies:
-    """Accuracy of every classifier, overall and by class; NaN in a class without samples."""
-    groups = np.stack(_groups(samples, classes))
-    size = groups.sum(axis=1)
-    hits = samples.right.astype(np.int64) @ groups.T.astype(np.int64)
+def shares(samples: Samples, groups: int) -> Shares:
+    """What every classifier gets right, in the first groups of a ranking."""
+    members = np.stack([samples.in_group(g) for g in range(groups)])
+    size = members.sum(axis=1)
+    hits = samples.right.astype(np.int64) @ members.T.astype(np.int64)
     share = np.divide(hits, size, out=np.full(hits.shape, np.nan), where=size > 0)
-    return Accuracies(size, share, np.stack([wilson(row, size) for row in hits]))
+    return Shares(size, share, np.stack([wilson(row, size) for row in hits]))
 
 
-def compare_samples(samples: Samples, a: int, b: int, classes: int) -> tuple[Paired | None, ...]:
-    """Classifiers a and b on everything and on every class; None in a class without samples."""
+def compare_samples(samples: Samples, a: int, b: int, groups: int) -> tuple[Paired | None, ...]:
+    """Classifiers a and b in the first groups of a ranking; None in one without samples."""
     right_a, right_b = samples.right[a], samples.right[b]
+    members = [samples.in_group(g) for g in range(groups)]
     return tuple(
-        compare_paired(right_a[own], right_b[own]) if own.any() else None
-        for own in _groups(samples, classes)
+        compare_paired(right_a[own], right_b[own]) if own.any() else None for own in members
     )
 
 
@@ -59,8 +71,21 @@ class SharedDimensions(NamedTuple):
     only_a: Int[np.ndarray, " _"]
     only_b: Int[np.ndarray, " _"]
     candidates: int  # dimensions that have an effect on either classifier
-    expected: float  # size of the overlap of two random tops, on average
-    p: float  # that two random tops overlap at least as much
+    expected: float  # size of the overlap of two random tops, on average, in either direction
+    p: float  # that two random tops overlap at least as much, in either direction
+
+    def summary(self, names: Sequence[str]) -> dict[str, Any]:
+        """For result.json."""
+        kinds = ("shared", "opposite", "only_a", "only_b")
+        return {
+            "correlation_of_magnitudes": self.correlation,
+            "correlation_of_scores": self.signed_correlation,
+            **{kind: [names[d] for d in getattr(self, kind)] for kind in kinds},
+            "dimensions_with_effect": self.candidates,
+            "in_both": len(self.shared) + len(self.opposite),
+            "in_both_expected_by_chance": self.expected,
+            "in_both_p": self.p,
+        }
 
 
 def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDimensions:
@@ -87,39 +112,58 @@ def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDime
     )
 
 
+def pair_summaries(
+    samples: Samples, rankings: Sequence[Ranking], names: Sequence[str], groups: int, top: int
+) -> list[dict[str, Any]]:
+    """Every two classifiers, for result.json: samples in the first groups, rankings in all."""
+    pairs = []
+    for a, b in combinations(range(len(names)), 2):
+        paired = zip(rankings[a].groups, compare_samples(samples, a, b, groups), strict=False)
+        both = rankings[a], rankings[b]
+        ranked = {
+            group: compare_rankings(*both, g, top).summary(both[0].names)
+            | {"bootstrap_rank_correlation": [float(each.stability[g]) for each in both]}
+            for g, group in enumerate(both[0].groups)
+            if all(each.num_samples[g] for each in both)
+        }
+        pairs.append(
+            {
+                "a": names[a],
+                "b": names[b],
+                "samples": {group: found.summary() for group, found in paired if found is not None},
+                "rankings": ranked,
+            }
+        )
+    return pairs
+
+
 class Sheet(NamedTuple):
-    """Samples that one classifier gets right and another wrong, the clearest first."""
+    """Samples that one classifier gets right and another does not, the clearest first."""
 
     images: Float[np.ndarray, "n h w c"]
-    target: Int[np.ndarray, " n"]
-    predicted: Int[np.ndarray, " n"]  # by the classifier that is wrong
-    softmax: Float[np.ndarray, "n 2"]  # of the true class: of the right one, of the wrong one
+    predicted: Int[np.ndarray, "n 2"]  # by the right one, which is the class, and by the other
+    softmax: Float[np.ndarray, "n 2"]  # of that class: by the right one, by the other
 
 
 def disagreements(samples: Samples, right: int, wrong: int, most: int) -> Int[np.ndarray, " n"]:
-    """Samples that `right` gets right and `wrong` wrong, by falling difference of their softmax."""
+    """Samples that only `right` gets right, by falling difference of the softmax of its class."""
     found = np.flatnonzero(samples.right[right] & ~samples.right[wrong])
-    lead = samples.softmax[right, found] - samples.softmax[wrong, found]
-    return found[np.argsort(-lead, kind="stable")[:most]]
+    high, low = _softmax(samples, right, wrong, found).T
+    return found[np.argsort(low - high, kind="stable")[:most]]
+
+
+def _softmax(
+    samples: Samples, right: int, wrong: int, rows: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, "n 2"]:
+    """Of the class that `right` predicts: by `right`, by `wrong`."""
+    return samples.softmax[[right, wrong]][:, rows, samples.predicted[right, rows]].T
 
 
 def sheet(models: Models, samples: Samples, right: int, wrong: int, most: int) -> Sheet:
     """The clearest disagreements with their images, rendered again from their styles."""
     found = disagreements(samples, right, wrong, most)
     return Sheet(
-        _images(models, samples.styles[found]),
-        samples.target[found],
-        samples.predicted[wrong, found],
-        samples.softmax[[right, wrong]][:, found].T,
+        views_of(models, CHUNK).images(samples.styles[found]),
+        samples.predicted[[right, wrong]][:, found].T,
+        _softmax(samples, right, wrong, found),
     )
-
-
-def _images(
-    models: Models, styles: Float[np.ndarray, "n s"], chunk: int = 32
-) -> Float[np.ndarray, "n h w c"]:
-    draw = jax.jit(lambda params, vectors: render(models.with_params(params), vectors))
-    blocks = max(-(-len(styles) // chunk), 1)
-    padded = np.zeros((blocks * chunk, styles.shape[1]), styles.dtype)
-    padded[: len(styles)] = styles
-    images = [np.asarray(draw(models.params, block)) for block in np.split(padded, blocks)]
-    return np.concatenate(images)[: len(styles)]

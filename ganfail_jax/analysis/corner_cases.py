@@ -3,19 +3,25 @@
 From a start of every class, along each of its influential dimensions, in the degrading direction.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from ganfail_jax.analysis import crossing
-from ganfail_jax.analysis.crossing import Crossings, Probe
+from ganfail_jax.analysis.crossing import Crossings
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
+from ganfail_jax.analysis.views import Views
+
+MOST_CLASSES = 20  # whose images are made and shown; those of 1,000 classes fill the memory
 
 
 class CornerCases(NamedTuple):
-    """n starts moved along d dimensions each; the first `top` with an effect are shown."""
+    """n starts moved along d dimensions each; the first `top` with an effect are shown.
+
+    Images are of the first MOST_CLASSES starts only.
+    """
 
     dims: Int[np.ndarray, "n d"]  # by falling influence
     direction: Float[np.ndarray, "n d"]  # -1 or +1: where the output falls
@@ -29,12 +35,12 @@ class CornerCases(NamedTuple):
     predicted_above: Int[np.ndarray, "n d"]
     instead: Int[np.ndarray, "n d"]
     shown: Int[np.ndarray, "n top"]  # columns of the above; -1: no more dimensions with an effect
-    images: Float[np.ndarray, "n top h w c"]  # black where there is none
-    start_images: Float[np.ndarray, "n h w c"]
+    images: Float[np.ndarray, "drawn top h w c"]  # black where there is none
+    start_images: Float[np.ndarray, "drawn h w c"]
 
 
 def corner_cases(
-    views: Probe,
+    views: Views,
     ranking: Ranking,
     starts: Starts,
     *,
@@ -64,12 +70,68 @@ def corner_cases(
     # a stable sort puts dimensions with an effect first and keeps their order
     shown = np.argsort(~found.found, axis=1, kind="stable")[:, :top]
     shown = np.where(np.take_along_axis(found.found, shown, axis=1), shown, -1)
-    row, column = np.nonzero(shown >= 0)
-    images = np.full((*shown.shape, *views.models.generator.image_shape), -1, np.float32)
-    if len(row):
-        chosen = row * d + shown[row, column]
-        images[row, column] = views.images(
-            styles[chosen] + flat.shift[chosen, None] * moves[chosen]
-        )
-    start_images = views.images(starts.styles)
+    drawn = shown[:MOST_CLASSES]
+    row, column = np.nonzero(drawn >= 0)
+    chosen = row * d + drawn[row, column]
+    moved = styles[chosen] + flat.shift[chosen, None] * moves[chosen]
+    images = np.full((*drawn.shape, *views.models.generator.image_shape), -1, np.float32)
+    images[row, column] = views.images(moved)
+    start_images = views.images(starts.styles[:MOST_CLASSES])
     return CornerCases(dims, direction, found.shift * std, *found, shown, images, start_images)
+
+
+def _summary_of_one(ranking: Ranking, cases: CornerCases, row: int, column: int) -> dict[str, Any]:
+    classes = ranking.groups[1:]
+    return {
+        "dimension": ranking.names[cases.dims[row, column]],
+        "index": int(cases.dims[row, column]),
+        "rank": int(column) + 1,
+        "degrading_direction": int(cases.direction[row, column]),
+        "shift_std": float(cases.shift[row, column]),
+        "shift_raw": float(cases.raw[row, column]),
+        "softmax": float(cases.softmax[row, column]),
+        "softmax_1%_below": float(cases.below[row, column]),
+        "softmax_1%_above": float(cases.above[row, column]),
+        "instead": classes[cases.instead[row, column]],
+        "predicted_1%_above": classes[cases.predicted_above[row, column]],
+    }
+
+
+def summary(ranking: Ranking, every: Starts, begun: Starts, cases: CornerCases) -> dict[str, Any]:
+    """The corner cases for result.json.
+
+    Args:
+        every: the starts asked for.
+        begun: those of them above the level, which `cases` are of.
+    """
+    names = ranking.groups[1:]
+    found = cases.shift > 0
+    classes = {
+        names[target]: {
+            "sample": int(begun.samples[row]) if begun.samples[row] >= 0 else None,
+            "start_softmax": float(begun.softmax[row]),
+            "corner_cases": [
+                _summary_of_one(ranking, cases, row, column)
+                for column in cases.shown[row]
+                if column >= 0
+            ],
+            "dimensions_with_effect": int(found[row].sum()),
+            "without_effect": [ranking.names[d] for d in cases.dims[row, ~found[row]]],
+        }
+        for row, target in enumerate(begun.target)
+    }
+    left_out = {
+        names[every.target[i]]: {
+            "softmax": float(every.softmax[i]),
+            "predicted": names[every.predicted[i]],
+        }
+        for i in np.flatnonzero(every.softmax <= crossing.LEVEL)
+    }
+    same = found & (cases.predicted_above == begun.target[:, None])
+    return {
+        "classes": classes,
+        "dimensions_searched": int(cases.dims.shape[1]),
+        "crossings": int(found.sum()),
+        "crossings_with_unchanged_prediction_1%_above": int(same.sum()),
+        "starts_not_classified_as_their_class": left_out,
+    }

@@ -8,26 +8,16 @@ saturate. An excursion shorter than a grid step is not seen.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Shaped
-from scipy.special import logit, logsumexp, softmax
+from jaxtyping import Bool, Float, Int, Shaped
+from scipy.special import expit, logit
 
-from ganfail_jax.analysis.outputs import Models, logits_of, render
+from ganfail_jax.analysis.views import Views, in_batches, target_softmax
 
 LEVEL = 0.5  # softmax of the true class at a corner case
 TOLERANCE = 1e-4  # of the log-odds at a root: 0.000025 of the softmax at 0.50
 ITERATIONS = 60  # at most; about five are needed
 BESIDE = 0.01  # how far below and above a crossing is looked at, as a fraction of the shift
-
-
-class Probe(NamedTuple):
-    """Compiled functions of any number of points of StyleSpace, run in batches of one size."""
-
-    models: Models
-    batch_size: int
-    logits: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n k"]]
-    images: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n h w c"]]
 
 
 class Crossings(NamedTuple):
@@ -48,51 +38,22 @@ class Crossings(NamedTuple):
         return self.shift > 0
 
 
-def in_batches(
-    function: Callable[..., Array], batch_size: int, *rows: Shaped[np.ndarray, "n ..."]
-) -> np.ndarray:
-    """A compiled function of n >= 1 rows; the last batch is filled up, so that it compiles once."""
-    n = len(rows[0])
-    parts = []
-    for start in range(0, n, batch_size):
-        chosen = np.minimum(np.arange(start, start + batch_size), n - 1)
-        parts.append(np.asarray(function(*(row[chosen] for row in rows)))[: n - start])
-    return np.concatenate(parts)
-
-
-def probe(models: Models, batch_size: int) -> Probe:
-    """Compile the views of a generator by its classifier."""
-
-    @jax.jit
-    def logits(params: Any, styles: Array) -> Array:
-        return logits_of(models.with_params(params), styles)
-
-    @jax.jit
-    def images(params: Any, styles: Array) -> Array:
-        return render(models.with_params(params), styles)
-
-    def batched(view: Callable[[Any, Array], Array]) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda styles: in_batches(
-            lambda rows: view(models.params, rows), batch_size, styles.astype(np.float32)
-        )
-
-    return Probe(models, batch_size, batched(logits), batched(images))
-
-
-def _others(
-    logits: Float[np.ndarray, "n k"], target: Int[np.ndarray, " n"]
-) -> Float[np.ndarray, "n k"]:
+def _others(logits: Shaped[Any, "n k"], target: Int[Any, " n"]) -> Shaped[Any, "n k"]:
     """The logits with the target class ruled out."""
-    others = logits.astype(np.float64)
-    others[np.arange(len(target)), target] = -np.inf
-    return others
+    xp = logits.__array_namespace__()
+    return xp.where(xp.arange(logits.shape[1]) == target[:, None], -xp.inf, logits)
 
 
-def log_odds(
-    logits: Float[np.ndarray, "n k"], target: Int[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
-    """log(p / (1 - p)) of the target class's softmax output p."""
-    return logits[np.arange(len(target)), target] - logsumexp(_others(logits, target), axis=1)
+def log_odds(logits: Shaped[Any, "n k"], target: Int[Any, " n"]) -> Shaped[Any, " n"]:
+    """log(p / (1 - p)) of the target class's softmax output p, of NumPy's or JAX's arrays.
+
+    It is 0 at softmax 0.50 and never saturated.
+    """
+    xp = logits.__array_namespace__()
+    others = _others(logits, target)
+    largest = others.max(axis=1)  # else the exponentials overflow
+    rest = largest + xp.log(xp.exp(others - largest[:, None]).sum(axis=1))
+    return logits[xp.arange(len(target)), target] - rest
 
 
 def roots(
@@ -134,7 +95,7 @@ def roots(
 
 
 def search(
-    views: Probe,
+    views: Views,
     starts: Float[np.ndarray, "n s"],
     directions: Float[np.ndarray, "n s"],
     target: Int[np.ndarray, " n"],
@@ -152,16 +113,22 @@ def search(
     """
 
     def look(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, "m k"]:
-        return views.logits(starts[rows] + shift[:, None] * directions[rows])
+        # the moves of a batch at a time: all of them may not fit into memory
+        return in_batches(
+            lambda some, x: views.logits(starts[some] + x[:, None] * directions[some]),
+            views.batch_size,
+            rows,
+            shift.astype(np.float32),
+        )
 
     def excess(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, " m"]:
-        return log_odds(look(rows, shift), target[rows]) - logit(level)
+        return log_odds(look(rows, shift).astype(np.float64), target[rows]) - logit(level)
 
     n = len(starts)
     everything = np.arange(n)
     lower, upper, at_upper = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
-    at_start = look(everything, lower)
-    at_lower = log_odds(at_start, target) - logit(level)
+    at_lower = excess(everything, lower)
+    start_softmax = expit(at_lower + logit(level))
     kept = np.flatnonzero(at_lower > 0)
     for reached in np.linspace(0, limit, grid + 1)[1:]:
         if not len(kept):
@@ -184,9 +151,8 @@ def search(
     values, classes = np.full((3, n), np.nan), np.full((3, n), -1)
     if len(rows):
         sides = [look(rows, shift[rows] * side) for side in (1 - BESIDE, 1, 1 + BESIDE)]
-        values[:, rows] = [softmax(x, axis=1)[np.arange(len(rows)), target[rows]] for x in sides]
+        values[:, rows] = [target_softmax(x, target[rows]) for x in sides]
         outputs = (sides[0], sides[2], _others(sides[2], target[rows]))
         classes[:, rows] = [x.argmax(axis=1) for x in outputs]
-    start_softmax = softmax(at_start, axis=1)[everything, target]
     below, at_level, above = values
     return Crossings(shift, start_softmax, at_level, below, above, *classes)

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.special import expit, logit
 from scipy.stats import rankdata
 
+BLOCK = 512  # dimensions ranked at once: their ranks need some ten times the memory of the values
 Z95 = 1.96  # two-sided 95 % quantile of the normal distribution
 
 
@@ -81,6 +82,17 @@ def auc(
         strata: only pairs of the same stratum count, so that it cannot explain the difference.
     """
     strata = np.zeros(len(positive), int) if strata is None else strata
+    blocks = np.array_split(values, range(BLOCK, values.shape[1], BLOCK), axis=1)
+    parts = [_auc(block, positive, strata) for block in blocks]
+    value, influence = zip(*parts, strict=True)
+    return Estimate(np.concatenate(value), np.concatenate(influence, axis=1))
+
+
+def _auc(
+    values: Float[np.ndarray, "n d"],
+    positive: Bool[np.ndarray, " n"],
+    strata: Int[np.ndarray, " n"],
+) -> Estimate:
     ordered, pairs = np.zeros(values.shape), np.zeros(len(positive))
     for stratum in np.unique(strata):
         here = strata == stratum

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int
 
 from ganfail_jax.analysis import crossing
-from ganfail_jax.analysis.crossing import Probe
+from ganfail_jax.analysis.corner_cases import MOST_CLASSES, CornerCases
 from ganfail_jax.analysis.outputs import Models, logits_of
+from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
+from ganfail_jax.analysis.views import Views, in_batches
 
 PARALLEL = 1 - 1e-5  # cosine of move and gradient at which a move counts as optimal
 
@@ -32,17 +32,11 @@ class JointMoves(NamedTuple):
     length: Float[np.ndarray, " n"]  # Euclidean, of delta
     single: Float[np.ndarray, " n"]  # the smallest along one of the dimensions alone
     random: Float[np.ndarray, "n r"]  # along random directions of the same dimensions
+    random_quartiles: Float[np.ndarray, "n 3"]  # of these lengths; infinite: beyond the limit
     softmax: Float[np.ndarray, " n"]  # of the true class after the move
     above: Float[np.ndarray, " n"]  # a little further
     instead: Int[np.ndarray, " n"]  # the best other class there; -1: none
-    images: Float[np.ndarray, "n h w c"]  # after the move; black where there is none
-
-
-def log_odds(logits: Float[Array, "b k"], target: Int[Array, " b"]) -> Float[Array, " b"]:
-    """log(p / (1 - p)) of the true class: 0 at softmax 0.50, and never saturated."""
-    own = jax.nn.one_hot(target, logits.shape[1], dtype=bool)
-    others = logsumexp(jnp.where(own, -jnp.inf, logits), axis=1)
-    return jnp.take_along_axis(logits, target[:, None], axis=1)[:, 0] - others
+    images: Float[np.ndarray, "drawn h w c"]  # of the first starts; black where there is none
 
 
 def slopes(models: Models, batch_size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
@@ -51,12 +45,11 @@ def slopes(models: Models, batch_size: int) -> Callable[[np.ndarray, np.ndarray]
     @jax.jit
     def gradient(params: Any, styles: Array, target: Array) -> Array:
         here = models.with_params(params)
-        return jax.grad(lambda x: jnp.sum(log_odds(logits_of(here, x), target)))(styles)
+        return jax.grad(lambda x: crossing.log_odds(logits_of(here, x), target).sum())(styles)
 
     def run(styles: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return crossing.in_batches(
-            lambda *rows: gradient(models.params, *rows), batch_size, styles, target
-        )
+        rows = styles.astype(np.float32), target
+        return in_batches(lambda *rows: gradient(models.params, *rows), batch_size, *rows)
 
     return run
 
@@ -67,7 +60,7 @@ def _unit(vectors: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
 
 
 def smallest_moves(
-    views: Probe,
+    views: Views,
     starts: Starts,
     dims: Int[np.ndarray, "n d"],
     std: Float[np.ndarray, " s"],
@@ -101,7 +94,7 @@ def smallest_moves(
 
     def odds(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
         seen = views.logits(starts.styles[owner] + embed(owner, moves))
-        return crossing.log_odds(seen, starts.target[owner])
+        return crossing.log_odds(seen.astype(np.float64), starts.target[owner])
 
     def along(owner: Int[np.ndarray, " m"], direction: Float[np.ndarray, "m d"]) -> Callable:
         return lambda rows, length: odds(owner[rows], length[:, None] * direction[rows])
@@ -125,8 +118,8 @@ def smallest_moves(
     alone = np.zeros((n, 1, d))
     alone[everyone, 0, best] = np.sign(np.nan_to_num(single))
     downhill = steepest(everyone, np.zeros((n, d)))[:, None]
-    random = _unit(np.random.default_rng(seed).normal(size=(n, draws, d)))
-    drawn = np.concatenate([downhill, random], axis=1)
+    anywhere = _unit(np.random.default_rng(seed).normal(size=(n, draws, d)))
+    drawn = np.concatenate([downhill, anywhere], axis=1)
     reach = cross(everyone.repeat(1 + draws), drawn.reshape(-1, d), limit).shift.reshape(n, -1)
 
     lengths = np.concatenate([reach, np.abs(single)[:, None]], axis=1)
@@ -160,18 +153,60 @@ def smallest_moves(
     reached = length[winner] * direction[winner]
     end = cross(everyone, reached, 1 + crossing.BESIDE)  # in lengths of the move
     delta = reached * np.where(end.found, end.shift, np.nan)[:, None]
-    images = np.full((n, *views.models.generator.image_shape), -1, np.float32)
-    if end.found.any():
-        found = np.flatnonzero(end.found)
-        images[found] = views.images(starts.styles[found] + embed(found, delta[found]))
+    images = np.full((min(n, MOST_CLASSES), *views.models.generator.image_shape), -1, np.float32)
+    found = np.flatnonzero(end.found[:MOST_CLASSES])
+    images[found] = views.images(starts.styles[found] + embed(found, delta[found]))
+    random = reach[:, 1:]
+    # an order statistic, not a mean of two: a direction without an effect is infinitely long
+    quartiles = np.quantile(
+        np.nan_to_num(random, nan=np.inf), [0.25, 0.5, 0.75], axis=1, method="higher"
+    )
     return JointMoves(
         dims,
         delta,
         np.linalg.norm(delta, axis=1),
         np.abs(single),
-        reach[:, 1:],
+        random,
+        quartiles.T,
         end.softmax,
         end.above,
         end.instead,
         images,
     )
+
+
+def joint_moves(
+    views: Views,
+    ranking: Ranking,
+    starts: Starts,
+    cases: CornerCases,
+    joint_dims: int,
+    **kwargs: Any,
+) -> JointMoves:
+    """`smallest_moves` in the first dimensions whose corner cases are known.
+
+    Args:
+        joint_dims: at most as many as were searched.
+        kwargs: see `smallest_moves`.
+    """
+    single = (cases.shift * cases.direction)[:, :joint_dims]
+    dims = cases.dims[:, :joint_dims]
+    return smallest_moves(views, starts, dims, ranking.style_std, single, **kwargs)
+
+
+def summary(ranking: Ranking, starts: Starts, joint: JointMoves) -> dict[str, dict[str, Any]]:
+    """The joint move of each class for result.json."""
+    classes, content = ranking.groups[1:], {}
+    for row, target in enumerate(starts.target):
+        found = np.isfinite(joint.length[row])
+        moves = zip(joint.dims[row], joint.delta[row], strict=True)
+        content[classes[target]] = {
+            "length_std": float(joint.length[row]),
+            "best_single_std": float(joint.single[row]),
+            "random_quartiles_std": joint.random_quartiles[row].tolist(),
+            "random_share_that_flips": float(np.isfinite(joint.random[row]).mean()),
+            "softmax": float(joint.softmax[row]),
+            "instead": classes[joint.instead[row]] if found else None,
+            "delta_std": {ranking.names[d]: float(x) for d, x in moves} if found else None,
+        }
+    return content

@@ -1,17 +1,19 @@
 """How fast does accuracy fall with distance in StyleSpace? (Le Coz 2022, sec. 2.4, 3.3, fig. 6)
 
-The centre is the mean of the well classified samples. A sample's distance to it is Euclidean over
-the top dimensions of a ranking, each in units of its standard deviation over all samples, so that
-every curve has the same unit. The slope of accuracy against distance summarises robustness.
+The centre is the mean of the well classified samples; for one of these, of the others, because a
+sample pulls a mean towards itself: that alone would make accuracy fall with distance. A sample's
+distance to it is Euclidean over the top dimensions of a ranking, each in units of its standard
+deviation over all samples, so that every curve has the same unit. The slope of accuracy against
+distance summarises robustness.
 
 Beyond the paper: intervals, the area under the curve, and comparisons on shared axes. Curves whose
 centre and dimensions are their own, as in the paper, have different x axes; two classifiers on the
 same samples at the same distances can be tested as pairs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -74,6 +76,32 @@ class Curves(NamedTuple):
     rises: Int[np.ndarray, " c"]  # points higher than the one before
     clear_rises: Int[np.ndarray, " c"]  # their lower limit is above the upper limit before
 
+    def summary(self, names: Sequence[str]) -> dict[str, Any]:
+        """For result.json; curves without points are left out."""
+        found: dict[str, Any] = {}
+        for c in np.flatnonzero(self.samples.any(axis=1)).tolist():
+            one: dict[str, Any] = {
+                "samples": int(self.samples[c].sum()),
+                "points": int(np.count_nonzero(self.samples[c])),
+                "rises": int(self.rises[c]),
+                "rises_beyond_intervals": int(self.clear_rises[c]),
+            }
+            for key in ("slope", "slope_difference", "area", "area_difference"):
+                one[key] = float(getattr(self, key)[c])
+                one[f"{key}_interval95"] = getattr(self, f"{key}_interval")[c].tolist()
+            found[names[c]] = one
+        return {"common_range": self.common_range.tolist(), "curves": found}
+
+
+def by_area(curves: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The curves of a summary from the smallest area, the least robust, to none."""
+
+    def area(name: str) -> float:
+        value = curves[name]["area"]
+        return np.inf if value is None or np.isnan(value) else value
+
+    return sorted(curves, key=area)
+
 
 def distances(
     styles: Float[np.ndarray, "n s"],
@@ -81,16 +109,21 @@ def distances(
     dims: Int[np.ndarray, " d"],
     unit: Float[np.ndarray, " s"],
 ) -> Float[np.ndarray, " n"]:
-    """Distance of samples to the mean of the right ones; NaN where none is right.
+    """Distance of samples to the mean of the right ones but themselves.
+
+    NaN where none is right and where there are no dimensions.
 
     Args:
         unit: standard deviation of every dimension; one that never varies adds nothing.
     """
-    if not right.any():
+    if not right.any() or not len(dims):
         return np.full(len(styles), np.nan)
     dims = dims[unit[dims] > 0]
     scaled = styles[:, dims].astype(np.float64) / unit[dims]
-    return np.linalg.norm(scaled - scaled[right].mean(axis=0), axis=1)
+    distance = np.linalg.norm(scaled - scaled[right].mean(axis=0), axis=1)
+    others = right.sum() - 1
+    distance[right] *= (others + 1) / max(others, 1)  # exactly the distance to the others' mean
+    return distance
 
 
 def bin_edges(distance: Float[np.ndarray, " n"], binning: Binning) -> Float[np.ndarray, " e"]:
@@ -127,7 +160,7 @@ def resampling(indices: Int[np.ndarray, " n"], seed: int) -> UInt8[np.ndarray, "
 
 
 class _Points(NamedTuple):
-    """One curve of p points; r: the samples as they are, then the replicates."""
+    """One curve of p points; r: the samples as they are, then the replicates (NaN: empty bin)."""
 
     distance: Float[np.ndarray, " p"]
     samples: Int[np.ndarray, " p"]
@@ -158,7 +191,7 @@ def _points(
         edges[0] + (x @ members) / size[0],
         np.rint(size[0]).astype(np.int64),
         np.rint(hits[0]).astype(np.int64),
-        hits / np.maximum(size, 1),
+        np.divide(hits, size, out=np.full_like(hits, np.nan), where=size > 0),
         np.divide(n * sxy - sx * sy, spread, out=np.full_like(n, np.nan), where=spread > 0),
     )
 
@@ -183,8 +216,12 @@ def _padded(rows: list[np.ndarray], fill: float = np.nan) -> np.ndarray:
 def _estimate(
     replicas: Float[np.ndarray, "c r"],
 ) -> tuple[Float[np.ndarray, " c"], Float[np.ndarray, "c 2"]]:
-    """The value of the samples as they are, and its bootstrap interval."""
-    return replicas[:, 0], np.percentile(replicas[:, 1:], PERCENTILES, axis=1).T
+    """The value of the samples as they are, and its interval over replicates that have one."""
+    intervals = np.full((len(replicas), 2), np.nan)
+    for c, row in enumerate(replicas[:, 1:]):
+        if np.isfinite(row).any():
+            intervals[c] = np.nanpercentile(row, PERCENTILES)
+    return replicas[:, 0], intervals
 
 
 def make_curves(
@@ -207,7 +244,8 @@ def make_curves(
     areas = np.full_like(slopes, np.nan)
     for c, points in enumerate(found):
         if low < high and len(points.distance):
-            areas[c] = points.heights @ area_weights(points.distance, low, high)
+            weights = area_weights(points.distance, low, high)
+            areas[c] = points.heights[:, weights > 0] @ weights[weights > 0]
     heights = _padded([points.heights[0] for points in found])
     limits = _padded([wilson(points.right, points.samples) for points in found])
     return Curves(
@@ -231,6 +269,7 @@ def accuracy_curves(
     """The COMPARISONS of m classifiers and of the classes of the first one.
 
     Centres are of well classified samples; one that classifiers share, of those that all get right.
+    A class without samples in a ranking has no top dimensions, and its samples no distance by them.
 
     Args:
         rankings: one per classifier.
@@ -244,14 +283,17 @@ def accuracy_curves(
     agreed = np.all(right, axis=0)
     classes = len(rankings[0].groups) - 1
 
-    def union(group: int) -> np.ndarray:
-        return reduce(np.union1d, [found.order[group, :top] for found in rankings])
+    def tops(group: int, of: Sequence[Ranking]) -> np.ndarray:
+        """The top dimensions of a group in some rankings together."""
+        if not all(found.num_samples[group] for found in of):
+            return np.zeros(0, np.int64)
+        return reduce(np.union1d, [found.order[group, :top] for found in of])
 
     def by_class(hit: np.ndarray, dims: list[np.ndarray]) -> np.ndarray:
         """[classes, n]: the samples of each class from its centre, NaN elsewhere."""
         out = np.full((classes, len(styles)), np.nan)
         for c in range(classes):
-            own = samples.target == c
+            own = samples.in_group(1 + c)
             out[c, own] = distances(styles[own], hit[own], dims[c], unit)
         return out
 
@@ -262,15 +304,15 @@ def accuracy_curves(
         distances(styles, hit, found.order[0, :top], unit)
         for hit, found in zip(right, rankings, strict=True)
     ]
-    own_class = by_class(agreed, [union(1 + c) for c in range(classes)])
+    own_class = by_class(agreed, [tops(1 + c, rankings) for c in range(classes)])
     first = np.broadcast_to(right[0], (classes, len(styles)))
-    tops = list(rankings[0].order[1:, :top])
+    first_tops = [tops(1 + c, rankings[:1]) for c in range(classes)]
     made = {
         "own": curves(own, right),
         "own_all": curves([distances(styles, hit, every, unit) for hit in right], right),
-        "shared": curves(distances(styles, agreed, union(0), unit), right),
+        "shared": curves(distances(styles, agreed, tops(0, rankings), unit), right),
         "shared_class": curves(own_class[samples.target, np.arange(len(styles))], right),
-        "classes": curves(by_class(right[0], tops), first),
+        "classes": curves(by_class(right[0], first_tops), first),
         "classes_all": curves(by_class(right[0], [every] * classes), first),
     }
     if len(right) == 1:

@@ -3,13 +3,13 @@
 Intervals and tests of accuracies; every interval is of 95 %.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest
 
-CONFIDENCE = 0.95
+from ganfail_jax.analysis.estimates import Z95
 
 
 def wilson(
@@ -17,7 +17,7 @@ def wilson(
 ) -> Float[np.ndarray, "n 2"]:
     """Wilson intervals of shares; NaN where there were no trials."""
     rows = [
-        binomtest(int(hits), int(size)).proportion_ci(CONFIDENCE, method="wilson")
+        binomtest(int(hits), int(size)).proportion_ci(0.95, method="wilson")
         if size
         else (np.nan, np.nan)
         for hits, size in zip(successes, trials, strict=True)
@@ -28,10 +28,23 @@ def wilson(
 class Paired(NamedTuple):
     """Two classifiers, A and B, on the same samples."""
 
-    table: Int[np.ndarray, "2 2"]  # [[both right, only A], [only B, both wrong]]
+    table: Int[np.ndarray, "2 2"]  # of right ones: [[both, only A], [only B, neither]]
     difference: float  # accuracy of A minus accuracy of B
     interval: tuple[float, float]
     p: float  # exact McNemar test of no difference
+
+    def summary(self) -> dict[str, Any]:
+        """For result.json."""
+        (both, only_a), (only_b, neither) = self.table.tolist()
+        return {
+            "both": both,
+            "only_a": only_a,
+            "only_b": only_b,
+            "neither": neither,
+            "difference": self.difference,
+            "interval95": list(self.interval),
+            "mcnemar_p": self.p,
+        }
 
 
 def compare_paired(a: Bool[np.ndarray, " n"], b: Bool[np.ndarray, " n"]) -> Paired:
@@ -40,7 +53,7 @@ def compare_paired(a: Bool[np.ndarray, " n"], b: Bool[np.ndarray, " n"]) -> Pair
     only_a, only_b, n = int(table[0, 1]), int(table[1, 0]), len(a)
     share_a, share_b = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
     middle = share_a - share_b
-    reach = norm.ppf((1 + CONFIDENCE) / 2) * np.sqrt((share_a + share_b - middle**2) / (n + 2))
+    reach = Z95 * np.sqrt((share_a + share_b - middle**2) / (n + 2))
     discordant = only_a + only_b
     return Paired(
         table,

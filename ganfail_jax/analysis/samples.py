@@ -28,17 +28,20 @@ class Samples(NamedTuple):
     indices: Int[np.ndarray, " n"]
     styles: Float[np.ndarray, "n s"]
     logits: Float[np.ndarray, "m n k"]
-    target: Int[np.ndarray, " n"]  # the class asked for; unconditional: the first prediction
+    target: Int[np.ndarray, " n"]  # the class asked for; unconditional: the first's prediction
     right: Bool[np.ndarray, "m n"]  # see `outcomes`
 
     @property
-    def softmax(self) -> Float[np.ndarray, "m n"]:
-        """Every classifier's softmax output of the true class."""
-        return softmax(self.logits, axis=2)[:, np.arange(len(self.target)), self.target]
+    def softmax(self) -> Float[np.ndarray, "m n k"]:
+        return softmax(self.logits, axis=2)
 
     @property
     def predicted(self) -> Int[np.ndarray, "m n"]:
         return self.logits.argmax(axis=2)
+
+    def in_group(self, group: int) -> Bool[np.ndarray, " n"]:
+        """Which samples belong to a group of a ranking (0: everything, 1 + i: class i)."""
+        return self.target == group - 1 if group else np.ones(len(self.target), bool)
 
 
 def outcome_names(generator: Generator) -> tuple[str, str]:
@@ -51,15 +54,14 @@ def outcome_names(generator: Generator) -> tuple[str, str]:
 def outcomes(
     generator: Generator, logits: Float[np.ndarray, "m n k"], target: Int[np.ndarray, " n"]
 ) -> Bool[np.ndarray, "m n"]:
-    """Whether a sample is classified as its class.
+    """Whether each classifier predicts a sample's class.
 
-    The samples of an unconditional generator have no class but the prediction of the first
-    classifier, so that they are right when predicted so with a softmax of at least SURE.
+    The samples of an unconditional generator have no class but each classifier's own prediction,
+    which counts as right where it has a softmax of at least SURE.
     """
-    right = logits.argmax(axis=2) == target
     if generator.num_classes:
-        return right
-    return right & (softmax(logits, axis=2).max(axis=2) >= SURE)
+        return logits.argmax(axis=2) == target
+    return softmax(logits, axis=2).max(axis=2) >= SURE
 
 
 def collect(

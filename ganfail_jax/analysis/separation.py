@@ -10,7 +10,7 @@ outcomes just because it separates classes. The last group therefore compares sa
 class only.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -45,11 +45,48 @@ class Separation(NamedTuple):
     p_value: Float[np.ndarray, "g s"]  # of the KS statistic; WITHIN: of the AUC (DeLong)
     q_value: Float[np.ndarray, "g s"]  # Benjamini and Hochberg's, over all dimensions of a group
     medians: Float[np.ndarray, "g 3 3"]  # AUC of (top, rest, top - rest) x (value, low, high)
-    random_as_high: Float[np.ndarray, " g"]  # share of random sets whose median reaches the top's
+    random_as_high: Float[np.ndarray, " g"]  # p value: a random set's median reaches the top's
 
     @property
     def significant(self) -> Bool[np.ndarray, "g s"]:
         return self.q_value < SIGNIFICANT
+
+    def summary(self, g: int, names: tuple[str, ...], top: int) -> dict[str, Any] | None:
+        """One group for result.json; None: it lacks one of the outcomes."""
+        if not np.isfinite(self.medians[g, 0, 0]):
+            return None
+        kinds = {"top": self.order[g, :top], "rest": self.order[g, top:]}
+        along = self.significant[g] & (self.auc[g] > 0.5)
+        return {
+            "median_auc": {
+                name: {"value": float(value), "interval95": [float(low), float(high)]}
+                for name, (value, low, high) in zip(
+                    (*kinds, "top_minus_rest"), self.medians[g], strict=True
+                )
+            },
+            "p_of_a_random_set_as_high": float(self.random_as_high[g]),
+            "significant": {
+                name: {
+                    "of": len(dims),
+                    "significant": int(self.significant[g, dims].sum()),
+                    "in_degrading_direction": int(along[dims].sum()),
+                    "median_kolmogorov_smirnov": float(np.median(self.ks[g, dims])),
+                }
+                for name, dims in kinds.items()
+            },
+            "top": [
+                {
+                    "dimension": names[d],
+                    "degrading_direction": int(self.direction[g, d]),
+                    "auc": float(self.auc[g, d]),
+                    "interval95": [float(self.auc_low[g, d]), float(self.auc_high[g, d])],
+                    "kolmogorov_smirnov": float(self.ks[g, d]),
+                    "p_value": float(self.p_value[g, d]),
+                    "p_value_corrected": float(self.q_value[g, d]),
+                }
+                for d in kinds["top"]
+            ],
+        }
 
 
 def _row(size: int) -> dict[str, np.ndarray]:
@@ -77,7 +114,7 @@ def _medians(
     random = np.median(found.value[order[top:]][sets], axis=1)
     return {
         "medians": np.concatenate([value, bounds.T], axis=1),
-        "random_as_high": (random >= value[0]).mean(),
+        "random_as_high": (1 + (random >= value[0]).sum()) / (1 + DRAWS),
     }
 
 
@@ -94,7 +131,7 @@ def separate(ranking: Ranking, samples: Samples, *, top: int = 10, seed: int = 0
     source = [*range(len(ranking.groups)), 0]
     rows, counts = [], []
     for name, g in zip(groups, source, strict=True):
-        here = samples.target == g - 1 if g else np.ones(len(wrong), bool)
+        here = samples.in_group(g)
         styles, mine = samples.styles[here], wrong[here]
         counts.append([(~mine).sum(), mine.sum()])
         row = _row(styles.shape[1])
@@ -140,5 +177,5 @@ def histograms(
     panels = min(panels, top, len(order) - top)
     random = np.random.default_rng(seed).choice(order[top:], panels, replace=False)
     dims = np.stack([order[:panels], random])
-    here = samples.target == group - 1 if group else np.ones(len(samples.target), bool)
+    here = samples.in_group(group)
     return Histograms(group, dims, samples.styles[here][:, dims], samples.right[0, here])

@@ -1,16 +1,15 @@
 """What does an image become along each influential dimension? (Le Coz 2022, sec. 3.2, fig. 5)"""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.special import softmax
 
 from ganfail_jax.analysis import crossing
-from ganfail_jax.analysis.crossing import Probe
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
+from ganfail_jax.analysis.views import Views, target_softmax
 
 PROGRESS = (0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 1.0, 1.1)
 
@@ -30,7 +29,7 @@ class ShiftGrid(NamedTuple):
 
 
 def shift_grid(
-    views: Probe,
+    views: Views,
     ranking: Ranking,
     start: Starts,
     dims: Int[np.ndarray, " d"],
@@ -56,7 +55,8 @@ def shift_grid(
     reference = np.where(found.found, found.shift, limit)
     shifts = np.multiply.outer(np.asarray(progress), reference)  # [p, d]
     moved = (starts + shifts[..., None] * moves).astype(np.float32).reshape(-1, starts.shape[1])
-    seen = softmax(views.logits(moved), axis=1).reshape(*shifts.shape, -1)
+    logits = views.logits(moved)
+    own = target_softmax(logits, start.target.repeat(len(moved)))
     images = views.images(moved)
     return ShiftGrid(
         dims,
@@ -66,6 +66,37 @@ def shift_grid(
         found.found,
         np.asarray(progress),
         images.reshape(*shifts.shape, *images.shape[1:]),
-        seen[..., start.target[0]],
-        seen.argmax(axis=2),
+        own.reshape(shifts.shape),
+        logits.argmax(axis=1).reshape(shifts.shape),
     )
+
+
+def summary(
+    grid: ShiftGrid, start: Starts, ranking: Ranking, *, group: int, limit: float
+) -> dict[str, Any]:
+    """The grid for result.json; group and limit are those that made it."""
+    classes = ranking.groups[1:]
+    columns = [
+        {
+            "dimension": ranking.names[d],
+            "index": int(d),
+            "degrading_direction": int(grid.direction[i]),
+            "reaches_0.50": bool(grid.reached[i]),
+            "reference_shift_std": float(grid.reference[i]),
+            "reference_shift_raw": float(grid.reference[i] * grid.std[i]),
+            "softmax": grid.softmax[:, i].tolist(),
+            "predicted": [classes[k] for k in grid.predicted[:, i]],
+        }
+        for i, d in enumerate(grid.dims)
+    ]
+    return {
+        "start": {
+            "sample": int(start.samples[0]),
+            "class": classes[start.target[0]],
+            "softmax": float(start.softmax[0]),
+        },
+        "ranking_group": ranking.groups[group],
+        "limit_std": limit,
+        "progress": grid.progress.tolist(),
+        "dimensions": columns,
+    }

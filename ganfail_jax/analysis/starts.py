@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Array, Float, Int
-from scipy.special import softmax
 
-from ganfail_jax.analysis.crossing import Probe
 from ganfail_jax.analysis.outputs import sample_styles
 from ganfail_jax.analysis.push import CONFIDENT, TOGETHER
 from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.analysis.views import Views, target_softmax
+
+TRIES = 10  # samples looked at for each class there is
 
 
 class Starts(NamedTuple):
@@ -31,28 +32,31 @@ class Starts(NamedTuple):
 
 
 def at_styles(
-    views: Probe,
+    views: Views,
     styles: Float[np.ndarray, "n s"],
     target: Int[np.ndarray, " n"] | None = None,
     samples: Int[np.ndarray, " n"] | None = None,
 ) -> Starts:
     """Points by their styles; their class, where not given, is the one predicted."""
-    seen = softmax(views.logits(styles), axis=1)
-    predicted, rows = seen.argmax(axis=1), np.arange(len(seen))
+    logits = views.logits(styles)
+    predicted = logits.argmax(axis=1)
     own = predicted if target is None else target
-    index = np.full(len(rows), -1) if samples is None else samples
-    return Starts(styles.astype(np.float32), own, seen[rows, own], predicted, index)
+    index = np.full(len(styles), -1) if samples is None else samples
+    return Starts(styles.astype(np.float32), own, target_softmax(logits, own), predicted, index)
 
 
 def at_samples(
-    views: Probe,
+    views: Views,
     samples: Int[np.ndarray, " n"],
     *,
     seed: int,
     truncation_psi: float,
     classes: Iterable[int] | None = None,
 ) -> Starts:
-    """Samples by index; with `classes`, only those of these classes."""
+    """The n samples of these indices; with `classes`, only the m <= n of these classes.
+
+    Without a true class, which an unconditional generator has not, all n are of the predicted one.
+    """
 
     @jax.jit
     def draw(params: Any, indices: Array) -> tuple[Array, Array | None]:
@@ -67,13 +71,13 @@ def at_samples(
 
 
 def confident_samples(
-    views: Probe,
+    views: Views,
     classes: Iterable[int],
     *,
     first_index: int,
     seed: int,
     truncation_psi: float,
-    tries: int = 10,
+    tries: int = TRIES,
 ) -> Starts:
     """The first sample of each class that is classified with a softmax of at least CONFIDENT.
 
@@ -96,16 +100,26 @@ def confident_samples(
     return found.take(np.asarray(chosen, int))
 
 
-def class_means(views: Probe, ranking: Ranking, classes: Iterable[int]) -> Starts:
+def class_means(views: Views, ranking: Ranking, classes: Iterable[int]) -> Starts:
     """The mean style of each class; classes without any sample are missing from the result."""
     chosen = np.asarray([each for each in classes if ranking.num_samples[1 + each]], int)
     return at_styles(views, ranking.style_mean[1 + chosen], chosen)
 
 
-def most_affected(views: Probe, ranking: Ranking, starts: Starts, top: int) -> Starts:
-    """The one whose output is lowest after a push along the top dimensions together."""
-    dims = ranking.order[0, :top]
-    push = np.zeros(starts.styles.shape[1], np.float32)
-    push[dims] = TOGETHER * (ranking.direction[0] * ranking.style_std)[dims]
+def most_affected(
+    views: Views,
+    ranking: Ranking,
+    starts: Starts,
+    dims: Int[np.ndarray, "n d"],
+    groups: Int[np.ndarray, " n"],
+) -> Starts:
+    """The one whose output is lowest after a push along its dimensions together.
+
+    Args:
+        groups: of the ranking, whose directions degrade.
+    """
+    push = np.zeros_like(starts.styles)
+    sizes = TOGETHER * ranking.direction[groups[:, None], dims] * ranking.style_std[dims]
+    push[np.arange(len(dims))[:, None], dims] = sizes
     pushed = at_styles(views, starts.styles + push, starts.target)
     return starts.take([int(np.argmin(pushed.softmax))])

@@ -1,4 +1,7 @@
-"""Classifiers side by side: accuracy, what breaks them, disagreements; from a result's arrays."""
+"""Classifiers side by side: accuracy, what breaks them, disagreements; from a result's arrays.
+
+Without true classes, the samples that a classifier is sure of take the place of right ones.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +19,9 @@ MOST_CLASSES = 30  # of more, those whose accuracies differ most are drawn
 PLACES = [(6, 5), (6, -11), (-6, 5), (-6, -11), (14, 16), (14, -22), (-14, 16), (-14, -22)]
 
 
-def accuracies(path: Path, arrays: Mapping[str, Any], who: str) -> None:
-    """Accuracy of every classifier, overall and in every class."""
-    share, interval = arrays["group_accuracy"], arrays["group_interval"]
+def shares(path: Path, arrays: Mapping[str, Any], who: str) -> None:
+    """What every classifier gets right, overall and in every class."""
+    share, interval = arrays["group_share"], arrays["group_interval"]
     spread = np.where(np.isfinite(share).all(axis=0), np.ptp(share, axis=0), -1)
     chosen = 1 + np.argsort(-spread[1:], kind="stable")[:MOST_CLASSES]
     groups = [0, *np.sort(chosen)]
@@ -42,15 +45,16 @@ def accuracies(path: Path, arrays: Mapping[str, Any], who: str) -> None:
             capsize=2,
         )
     axes.set_yticks(rows, [str(arrays["groups"][g]) for g in groups])
-    axes.invert_yaxis()
-    axes.axhline(0.5, color="black", lw=0.8)
+    axes.set_ylim(len(groups) - 0.5, -0.5)
+    if len(groups) > 1:
+        axes.axhline(0.5, color="black", lw=0.8)
+        axes.set_ylabel("class")
     axes.grid(axis="x", alpha=0.3)
-    axes.set_ylabel("class")
     what = "accuracy" if arrays["class_known"] else f"samples {arrays['right_means']}"
     axes.set_xlabel(f"{what}, per cent; bars: 95 % interval")
     title = f"{int(arrays['group_samples'][0]):,} samples: {who}"
     if not arrays["class_known"]:
-        title += "\nno true classes: a sample's class is the first classifier's prediction"
+        title += "\nno true classes: every classifier by its own predictions"
     axes.set_title(title, size=10)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     save(figure, path)
@@ -137,24 +141,25 @@ def _label(
 def sheet(path: Path, arrays: Mapping[str, Any], other: int) -> None:
     """Samples that only the first gets right, and samples that only the other gets right."""
     a, b = arrays["classifiers"][[0, other]]
+    yes, no = ("right", "wrong") if arrays["class_known"] else ("sure", "unsure")
     parts = [(a, b, f"sheet{other}_first"), (b, a, f"sheet{other}_other")]
-    rows = [max(-(-len(arrays[f"{key}_target"]) // COLUMNS), 1) for _, _, key in parts]
+    rows = [max(-(-len(arrays[f"{key}_images"]) // COLUMNS), 1) for _, _, key in parts]
     figure = Figure(figsize=(1.12 * COLUMNS, 1.42 * sum(rows) + 1.6), layout="constrained")
     figure.suptitle(
-        "Where they disagree most. Above: class → the wrong one's prediction,\n"
-        "then the softmax of the class: the right one's | the wrong one's",
+        f"Where they disagree most. Above: the {yes} one's prediction → the {no} one's,\n"
+        f"then the softmax of the {yes} one's class: by the {yes} one | by the {no} one",
         size=10,
     )
     blocks = figure.subfigures(2, 1, squeeze=False, height_ratios=[n + 0.3 for n in rows])
-    for block, (right, wrong, key), n in zip(blocks.flat, parts, rows, strict=True):
-        block.suptitle(f"{right} is right, {wrong} is wrong", size=10, weight="bold")
+    for block, (one, another, key), n in zip(blocks.flat, parts, rows, strict=True):
+        block.suptitle(f"{one} is {yes}, {another} is {no}", size=10, weight="bold")
         _cells(block, arrays, key, n)
     save(figure, path)
 
 
 def _cells(block: SubFigure, arrays: Mapping[str, Any], key: str, rows: int) -> None:
-    images, target, predicted, softmax = (
-        arrays[f"{key}_{field}"] for field in ("images", "target", "predicted", "softmax")
+    images, predicted, softmax = (
+        arrays[f"{key}_{field}"] for field in ("images", "predicted", "softmax")
     )
     grid = block.subplots(rows, COLUMNS, squeeze=False)
     for i, axes in enumerate(grid.flat):
@@ -164,15 +169,15 @@ def _cells(block: SubFigure, arrays: Mapping[str, Any], key: str, rows: int) -> 
                 axes.text(0, 0.5, "no such sample", size=9)
             continue
         show_image(axes, images[i])
-        names = [arrays["groups"][1 + c] for c in (target[i], predicted[i])]
+        names = arrays["groups"][1 + predicted[i]]
         high, low = softmax[i]
         axes.set_title(f"{names[0]} → {names[1]}\n{high:.2f} | {low:.2f}", size=8, pad=2)
 
 
 def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
     """All figures of a comparison, below `folder`: their names."""
-    figures = ["accuracy.png"]
-    accuracies(folder / figures[0], arrays, who)
+    figures = ["accuracy.png" if arrays["class_known"] else "sure.png"]
+    shares(folder / figures[0], arrays, who)
     for other in range(1, len(arrays["classifiers"])):
         names = [f"scores_{other}.png", f"disagreements_{other}.png"]
         scores(folder / names[0], arrays, other)

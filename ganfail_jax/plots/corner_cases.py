@@ -1,7 +1,7 @@
 """Figures of corner cases (Le Coz 2022, fig. 7), drawn from the arrays of their result alone."""
 
-import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,20 @@ def _panel(axes: Axes, image: np.ndarray, title: str) -> None:
     axes.set_title(title, size=7, pad=2)
 
 
-def sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], who: str) -> None:
+def _drawn(arrays: Mapping[str, Any]) -> tuple[int, str]:
+    """How many classes have images and are drawn, and a note where that is not all."""
+    n, every = len(arrays["start_images"]), len(arrays["start_target"])
+    return n, f" (first {n} of {every} classes)" if n < every else ""
+
+
+def sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
     """A row per class: the start, the corner case of each dimension, the joint corner case."""
     names, classes = arrays["names"], arrays["class_names"]
-    n, top = arrays["shown"].shape
+    (n, note), top = _drawn(arrays), arrays["shown"].shape[1]
     figure = Figure(figsize=(1.25 * (top + 2) + 0.8, 1.5 * n + 1.3), layout="constrained")
     label = "class" if arrays["conditional"] else "class by prediction"
     figure.suptitle(
-        f"Corner cases of {who}\nfirst: the start of each {label} ({arrays['start']}); "
+        f"Corner cases of {who}{note}\nfirst: the start of each {label} ({arrays['start']}); "
         "middle: the smallest shift of one dimension\nthat takes its softmax to 0.50, most "
         "influential dimension first; "
         f"last: the smallest joint shift of {arrays['joint_dims'].shape[1]} dimensions; above: "
@@ -62,30 +68,29 @@ def sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], who: str) -> 
     save(figure, path)
 
 
-def lengths(path: str | os.PathLike[str], arrays: Mapping[str, Any], who: str) -> None:
+def lengths(path: Path, arrays: Mapping[str, Any], who: str) -> None:
     """Per class: how long a joint, the best single and a random move are."""
-    target, limit = arrays["start_target"], float(arrays["limit"])
-    places = np.arange(len(target))
-    random = np.nan_to_num(arrays["joint_random"], nan=np.inf)
-    low, middle, high = np.quantile(random, [0.25, 0.5, 0.75], axis=1, method="higher")
+    n, note = _drawn(arrays)
+    target, limit = arrays["start_target"][:n], float(arrays["limit"])
+    places = np.arange(n)
     figure = Figure(figsize=(0.75 * len(target) + 3.2, 4.6), layout="constrained")
     axes = figure.add_subplot()
     beyond = limit * 1.06  # where a length above the limit is drawn
-    seen = [np.minimum(np.nan_to_num(x, nan=np.inf), beyond) for x in (low, middle, high)]
+    low, middle, high = np.minimum(arrays["joint_random_quartiles"][:n], beyond).T
     axes.errorbar(
         places + 0.2,
-        seen[1],
-        yerr=[seen[1] - seen[0], seen[2] - seen[1]],
+        middle,
+        yerr=[middle - low, high - middle],
         fmt="s",
         color=GREEN,
         capsize=3,
-        label=f"{random.shape[1]} random directions: median, quartiles",
+        label=f"{arrays['joint_random'].shape[1]} random directions: median, quartiles",
     )
     for values, offset, marker, colour, text in (
         (arrays["joint_single"], 0, "^", ORANGE, "best single dimension, degrading direction"),
         (arrays["joint_length"], -0.2, "o", BLUE, "smallest joint move found"),
     ):
-        shown = np.minimum(np.nan_to_num(values, nan=np.inf), beyond)
+        shown = np.minimum(np.nan_to_num(values[:n], nan=np.inf), beyond)
         axes.plot(places + offset, shown, marker, color=colour, label=text)
     text = f"limit of the search; what is above it does not reach 0.50 by {limit:g} std"
     axes.axhline(limit, color="black", lw=0.8, ls="--", label=text)
@@ -97,8 +102,16 @@ def lengths(path: str | os.PathLike[str], arrays: Mapping[str, Any], who: str) -
     axes.set_ylim(0, limit * 1.14)
     axes.set_title(
         f"How far to softmax 0.50, in the top {arrays['joint_dims'].shape[1]} dimensions of each "
-        f"class\n{who}",
+        f"class{note}\n{who}",
         size=9,
     )
     figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     save(figure, path)
+
+
+def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
+    """Both figures, below `folder`, from the arrays of `analysis.corner_cases` and `joint`."""
+    figures = {"corner_cases.png": sheet, "joint.png": lengths}
+    for name, figure in figures.items():
+        figure(folder / name, arrays, who)
+    return tuple(figures)

@@ -104,8 +104,8 @@ def maps(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: str) ->
 FIGURES = ("spaces.png",)
 
 
-def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> None:
-    """The figure, below `folder`."""
+def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> tuple[str, ...]:
+    """The figure, below `folder`; returns its name."""
     shown, measured = len(arrays["right"]), int(np.sum(arrays["num_samples"]))
     title = (
         f"Latent spaces of generated samples ({models})\n"
@@ -113,3 +113,4 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> None:
         "spaces themselves"
     )
     maps(folder / FIGURES[0], arrays, title)
+    return FIGURES

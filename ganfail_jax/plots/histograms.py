@@ -144,8 +144,8 @@ def overview(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: str
 FIGURES = ("histograms.png", "separation.png")
 
 
-def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> None:
-    """All figures, below `folder`."""
+def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> tuple[str, ...]:
+    """All figures, below `folder`; returns their names."""
     right, wrong = arrays["outcomes"]
     group = int(arrays["shown_group"])
     what = "all classes" if group == 0 else f"class {arrays['groups'][group]}"
@@ -161,3 +161,4 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> None:
         "bands: 95 % interval of the median"
     )
     overview(folder / FIGURES[1], arrays, title)
+    return FIGURES

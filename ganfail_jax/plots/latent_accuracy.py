@@ -147,8 +147,9 @@ def class_slopes(path: Path, arrays: Mapping[str, Any]) -> None:
     save(figure, path)
 
 
-def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> None:
-    """All figures of accuracy in latent space, below `folder`."""
+def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
+    """All figures of accuracy in latent space, below `folder`: their names."""
     classifiers(folder / FIGURES[0], arrays, who)
     classes(folder / FIGURES[1], arrays)
     class_slopes(folder / FIGURES[2], arrays)
+    return FIGURES

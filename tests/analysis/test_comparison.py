@@ -10,6 +10,7 @@ from ganfail_jax import runtime
 from ganfail_jax.analysis import comparison, outputs, samples
 from ganfail_jax.analysis.proportions import wilson
 from tests.analysis.made_up import make_ranking, make_samples
+from tests.analysis.test_crossing import balanced
 from tests.tiny import models
 
 
@@ -22,23 +23,56 @@ def drawn():
     return pair, samples.collect(pair, num_samples=60, batch_size=32, mesh=runtime.data_mesh())
 
 
-def test_accuracy_of_everything_and_of_every_class():
+def test_shares_of_everything_and_of_every_class():
     right = [[1, 1, 0, 0, 1], [0, 1, 1, 1, 1]]
     made = make_samples(np.zeros((5, 2)), right, target=[0, 0, 0, 1, 1])
-    found = comparison.accuracies(made, 3)
+    found = comparison.shares(made, 4)
     assert found.samples.tolist() == [5, 3, 2, 0]
-    np.testing.assert_allclose(found.accuracy[:, :3], [[3 / 5, 2 / 3, 1 / 2], [4 / 5, 2 / 3, 1]])
-    assert np.isnan(found.accuracy[:, 3]).all()
+    np.testing.assert_allclose(found.share[:, :3], [[3 / 5, 2 / 3, 1 / 2], [4 / 5, 2 / 3, 1]])
+    assert np.isnan(found.share[:, 3]).all()
     for m in range(2):
-        hits = np.rint(found.accuracy[m, :3] * found.samples[:3]).astype(int)
+        hits = np.rint(found.share[m, :3] * found.samples[:3]).astype(int)
         np.testing.assert_array_equal(found.interval[m, :3], wilson(hits, found.samples[:3]))
-    pairs = comparison.compare_samples(made, 0, 1, 3)
+    summary = found.summary(["one", "another"], ["all", "a", "b", "c"])
+    assert summary["another"]["a"]["share"] == pytest.approx(2 / 3)
+    assert summary["one"]["b"]["samples"] == 2
+    pairs = comparison.compare_samples(made, 0, 1, 4)
     assert [None if p is None else p.table.tolist() for p in pairs] == [
         [[2, 1], [2, 0]],
         [[1, 1], [1, 0]],
         [[1, 0], [1, 0]],
         None,
     ]
+
+
+@pytest.mark.parametrize("num_classes", [3, 0])
+def test_swapping_the_classifiers_negates_their_difference(num_classes):
+    own = balanced(num_classes)
+    head = own.classifier.head
+    less_sure = own.classifier._replace(head=lambda *x: 0.5 * head(*x)[:, jnp.array([1, 2, 0])])
+    other = own._replace(classifier=less_sure)
+    settings = {"num_samples": 60, "batch_size": 30, "mesh": runtime.data_mesh()}
+    ranking = make_ranking(np.ones((1, 4)))
+    one_way, other_way = (
+        comparison.pair_summaries(
+            samples.collect(pair, **settings), [ranking, ranking], ["a", "b"], 1, 2
+        )[0]["samples"]["all"]
+        for pair in ((own, other), (other, own))
+    )
+    assert one_way["difference"] != 0
+    assert one_way["difference"] == -other_way["difference"]
+    np.testing.assert_allclose(one_way["interval95"], -np.asarray(other_way["interval95"])[::-1])
+    assert (one_way["only_a"], one_way["only_b"]) == (other_way["only_b"], other_way["only_a"])
+
+
+def test_pairs_are_compared_in_the_groups_that_they_have():
+    made = make_samples(np.zeros((4, 2)), [[1, 1, 0, 0]] * 3, target=[0, 0, 0, 1])
+    ranking = make_ranking(np.eye(3, 4))
+    unseen = ranking._replace(num_samples=np.asarray([10, 10, 0]))
+    pairs = comparison.pair_summaries(made, [ranking, ranking, unseen], ["x", "y", "z"], 2, 2)
+    assert [(pair["a"], pair["b"]) for pair in pairs] == [("x", "y"), ("x", "z"), ("y", "z")]
+    assert [list(pair["samples"]) for pair in pairs] == [["all", "a"]] * 3
+    assert [list(pair["rankings"]) for pair in pairs] == [["all", "a", "b"], *[["all", "a"]] * 2]
 
 
 # of a: dimensions 0, 1, 2, 3 are the top; of b: 1 and 2 (opposite), 4 and 5
@@ -55,6 +89,9 @@ def test_shared_and_private_dimensions():
     assert found.only_b.tolist() == [4, 5]
     assert found.correlation == pytest.approx(spearmanr(np.abs(SCORE_A), np.abs(SCORE_B))[0])
     assert found.signed_correlation == pytest.approx(spearmanr(SCORE_A, SCORE_B)[0])
+    summary = found.summary(a.names)
+    assert summary["only_a"] == ["layer[0]", "layer[3]"]
+    assert (summary["in_both"], summary["in_both_p"]) == (2, found.p)
 
 
 def test_the_overlap_by_chance_counts_dimensions_with_an_effect():
@@ -91,7 +128,8 @@ def test_the_clearest_disagreements_come_first(drawn):
     _, found = drawn
     for right, wrong in ((0, 1), (1, 0)):
         chosen = comparison.disagreements(found, right, wrong, 5)
-        lead = found.softmax[right] - found.softmax[wrong]
+        own = np.take_along_axis(found.softmax, found.target[None, :, None], 2)[..., 0]
+        lead = own[right] - own[wrong]
         differ = found.right[right] & ~found.right[wrong]
         assert differ.sum() > 5
         assert differ[chosen].all()
@@ -108,20 +146,17 @@ def test_a_sheet_shows_the_samples_that_it_names(drawn):
     styles, labels = jax.jit(lambda i: outputs.sample_styles(pair[0], 0, i, 1.0))(indices)
     images = jax.jit(lambda s: outputs.render(pair[0], s))(styles)
     np.testing.assert_allclose(shown.images, images, atol=1e-4)
-    np.testing.assert_array_equal(shown.target, labels)
+    np.testing.assert_array_equal(shown.predicted[:, 0], labels)
     logits = [each.classifier.logits(each.classifier_params, images) for each in pair]
     for i in range(2):
         truth = outputs.softmax_score(logits[i], labels)
         np.testing.assert_allclose(shown.softmax[:, i], truth, atol=1e-4)
-    np.testing.assert_array_equal(shown.predicted, np.argmax(logits[1], axis=1))
-    assert (shown.predicted != shown.target).all()
+        np.testing.assert_array_equal(shown.predicted[:, i], np.argmax(logits[i], axis=1))
+    assert (shown.predicted[:, 0] != shown.predicted[:, 1]).all()
 
 
-def test_more_images_than_a_chunk_and_none_at_all(drawn):
+def test_classifiers_that_agree_have_an_empty_sheet(drawn):
     pair, found = drawn
-    every = comparison._images(pair[0], found.styles, chunk=7)
-    whole = comparison._images(pair[0], found.styles, chunk=64)
-    np.testing.assert_allclose(every, whole, atol=1e-4)
     agreed = found._replace(right=np.ones_like(found.right))
     nothing = comparison.sheet(pair[0], agreed, 0, 1, 5)
     assert nothing.images.shape == (0, 8, 8, 1)

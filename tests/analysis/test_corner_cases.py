@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from ganfail_jax.analysis import corner_cases, crossing
+from ganfail_jax.analysis import corner_cases
+from ganfail_jax.analysis.views import views_of
 from tests.analysis.test_crossing import balanced, tiny_starts
 from tests.analysis.test_ranking import run
 
@@ -14,7 +15,7 @@ LIMIT = 6.0
 @pytest.fixture(scope="module")
 def made():
     found = run(models=balanced(), num_samples=100, batch_size=50)
-    views = crossing.probe(balanced(), 50)
+    views = views_of(balanced(), 50)
     begun = tiny_starts(views)
     cases = corner_cases.corner_cases(views, found, begun, searched=12, top=5, limit=LIMIT, grid=30)
     return found, views, begun, cases
@@ -59,3 +60,12 @@ def test_raw_shifts_are_standard_deviations_times_std(made):
     assert there.any()
     np.testing.assert_allclose(cases.raw[there], (cases.shift * found.style_std[cases.dims])[there])
     assert np.abs(cases.softmax[there] - 0.5).max() < 0.01
+
+
+def test_of_many_starts_the_first_have_images(made):
+    found, views, _, _ = made
+    many = tiny_starts(views, 22)
+    cases = corner_cases.corner_cases(views, found, many, searched=3, top=2, limit=LIMIT)
+    assert cases.shift.shape == (22, 3)
+    assert cases.images.shape[:2] == (20, 2)
+    np.testing.assert_allclose(cases.start_images, views.images(many.styles[:20]))

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import logit, softmax
 
 from ganfail_jax import zoo
 from ganfail_jax.analysis import crossing
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.starts import at_samples, at_styles, confident_samples
+from ganfail_jax.analysis.views import views_of
 from ganfail_jax.types import Classifier, Generator
 from tests.tiny import CONFIG, models
 
@@ -50,12 +51,30 @@ def toy():
     return linear, weights, starts, target, directions
 
 
+def test_no_points_have_no_outputs(toy):
+    views = views_of(toy[0], batch_size=5)
+    assert views.logits(np.zeros((0, S))).shape == (0, 2)
+    assert views.images(np.zeros((0, S))).shape == (0, 4, 4, 1)
+
+
+@pytest.mark.parametrize("xp", [np, jnp])
+def test_log_odds_agree_with_the_softmax_and_do_not_saturate(xp):
+    rng = np.random.default_rng(0)
+    logits, target = rng.normal(size=(20, 3)).astype(np.float32), rng.integers(0, 3, 20)
+    expected = logit(softmax(logits.astype(np.float64), axis=1)[np.arange(20), target])
+    odds = crossing.log_odds(xp.asarray(logits), xp.asarray(target))
+    np.testing.assert_allclose(odds, expected, rtol=1e-4, atol=1e-5)
+    large = xp.asarray([[900.0, 0.0, -900.0]])
+    np.testing.assert_allclose(crossing.log_odds(large, xp.asarray([0])), [900.0])
+    np.testing.assert_allclose(crossing.log_odds(large, xp.asarray([2])), [-1800.0])
+
+
 def test_the_shift_is_the_distance_to_the_hyperplane(toy):
     linear, weights, starts, target, directions = toy
     normal = (weights[:, 0] - weights[:, 1]) * np.where(target == 0, 1, -1)[:, None]
     expected = -np.sum(starts * normal, axis=1) / np.sum(directions * normal, axis=1)
     expected[(expected < 0) | (expected > 3)] = np.nan
-    views = crossing.probe(linear, batch_size=5)
+    views = views_of(linear, batch_size=5)
     found = crossing.search(views, starts, directions, target, limit=3.0, grid=7)
     assert 2 < found.found.sum() < 12
     np.testing.assert_array_equal(found.found, np.isfinite(expected))
@@ -69,7 +88,7 @@ def test_the_shift_is_the_distance_to_the_hyperplane(toy):
 
 def test_another_level_is_reached_too(toy):
     linear, weights, starts, target, directions = toy
-    views = crossing.probe(linear, batch_size=12)
+    views = views_of(linear, batch_size=12)
     found = crossing.search(views, starts, directions, target, limit=3.0, level=0.3)
     rows = np.flatnonzero(found.found)
     assert len(rows) > 2
@@ -81,7 +100,7 @@ def test_another_level_is_reached_too(toy):
 def test_results_do_not_depend_on_the_batch_size(toy):
     linear, _, starts, target, directions = toy
     one, other = (
-        crossing.search(crossing.probe(linear, size), starts, directions, target, limit=3.0)
+        crossing.search(views_of(linear, size), starts, directions, target, limit=3.0)
         for size in (5, 40)
     )
     np.testing.assert_allclose(one.shift, other.shift, rtol=1e-5)
@@ -89,7 +108,7 @@ def test_results_do_not_depend_on_the_batch_size(toy):
 
 def test_a_start_that_is_lost_already_is_no_crossing(toy):
     linear, _, starts, target, directions = toy
-    views = crossing.probe(linear, batch_size=12)
+    views = views_of(linear, batch_size=12)
     found = crossing.search(views, starts, directions, 1 - target, limit=3.0)
     np.testing.assert_array_equal(found.shift, 0)
     assert not found.found.any()
@@ -105,7 +124,7 @@ def test_the_first_of_several_crossings_is_found():
     )
     waves = linear._replace(classifier=head, generator_params=jnp.eye(S))
     starts, directions = np.zeros((1, S), np.float32), np.eye(1, S, dtype=np.float32)
-    views = crossing.probe(waves, batch_size=1)
+    views = views_of(waves, batch_size=1)
     found = crossing.search(views, starts, directions, np.zeros(1, int), limit=20.0, grid=24)
     np.testing.assert_allclose(found.shift, np.pi / 2, rtol=1e-4)
 
@@ -126,7 +145,7 @@ def test_roots_of_steep_and_flat_functions():
 def balanced(num_classes=3):
     """Tiny models whose three classes are predicted about equally often, and surely."""
     tiny = models(replace(CONFIG, num_classes=num_classes))
-    views = crossing.probe(tiny, 60)
+    views = views_of(tiny, 60)
     styles = at_samples(views, np.arange(60), seed=0, truncation_psi=1.0).styles
     seen, head = views.logits(styles), tiny.classifier.head
     usual, spread = seen.mean(axis=0), seen.std(axis=0) / 4
@@ -158,7 +177,7 @@ def test_just_below_the_class_is_kept_and_just_above_it_is_lost():
     s = sum(tiny.generator.style_dims.values())
     starts = rng.normal(size=(30, s)).astype(np.float32)
     directions = rng.normal(size=(30, s)).astype(np.float32)
-    views = crossing.probe(tiny, batch_size=30)
+    views = views_of(tiny, batch_size=30)
     target = views.logits(starts).argmax(axis=1)
     check_crossings(crossing.search(views, starts, directions, target, limit=4.0), target, least=10)
 
@@ -167,7 +186,7 @@ def test_bundled_classes_are_kept_below_and_lost_above():
     """Moves from samples of the bundled generator towards samples of other classes."""
     bundled = Models(*zoo.load_generator("mnist_c"), *zoo.load_classifier("mnist_c_corrupted"))
     with jax.default_matmul_precision("highest"):
-        views = crossing.probe(bundled, batch_size=10)
+        views = views_of(bundled, batch_size=10)
         samples = confident_samples(
             views, range(10), first_index=0, seed=0, truncation_psi=1.0, tries=3
         )

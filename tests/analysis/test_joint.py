@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from ganfail_jax.analysis import crossing, joint, starts
+from ganfail_jax.analysis import corner_cases, crossing, joint, starts
+from ganfail_jax.analysis.views import views_of
 from tests.analysis.test_crossing import S, balanced, linear_models
 from tests.analysis.test_crossing import tiny_starts as confident
+from tests.analysis.test_ranking import run
 
 
 def no_single(dims):
@@ -16,7 +18,7 @@ def no_single(dims):
 def test_the_length_is_the_distance_to_the_hyperplane(d):
     linear, weights = linear_models()
     rng = np.random.default_rng(0)
-    views = crossing.probe(linear, 30)
+    views = views_of(linear, 30)
     begun = starts.at_styles(views, 0.3 * rng.normal(size=(5, S)))
     dims = np.stack([rng.permutation(S)[:d] for _ in range(5)])
     std = rng.uniform(0.3, 2, S)
@@ -29,7 +31,7 @@ def test_the_length_is_the_distance_to_the_hyperplane(d):
 
 @pytest.fixture(scope="module")
 def tiny_starts():
-    views = crossing.probe(balanced(), 50)
+    views = views_of(balanced(), 50)
     return views, confident(views)
 
 
@@ -70,12 +72,27 @@ def test_a_move_ends_at_half_and_is_no_longer_than_what_it_began_with(tiny_start
     assert (found.above < 0.5).all()
     assert (found.instead != begun.target).all()
     np.testing.assert_array_equal(found.single, np.fmin.reduce(alone, axis=1))
+    in_order = np.sort(np.nan_to_num(found.random, nan=np.inf))
+    np.testing.assert_array_equal(found.random_quartiles, in_order[:, [3, 5, 7]])
     for others in (found.single[:, None], found.random):
         assert (np.nan_to_num(others, nan=np.inf) >= found.length[:, None]).all()
     styles = begun.styles.copy()
     styles[:, :6] += found.delta * std[:6]
     np.testing.assert_allclose(views.images(styles), found.images, atol=1e-4)
     np.testing.assert_allclose(np.linalg.norm(found.delta, axis=1), found.length)
+
+
+def test_the_best_single_move_is_the_smallest_corner_case_of_the_same_dimensions(tiny_starts):
+    views, begun = tiny_starts[0], tiny_starts[1].take([0])
+    ranking = run(models=balanced(), num_samples=100, batch_size=50)
+    cases = corner_cases.corner_cases(views, ranking, begun, searched=8, limit=8.0)
+    found = joint.joint_moves(views, ranking, begun, cases, 5, limit=8.0, draws=3, iterations=3)
+    np.testing.assert_array_equal(found.dims, ranking.order[1 + begun.target, :5])
+    np.testing.assert_array_equal(found.single, np.fmin.reduce(cases.shift[:, :5], axis=1))
+    told = joint.summary(ranking, begun, found)
+    move = told[ranking.groups[1 + begun.target[0]]]
+    assert move["best_single_std"] == found.single[0]
+    assert np.linalg.norm([*move["delta_std"].values()]) == pytest.approx(move["length_std"])
 
 
 def test_out_of_reach_there_is_no_move(tiny_starts):

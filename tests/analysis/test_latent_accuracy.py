@@ -39,11 +39,32 @@ def test_distance_is_euclidean_in_standard_deviations():
     rng = np.random.default_rng(1)
     styles, unit = rng.normal(size=(30, 5)), np.asarray([1.0, 2.0, 0.5, 0.0, 3.0])
     right = rng.random(30) < 0.7
-    centre = [np.mean([x[j] for x, r in zip(styles, right, strict=True) if r]) for j in range(5)]
-    expected = [sum(((x[j] - centre[j]) / unit[j]) ** 2 for j in (0, 2)) ** 0.5 for x in styles]
+    expected = []
+    for i, x in enumerate(styles):
+        others = [y for j, y in enumerate(styles) if right[j] and j != i]
+        centre = [np.mean([y[j] for y in others]) for j in range(5)]
+        expected.append(sum(((x[j] - centre[j]) / unit[j]) ** 2 for j in (0, 2)) ** 0.5)
     found = latent.distances(styles, right, np.asarray([2, 3, 0]), unit)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
     assert np.isnan(latent.distances(styles, np.zeros(30, bool), np.arange(5), unit)).all()
+    assert np.isnan(latent.distances(styles, right, np.arange(0), unit)).all()
+
+
+def test_outcomes_that_have_nothing_to_do_with_styles_make_no_slope(counts):
+    """In many dimensions, a centre pulled by the samples that it is compared with makes one."""
+    rng, slopes, pulled = np.random.default_rng(2), [], []
+    n, dimensions = 100, 1000
+    for _ in range(20):
+        styles, right = rng.normal(size=(n, dimensions)), rng.random(n) < 0.7
+        distance = latent.distances(styles, right, np.arange(dimensions), np.ones(dimensions))
+        naive = np.linalg.norm(styles - styles[right].mean(axis=0), axis=1)
+        rows = np.stack([distance, naive]), np.stack([right, right])
+        found = make_curves(*rows, Binning(bins=1), counts[:n, :2])
+        slopes.append(found.slope[0])
+        pulled.append(found.slope[1])
+    error = np.std(slopes, ddof=1) / np.sqrt(len(slopes))
+    assert abs(np.mean(slopes)) < 3 * error
+    assert np.mean(pulled) < -9 * error
 
 
 def test_sparse_bins_are_dropped_at_the_far_end_and_pooled_elsewhere():
@@ -166,6 +187,17 @@ def test_a_curve_without_enough_samples_is_empty_and_bothers_no_other(counts):
     assert (found.slope[0], found.area[0]) == (alone.slope[0], alone.area[0])
 
 
+def test_a_bin_that_a_replicate_left_empty_has_no_accuracy_there():
+    """Were it 0, the interval of samples that are all right would reach below 1."""
+    distance, right = np.asarray([0.0, 1.0, 1.0, 2.0]), np.ones(4, bool)
+    counts = latent.resampling(np.arange(4), 0)
+    assert (counts == 0).mean() > 0.3
+    found = make_curves(distance[None], right[None], Binning(bins=2, min_samples=1), counts)
+    assert found.samples.tolist() == [[1, 3]]
+    np.testing.assert_allclose(found.area_interval, 1)
+    np.testing.assert_allclose(found.slope_interval, 0, atol=1e-12)
+
+
 @pytest.fixture(scope="module")
 def two_classes():
     """Class 0 around 0 and class 1 around 8; the classifiers fail by dimensions 0 and 1.
@@ -191,8 +223,10 @@ def test_every_comparison_measures_its_own_distance(two_classes):
     first = samples.target == 0
 
     def mean_distance(dims, centre, own):
-        middle = styles[centre & own].mean(axis=0)
-        squares = ((styles[own] - middle) / unit)[:, dims] ** 2
+        inside = (centre & own).astype(float)
+        others = inside[None] * (1 - np.eye(1200))  # a row of weights for every sample
+        middles = others @ styles / others.sum(axis=1, keepdims=True)
+        squares = ((styles - middles) / unit)[own][:, dims] ** 2
         return np.sqrt(squares.sum(axis=1)).mean()
 
     all_dims = range(6)
@@ -242,6 +276,39 @@ def test_a_class_that_is_never_right_has_no_curve(two_classes):
     )
     assert list(found["classes"].samples.sum(axis=1) > 0) == [True, False]
     assert found["shared_class"].samples.sum() > 0
+
+
+def test_a_class_that_a_ranking_has_not_seen_has_no_top_dimensions(two_classes):
+    samples, (first, second) = two_classes
+    unseen = second._replace(num_samples=np.asarray([10, 0, 10]))
+    settings = (1, Binning(min_samples=20))
+    whole = latent.accuracy_curves(samples, [first, second], *settings)
+    found = latent.accuracy_curves(samples, [first, unseen], *settings)
+    assert whole["shared_class"].samples.sum() > 2 * (samples.target == 1).sum()
+    assert 0 < found["shared_class"].samples.sum() <= 2 * (samples.target == 1).sum()
+    np.testing.assert_array_equal(found["classes"].samples, whole["classes"].samples)
+    alone = latent.accuracy_curves(samples, [unseen, first], *settings)
+    assert list(alone["classes"].samples.sum(axis=1) > 0) == [False, True]
+    assert alone["classes_all"].samples.any(axis=1).all()
+
+
+def test_a_summary_has_the_curves_that_exist(two_classes):
+    samples, rankings = two_classes
+    right = samples.right & (samples.target == 0)
+    curves = latent.accuracy_curves(
+        samples._replace(right=right), rankings, 2, Binning(min_samples=20)
+    )["classes"]
+    found = curves.summary(["a", "b"])
+    assert list(found["curves"]) == ["a"]
+    assert found["curves"]["a"]["samples"] == curves.samples[0].sum()
+    assert found["curves"]["a"]["slope_interval95"] == curves.slope_interval[0].tolist()
+    assert found["common_range"] == curves.common_range.tolist()
+
+
+def test_the_smallest_areas_come_first_and_none_last():
+    areas = {"a": 0.9, "b": None, "c": 0.2, "d": float("nan"), "e": 0.5}
+    curves = {name: {"area": area} for name, area in areas.items()}
+    assert latent.by_area(curves) == ["c", "e", "a", "b", "d"]
 
 
 def test_what_distance_means_names_its_dimensions():

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.analysis.proportions import compare_paired, wilson
 
 Z = 1.959963984540054
@@ -40,13 +41,16 @@ def test_mcnemar_sums_the_binomial(only_a, only_b):
     assert found.p == pytest.approx(min(2 * tail, 1.0))
     assert found.table.tolist() == [[20, only_a], [only_b, 5]]
     assert found.difference == pytest.approx((only_a - only_b) / (25 + n))
+    summary = found.summary()
+    cells = ("both", "only_a", "only_b", "neither")
+    assert [summary[cell] for cell in cells] == [20, only_a, only_b, 5]
 
 
 def test_the_interval_of_a_difference():
     """Bonett and Price (2012): Wald's with one more sample in each discordant cell."""
     only_a, only_b, n = 12, 3, 60
     p, q = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
-    reach = Z * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
+    reach = Z95 * math.sqrt((p + q - (p - q) ** 2) / (n + 2))
     low, high = compare_paired(*paired(40, only_a, only_b, 5)).interval
     assert (low, high) == pytest.approx((p - q - reach, p - q + reach))
 

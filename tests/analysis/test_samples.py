@@ -1,7 +1,5 @@
 """Samples with their outcomes."""
 
-from dataclasses import replace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +8,8 @@ from scipy.special import log_softmax
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, samples
-from tests.tiny import CONFIG, models
+from tests.analysis.test_crossing import balanced
+from tests.tiny import models
 
 OTHER = models()._replace(classifier_params=models().classifier_params[:, ::-1])
 
@@ -45,8 +44,15 @@ def test_each_classifier_sees_the_same_images(found):
 def test_outcome_is_whether_the_class_asked_for_is_predicted(found):
     np.testing.assert_array_equal(found.right, found.predicted == found.target)
     assert 0 < found.right.mean() < 1
-    own = np.take_along_axis(log_softmax(found.logits, 2), found.target[None, :, None], 2)[..., 0]
-    np.testing.assert_allclose(np.log(found.softmax), own, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        np.log(found.softmax), log_softmax(found.logits, 2), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_groups_are_everything_and_every_class(found):
+    assert found.in_group(0).all()
+    for c in range(3):
+        np.testing.assert_array_equal(found.in_group(1 + c), found.indices % 3 == c)
 
 
 def test_batches_and_padding_do_not_matter(found):
@@ -56,15 +62,16 @@ def test_batches_and_padding_do_not_matter(found):
     np.testing.assert_allclose(whole.logits, found.logits, rtol=1e-4, atol=1e-4)
 
 
-def test_without_classes_the_first_prediction_is_the_class_and_right_means_sure():
-    own = models(replace(CONFIG, num_classes=0))
-    own = own._replace(classifier_params=own.classifier_params * 6)  # some are sure
-    other = own._replace(classifier_params=own.classifier_params[:, ::-1])
-    found = collect((own, other))
+def test_without_classes_right_means_sure_of_any_class_whoever_comes_first():
+    own = balanced(num_classes=0)
+    head = own.classifier.head
+    less_sure = own.classifier._replace(head=lambda *x: 0.5 * head(*x)[:, jnp.array([1, 2, 0])])
+    other = own._replace(classifier=less_sure)
+    found, swapped = collect((own, other)), collect((other, own))
     np.testing.assert_array_equal(found.target, found.predicted[0])
-    sure = found.softmax >= samples.SURE
-    np.testing.assert_array_equal(found.right[0], sure[0])
-    np.testing.assert_array_equal(found.right[1], sure[1] & (found.predicted[1] == found.target))
-    assert 0 < sure[0].mean() < 1
+    np.testing.assert_array_equal(found.right, found.softmax.max(axis=2) >= samples.SURE)
+    np.testing.assert_array_equal(found.right, swapped.right[::-1])
+    assert 0 < found.right[1].mean() < found.right[0].mean() < 1
+    assert (found.predicted[0] != found.predicted[1]).all()
     assert "unsure" in samples.outcome_names(own.generator)[1]
     assert samples.outcome_names(models().generator)[1] == "misclassified"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ganfail_jax.analysis import crossing, shift
+from ganfail_jax.analysis import shift
+from ganfail_jax.analysis.views import views_of
 from tests.analysis.test_crossing import balanced, tiny_starts
 from tests.analysis.test_ranking import run
 
@@ -11,7 +12,7 @@ from tests.analysis.test_ranking import run
 @pytest.fixture(scope="module")
 def made():
     found = run(models=balanced(), num_samples=100, batch_size=50)
-    views = crossing.probe(balanced(), 20)
+    views = views_of(balanced(), 20)
     start = tiny_starts(views, 1)
     dims = found.order[0, :12]
     grid = shift.shift_grid(views, found, start, dims, progress=(0.0, 0.9, 1.0, 1.1), limit=6.0)

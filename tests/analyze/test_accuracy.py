@@ -1,12 +1,13 @@
 """`python -m analyze.accuracy` end to end on tiny models."""
 
-import json
-
 import pytest
 
-from ganfail_jax import results
+from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.latent_accuracy import COMPARISONS
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.samples import SURE, collect
 from tests.analyze.commands import run
+from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
 
 SMALL = ("--num_samples=200", "--ranking_samples=40", "--batch_size=50", "--min_samples=10")
@@ -46,13 +47,28 @@ def test_two_classifiers(folders, tmp_path):
 
 
 def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
-    args = (f"--generator={folders / 'unconditional'}", f"--classifiers={folders / 'classifier'}")
+    generator, classifier = str(folders / "unconditional"), str(tmp_path / "sure")
+    save_sure(classifier, generator, folders / "classifier")
+    args = (f"--generator={generator}", f"--classifiers={classifier}")
     done = run("accuracy", *args, *SMALL, "--binning=quantile", "--out=out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "right means sure (softmax at least 0.9)" in done.stdout
-    summary = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert "shared" not in summary["comparisons"]
-    assert list(summary["comparisons"]["own"]["curves"]) in ([], ["classifier"])
+    result = results.load(tmp_path / "out")
+    assert "shared" not in result.summary["comparisons"]
+    curve = result.summary["comparisons"]["own"]["curves"]["sure"]
+    assert curve["points"] > 1
+    assert curve["samples"] == 200  # bins of equal numbers lose none
+    size, share = (result.arrays[f"own_{field}"][0] for field in ("samples", "accuracy"))
+    drawn = collect(
+        [Models(*zoo.load_generator(generator), *zoo.load_classifier(classifier))],
+        num_samples=200,
+        batch_size=50,
+        mesh=runtime.data_mesh(),
+        first_index=40,
+    )
+    sure = drawn.softmax[0].max(axis=1) >= SURE
+    assert size @ share == pytest.approx(sure.sum())
+    assert 0 < sure.mean() < 1
 
 
 @pytest.mark.parametrize(

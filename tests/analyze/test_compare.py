@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from ganfail_jax import results
+from ganfail_jax import results, runtime, zoo
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.samples import collect
 from tests.analyze.commands import run
+from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
 
 SMALL = ("--num_samples=90", "--ranking_samples=40", "--batch_size=45", "--top=6", "--shown=9")
@@ -12,40 +15,68 @@ SMALL = ("--num_samples=90", "--ranking_samples=40", "--batch_size=45", "--top=6
 
 @pytest.fixture(scope="module", params=["generator", "unconditional"])
 def finished(request, folders, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("compare")
-    both = f"--classifiers={folders / 'classifier'},{folders / 'other'}"
-    done = run("compare", f"--generator={folders / request.param}", both, *SMALL, cwd=folder)
-    return done, folder / "runs" / "compare" / f"{request.param}-classifier-other-0"
+    """One classifier is sure of some samples, the other of none."""
+    folder, generator = tmp_path_factory.mktemp("compare"), folders / request.param
+    save_sure(folder / "sure", generator, folders / "classifier")
+    both = f"--classifiers={folder / 'sure'},{folders / 'other'}"
+    done = run("compare", f"--generator={generator}", both, *SMALL, cwd=folder)
+    return done, folder / "runs" / "compare" / f"{request.param}-sure-other-0"
 
 
 def test_it_writes_a_result_that_reloads(finished):
     done, folder = finished
     assert done.returncode == 0, done.stderr
+    known = not folder.name.startswith("unconditional")
     files = sorted(path.name for path in folder.iterdir())
-    figures = ["accuracy.png", "disagreements_1.png", "result.json", "result.npz", "scores_1.png"]
-    assert files == figures
-    for part in (*files, "90 samples; right means", "McNemar p =", "rank correlation"):
+    shares = "accuracy.png" if known else "sure.png"
+    expected = ["disagreements_1.png", "result.json", "result.npz", "scores_1.png", shares]
+    assert files == sorted(expected)
+    outcome = "well classified" if known else "sure (softmax at least 0.9)"
+    told = f"90 samples; share of those {outcome}:"
+    for part in (*files, told, "McNemar p =", "rank correlation"):
         assert part in done.stdout
+    if not known:
+        for word in ("right", "wrong", "accuracy"):
+            assert word not in done.stdout.replace(str(folder), "")
     result = results.load(folder)
     (pair,) = result.summary["pairs"]
-    assert (pair["a"], pair["b"]) == ("classifier", "other")
+    assert (pair["a"], pair["b"]) == ("sure", "other")
     table = pair["samples"]["all"]
-    cells = [table[k] for k in ("both_right", "only_a_right", "only_b_right", "both_wrong")]
+    cells = [table[k] for k in ("both", "only_a", "only_b", "neither")]
     assert sum(cells) == 90
-    share = {name: groups["all"]["accuracy"] for name, groups in result.summary["accuracy"].items()}
-    assert share["classifier"] - share["other"] == pytest.approx(table["difference"])
-    assert share["classifier"] == pytest.approx((cells[0] + cells[1]) / 90)
+    share = {name: groups["all"]["share"] for name, groups in result.summary["shares"].items()}
+    assert share["sure"] - share["other"] == pytest.approx(table["difference"])
+    assert share["sure"] == pytest.approx((cells[0] + cells[1]) / 90)
     ranked = pair["rankings"]["all"]
     tops = sum(len(ranked[k]) for k in ("shared", "opposite", "only_a"))
     assert tops == sum(len(ranked[k]) for k in ("shared", "opposite", "only_b")) == 6
-    assert set(result.summary["accuracy"]["other"]) == {"all", *CLASS_NAMES}
+    assert ranked["in_both"] == len(ranked["shared"]) + len(ranked["opposite"])
+    groups = {"all", *CLASS_NAMES} if known else {"all"}
+    assert set(result.summary["shares"]["other"]) == set(pair["samples"]) == groups
+
+
+def test_its_samples_are_not_those_of_the_rankings(finished, folders):
+    _, folder = finished
+    result = results.load(folder)
+    assert result.summary["first_index"] == 40
+    generator = zoo.load_generator(str(folders / folder.name.split("-")[0]))
+    classifiers = (folder.parents[2] / "sure", folders / "other")
+    drawn = collect(
+        [Models(*generator, *zoo.load_classifier(str(path))) for path in classifiers],
+        num_samples=90,
+        batch_size=45,
+        mesh=runtime.data_mesh(),
+        first_index=40,
+    )
+    np.testing.assert_array_equal(result.arrays["right"], drawn.right)
+    assert 0 < drawn.right[0].mean() < 1
 
 
 def test_the_sheets_hold_the_disagreements(finished):
     _, folder = finished
     result = results.load(folder)
     table = result.summary["pairs"][0]["samples"]["all"]
-    for key, cell in (("first", "only_a_right"), ("other", "only_b_right")):
+    for key, cell in (("first", "only_a"), ("other", "only_b")):
         images = result.arrays[f"sheet1_{key}_images"]
         assert images.shape == (min(table[cell], 9), 8, 8, 1)
         high, low = result.arrays[f"sheet1_{key}_softmax"].T

@@ -13,9 +13,8 @@ FAST = ["--ranking_samples=60", "--batch_size=30", "--search=8", "--top=3", "--j
 FEWER = ["--draws=4", "--grid=12", "--limit=40"]
 
 
-@pytest.fixture(scope="module")
-def sure(tmp_path_factory):
-    return save_sure(tmp_path_factory.mktemp("sure") / "classifier")
+def save(folder, folders, generator):
+    return save_sure(folder / "classifier", folders / generator, folders / "classifier")
 
 
 def check(done, folder):
@@ -25,6 +24,8 @@ def check(done, folder):
     result = results.load(folder)
     arrays = result.arrays
     there = arrays["shift"] > 0
+    assert there.any()
+    assert np.isfinite(arrays["joint_length"]).any()
     assert there.sum() == result.summary["crossings"]
     assert (np.abs(arrays["softmax"][there] - 0.5) < 0.01).all()
     target = np.broadcast_to(arrays["start_target"][:, None], there.shape)
@@ -42,8 +43,8 @@ def check(done, folder):
     return result
 
 
-def test_the_means_of_an_unconditional_generator(folders, sure, tmp_path):
-    models = [f"--generator={folders / 'unconditional'}", sure]
+def test_the_means_of_an_unconditional_generator(folders, tmp_path):
+    models = save(tmp_path, folders, "unconditional")
     done = run("corner_cases", *models, *FAST, *FEWER, cwd=tmp_path)
     result = check(done, tmp_path / "runs" / "corner_cases" / "unconditional-classifier-0")
     assert not result.arrays["conditional"]
@@ -51,7 +52,7 @@ def test_the_means_of_an_unconditional_generator(folders, sure, tmp_path):
         assert text in done.stdout
 
 
-def test_a_style_from_a_file(models, sure, tmp_path):
+def test_a_style_from_a_file(folders, models, tmp_path):
     np.save(tmp_path / "wrong.npy", np.zeros(3))
     wrong = run("corner_cases", *models, "--start=wrong.npy", cwd=tmp_path)
     assert wrong.returncode == 1
@@ -60,13 +61,20 @@ def test_a_style_from_a_file(models, sure, tmp_path):
     s = sum(tiny.models().generator.style_dims.values())
     assert f"a style is ({s},), one for each class (3, {s})" in line
     np.savez(tmp_path / "style.npz", style=np.random.default_rng(0).normal(size=s))
+    (tmp_path / "style.npz").rename(tmp_path / "style.npy")  # its content is what counts
+    sure = save(tmp_path, folders, "generator")
     done = run(
-        "corner_cases", models[0], sure, *FAST, *FEWER, "--start=style.npz", "--noper_class",
+        "corner_cases", *sure, *FAST, *FEWER, "--start=style.npy", "--noper_class", "--search=2",
         f"--out={tmp_path / 'out'}", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    arrays = results.load(tmp_path / "out").arrays
+    assert "no start for class" not in done.stdout
+    result = results.load(tmp_path / "out")
+    arrays = result.arrays
     assert arrays["start_styles"].shape == (1, s)
+    assert result.summary["dimensions_searched"] == 4  # as many as move jointly
+    single = np.fmin.reduce(arrays["shift"], axis=1)
+    np.testing.assert_array_equal(arrays["joint_single"], single)
 
 
 BAD = [
@@ -74,6 +82,9 @@ BAD = [
     (["--start=none.npy"], "cannot read styles from none.npy"),
     (["--start={tmp}/pickled.npy"], "cannot read styles from"),
     (["--start={tmp}/two.npz"], "two.npz holds (3,) and (4,); a style is ("),
+    (["--start=2147483640"], "--start=2147483640 is beyond the last sample, 2147483617"),
+    (["--start={tmp}/one.npy", "--classes=a"], "a single style is of the class predicted"),
+    (["--classes="], "--classes is empty"),
     (["--classes=a,z"], "no class 'z'; the classes are a, b, c"),
     (["--search=0"], "flag --search=0: 0 is not a positive integer"),
 ]
@@ -85,6 +96,8 @@ BAD = [
 def test_bad_input_is_one_line_and_writes_nothing(args, message, models, tmp_path):
     np.save(tmp_path / "pickled.npy", np.array([{"a": 1}]), allow_pickle=True)
     np.savez(tmp_path / "two.npz", a=np.zeros(3), b=np.zeros(4))
+    s = sum(tiny.models().generator.style_dims.values())
+    np.save(tmp_path / "one.npy", np.zeros(s))
     before = sorted(tmp_path.rglob("*"))
     done = run("corner_cases", *models, *(arg.format(tmp=tmp_path) for arg in args), cwd=tmp_path)
     assert done.returncode == 1

@@ -1,11 +1,12 @@
 """`python -m analyze.histograms` end to end on tiny models, and what a user can get wrong."""
 
-import json
-
+import jax
 import numpy as np
 import pytest
 
 from ganfail_jax import results
+from ganfail_jax.analysis.outputs import sample_styles
+from tests import tiny
 from tests.analyze.commands import run
 from tests.tiny import CLASS_NAMES
 
@@ -42,17 +43,20 @@ def test_it_writes_a_result_that_reloads(finished):
 
 def test_samples_are_not_those_of_the_ranking(finished):
     _, folder = finished
-    identity = json.loads((folder / "result.json").read_text())["provenance"]["identity"]
-    assert identity["ranking"]["num_samples"] == 60
-    assert identity["top"] == 4
-    assert identity["show_class"] == "b"
+    result = results.load(folder)
+    assert result.provenance["identity"]["ranking"]["num_samples"] == 60
+    assert result.summary["first_index"] == 60
+    indices = np.arange(60, 180)[1::3]  # the fresh samples of class b
+    styles, _ = jax.jit(lambda i: sample_styles(tiny.models(), 0, i, 1.0))(indices)
+    shown = np.asarray(styles)[:, result.arrays["shown_dims"]]
+    np.testing.assert_allclose(result.arrays["shown_values"], shown, rtol=1e-4, atol=1e-4)
 
 
 def test_it_prints_the_numbers_and_the_paths(finished):
     done, folder = finished
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["histograms.png", "result.json", "result.npz", "separation.png"]
-    for part in (*files, " misclassified", "within classes  ", "random sets of as many other"):
+    for part in (*files, " misclassified", "within classes  ", "as many random other dimensions"):
         assert part in done.stdout
 
 

@@ -10,24 +10,29 @@ from tests.tiny import CLASS_NAMES
 
 
 @pytest.fixture(scope="module")
-def sure(tmp_path_factory):
-    return save_sure(tmp_path_factory.mktemp("sure") / "classifier")
+def sure(folders, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sure") / "classifier"
+    return save_sure(folder, folders / "generator", folders / "classifier")
 
 
-def test_it_writes_a_result_that_reloads(models, sure, tmp_path):
+def test_it_writes_a_result_that_reloads(sure, tmp_path):
     args = [
         "--ranking_samples=60",
         "--top=4",
         "--progress=0,1,1.1",
         "--limit=30",
+        "--group=class",
         "--batch_size=30",
     ]
-    done = run("shift", models[0], sure, *args, cwd=tmp_path)
+    done = run("shift", *sure, *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = results.load(tmp_path / "runs" / "shift" / "generator-classifier-0")
     arrays, columns = result.arrays, result.summary["dimensions"]
     assert len(columns) == 4
     assert arrays["images"].shape == (3, 4, 8, 8, 1)
+    assert arrays["reached"].any()
+    assert result.summary["ranking_group"] == result.summary["start"]["class"]
+    assert arrays["chosen"] == result.summary["start_chosen"]
     assert result.summary["start"]["class"] in CLASS_NAMES
     assert result.summary["start"]["sample"] >= 60
     for column, reached, softmax in zip(
@@ -35,19 +40,26 @@ def test_it_writes_a_result_that_reloads(models, sure, tmp_path):
     ):
         assert column["reaches_0.50"] == reached
         assert softmax[0] == pytest.approx(result.summary["start"]["softmax"], rel=1e-4)
-        assert not reached or abs(softmax[1] - 0.5) < 0.01
-    for part in ("dimensions reach 0.50 within 30 standard deviations", "shift.png"):
+        assert (abs(softmax[1] - 0.5) < 0.01) if reached else softmax[1] > 0.5
+    for part in (
+        "dimensions reach 0.50 within 30 standard deviations",
+        "most affected",
+        "shift.png",
+    ):
         assert part in done.stdout
 
 
-def test_an_unconditional_generator_and_chosen_dimensions(folders, sure, tmp_path):
-    models = [f"--generator={folders / 'unconditional'}", sure]
+def test_an_unconditional_generator_and_chosen_dimensions(folders, tmp_path):
+    untrained = folders / "classifier"
+    models = save_sure(tmp_path / "classifier", folders / "unconditional", untrained)
     args = ["--ranking_samples=30", "--dims=b0008/conv0[1],b0004/conv1[0]", "--batch_size=30"]
+    args += ["--start_class=c"]
     done = run("shift", *models, *args, f"--out={tmp_path / 'out'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     arrays = results.load(tmp_path / "out").arrays
     assert list(arrays["names"]) == ["b0008/conv0[1]", "b0004/conv1[0]"]
     assert not arrays["conditional"]
+    assert arrays["class_names"][arrays["true_class"]] == "c"
     assert np.argmax(arrays["progress"] == 1) == 6
 
 
@@ -74,6 +86,15 @@ def test_bad_input_is_one_line_and_writes_nothing(args, message, models, tmp_pat
     assert len(lines) == 1, done.stderr
     assert message in lines[0]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_class_that_the_ranking_has_not_seen_is_refused(sure, tmp_path):
+    """Of two samples, the classes take turns, one is an a and one is a b."""
+    args = ["--ranking_samples=2", "--group=class", "--batch_size=2", "--start_class=c"]
+    done = run("shift", *sure, *args, f"--out={tmp_path / 'out'}", cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert "the ranking has no sample of class c; give --group=all" in line
 
 
 def test_a_sample_that_is_no_start_is_refused(models, tmp_path):

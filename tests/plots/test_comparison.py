@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 from ganfail_jax.plots import comparison as plots
 
 
-def saved(file, classifiers=2, channels=1, shown=10, only_first=3):
+def saved(file, classifiers=2, channels=1, shown=10, only_first=3, known=True):
     """The arrays of a result, as read back."""
     rng = np.random.default_rng(0)
     scores = rng.normal(size=(classifiers, 40)) * np.asarray([1, 2, 3])[:classifiers, None]
     share = rng.uniform(0.4, 0.9, (classifiers, 4))
     share[:, 3] = np.nan  # a class without samples
+    share = share if known else share[:, :1]
     arrays = {
         "classifiers": [f"classifier-{m}" for m in range(classifiers)],
         "groups": ["all", "a", "b", "c"],
@@ -22,18 +23,17 @@ def saved(file, classifiers=2, channels=1, shown=10, only_first=3):
         "scores": scores,
         "tops": np.argsort(-np.abs(scores), axis=1)[:, :8],
         "unit": "mean gradient of the true class's softmax per unit",
-        "class_known": True,
-        "right_means": "well classified",
+        "class_known": known,
+        "right_means": "well classified" if known else "sure (softmax at least 0.9)",
         "group_samples": [300, 100, 200, 0],
-        "group_accuracy": share,
+        "group_share": share,
         "group_interval": share[..., None] + np.asarray([-0.05, 0.05]),
     }
     for other in range(1, classifiers):
         for key, n in (("first", only_first), ("other", shown)):
             arrays |= {
                 f"sheet{other}_{key}_images": rng.uniform(-1, 1, (n, 8, 8, channels)),
-                f"sheet{other}_{key}_target": rng.integers(0, 3, n),
-                f"sheet{other}_{key}_predicted": rng.integers(0, 3, n),
+                f"sheet{other}_{key}_predicted": rng.integers(0, 3, (n, 2)),
                 f"sheet{other}_{key}_softmax": rng.random((n, 2)),
             }
     np.savez(file, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
@@ -41,14 +41,17 @@ def saved(file, classifiers=2, channels=1, shown=10, only_first=3):
         return dict(loaded)
 
 
-@pytest.mark.parametrize(("classifiers", "channels", "only_first"), [(2, 1, 3), (3, 3, 0)])
-def test_figures_are_redrawn_from_the_arrays(classifiers, channels, only_first, tmp_path):
-    arrays = saved(tmp_path / "result.npz", classifiers, channels, only_first=only_first)
+@pytest.mark.parametrize(
+    ("classifiers", "channels", "only_first", "known"), [(2, 1, 3, False), (3, 3, 0, True)]
+)
+def test_figures_are_redrawn_from_the_arrays(classifiers, channels, only_first, known, tmp_path):
+    file = tmp_path / "result.npz"
+    arrays = saved(file, classifiers, channels, only_first=only_first, known=known)
     names = plots.draw(tmp_path, arrays, "classifiers on generator g")
     pairs = [
         f"{kind}_{i}.png" for i in range(1, classifiers) for kind in ("scores", "disagreements")
     ]
-    assert list(names) == ["accuracy.png", *pairs]
+    assert list(names) == ["accuracy.png" if known else "sure.png", *pairs]
     for name in names:
         pixels = image.imread(tmp_path / name)
         assert min(pixels.shape[:2]) > 250

@@ -24,6 +24,7 @@ def test_a_shift_grid(channels, tmp_path):
         "true_class": np.array(1),
         "sample": np.array(17),
         "group": np.array("all"),
+        "chosen": np.array("given"),
         "conditional": np.array(False),
         "direction": np.array([1.0, -1.0]),
         "std": np.array([0.5, 2.0]),
@@ -34,7 +35,7 @@ def test_a_shift_grid(channels, tmp_path):
         "softmax": rng.uniform(size=(3, 2)),
         "predicted": np.array([[1, 1], [1, 1], [0, 1]]),
     }
-    shift.draw(tmp_path / "shift.png", arrays, "classifier c on generator g")
+    assert shift.draw(tmp_path, arrays, "classifier c on generator g") == ("shift.png",)
     check_picture(tmp_path / "shift.png", 300)
 
 
@@ -62,13 +63,27 @@ def arrays():
         "joint_length": np.array([2.0, np.nan]),
         "joint_single": np.array([3.0, np.nan]),
         "joint_random": np.array([[4.0, 5.0, np.nan, 9.0], [np.nan] * 4]),
+        "joint_random_quartiles": np.array([[5.0, 9.0, np.inf], [np.inf] * 3]),
         "joint_softmax": np.array([0.5, np.nan]),
         "joint_instead": np.array([1, -1]),
         "joint_images": rng.uniform(-1, 1, (2, *SHAPE)),
     }
 
 
-@pytest.mark.parametrize("draw", [corner_cases.sheet, corner_cases.lengths])
-def test_corner_cases_with_and_without_an_effect(draw, arrays, tmp_path):
-    draw(tmp_path / "figure.png", arrays, "classifier c on generator g")
-    check_picture(tmp_path / "figure.png", 300)
+def test_corner_cases_with_and_without_an_effect(arrays, tmp_path):
+    names = corner_cases.draw(tmp_path, arrays, "classifier c on generator g")
+    assert names == ("corner_cases.png", "joint.png")
+    for name in names:
+        check_picture(tmp_path / name, 300)
+
+
+def test_classes_without_images_are_left_out_and_counted(arrays, tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(corner_cases, "save", lambda figure, path: figures.append(figure))
+    fewer = {name: arrays[name][:1] for name in ("start_images", "images", "joint_images")}
+    corner_cases.draw(tmp_path, arrays | fewer, "classifier c on generator g")
+    sheet, lengths = figures
+    assert "first 1 of 2 classes" in sheet.get_suptitle()
+    assert len(sheet.axes) == 1 * 4
+    assert "first 1 of 2 classes" in lengths.axes[0].get_title()
+    assert [tick.get_text() for tick in lengths.axes[0].get_xticklabels()] == ["cat"]

@@ -43,8 +43,9 @@ def saved(file, classes=3, classifiers=2, known=True):
 )
 def test_figures_are_redrawn_from_the_arrays(classes, classifiers, known, tmp_path):
     arrays = saved(tmp_path / "result.npz", classes, classifiers, known)
-    plots.draw(tmp_path, arrays, "classifier c on generator g")
-    for name in plots.FIGURES:
+    names = plots.draw(tmp_path, arrays, "classifier c on generator g")
+    assert names == plots.FIGURES
+    for name in names:
         pixels = image.imread(tmp_path / name)
         assert min(pixels.shape[:2]) > 250
         assert pixels.std() > 0.05

@@ -93,8 +93,8 @@ def test_a_class_that_the_ranking_has_not_seen_is_refused(sure, tmp_path):
     args = ["--ranking_samples=2", "--group=class", "--batch_size=2", "--start_class=c"]
     done = run("shift", *sure, *args, f"--out={tmp_path / 'out'}", cwd=tmp_path)
     assert done.returncode == 1
-    (line,) = done.stderr.strip().splitlines()
-    assert "the ranking has no sample of class c; give --group=all" in line
+    line = done.stderr.strip().splitlines()[-1]  # after the progress of the ranking
+    assert "error: the ranking has no sample of class c; give --group=all" in line
 
 
 def test_a_sample_that_is_no_start_is_refused(models, tmp_path):

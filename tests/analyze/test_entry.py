@@ -1,0 +1,73 @@
+"""What every analysis has in common: where its ranking comes from, and its flags."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from ganfail_jax import results
+from tests.analyze.commands import run
+
+SMALL = ["--num_samples=60", "--batch_size=30", "--top=4"]
+
+
+@pytest.fixture(scope="module")
+def ranked(models, tmp_path_factory):
+    """The folder of a ranking of 60 samples."""
+    folder = tmp_path_factory.mktemp("ranked") / "rank"
+    flags = ("--num_samples=60", "--batch_size=30", "--bootstrap=2", f"--out={folder}")
+    done = run("rank", *models, *flags, cwd=folder.parent)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_given_ranking_is_the_one_that_would_be_made(models, ranked, tmp_path):
+    given = run("histograms", *models, *SMALL, f"--ranking={ranked}", "--out=given", cwd=tmp_path)
+    assert given.returncode == 0, given.stderr
+    made = run("histograms", *models, *SMALL, "--ranking_samples=60", "--out=made", cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    first, second = (results.load(tmp_path / name) for name in ("given", "made"))
+    assert first.provenance["identity"] == second.provenance["identity"]
+    for name in ("order", "direction", "auc", "shown_values"):
+        np.testing.assert_allclose(first.arrays[name], second.arrays[name], atol=1e-5)
+
+
+def test_a_ranking_that_does_not_fit_is_one_line(models, folders, ranked, tmp_path):
+    other = [models[0], f"--classifier={folders / 'other'}"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    nothing = shutil.copytree(ranked, tmp_path / "nothing")
+    np.savez(nothing / "result.npz", something=np.zeros(3))
+    cases = [
+        (other, ranked, [], "is of another classifier"),
+        (models, empty, [], "no readable result in"),
+        (models, nothing, [], "this result is no ranking: it has no groups, names"),
+        (models, ranked, ["--score=logit"], "has its own score: leave --score out"),
+    ]
+    for own, folder, more, message in cases:
+        done = run("histograms", *own, f"--ranking={folder}", *more, "--out=new", cwd=tmp_path)
+        assert done.returncode == 1
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith("error: ")
+        assert message in line
+        assert not (tmp_path / "new").exists()
+
+
+def test_classifiers_in_folders_of_the_same_name_are_told_apart(models, folders, tmp_path):
+    names = ("one/best", "two/best")
+    for name, source in zip(names, ("classifier", "other"), strict=True):
+        shutil.copytree(folders / source, tmp_path / name)
+    flags = ["--num_samples=60", "--ranking_samples=30", "--batch_size=30", "--top=3"]
+    done = run("compare", models[0], f"--classifiers={','.join(names)}", *flags, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = results.load(tmp_path / "runs" / "compare" / "generator-best-best-0")
+    assert result.provenance["identity"]["classifiers"] == list(names)
+
+
+@pytest.mark.parametrize("flag", ["--truncation_psi=inf", "--truncation_psi=nan"])
+def test_a_number_that_is_none_is_refused(flag, models, tmp_path):
+    done = run("rank", *models, flag, cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith(f"error: flag {flag}: not a finite number")
+    assert not list(tmp_path.iterdir())

@@ -175,6 +175,7 @@ def test_bfloat16_compute_stays_close_and_returns_float32():
 def test_a_label_is_asked_for_or_refused():
     tiny = models()
     z = jnp.zeros((1, CONFIG.z_dim))
+    assert tiny.generator.mapping is not None
     for function in (tiny.generator.styles, tiny.generator.mapping):
         with pytest.raises(ValueError, match="wants one-hot labels of 3 classes as label"):
             function(tiny.generator_params, z)

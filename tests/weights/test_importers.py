@@ -10,6 +10,7 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -145,12 +146,12 @@ class Call:
     def __init__(self, function, *args):
         self.made_of = function, args
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return self.made_of
 
 
 class WithState(Call):
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (*self.made_of, {"state": 1})
 
 

@@ -1,0 +1,56 @@
+"""`python -m analyze.inspect` and `analyze.convert` on published and on our own weights."""
+
+import numpy as np
+import pytest
+
+from ganfail_jax import zoo
+from tests.analyze.commands import run
+from tests.goldens import FOLDER
+
+ADA = FOLDER / "stylegan2_ada_cond_gray32.pkl"
+
+
+def test_it_tells_what_a_file_holds(tmp_path):
+    done = run("inspect", f"--generator={ADA}", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for part in (
+        "stylegan2: resolution 32, img_channels 1, num_classes 10, z_dim 24, w_dim 20",
+        "format stylegan2-ada-pytorch",
+        f"sha256 {zoo.read_generator(str(ADA)).sha256}",
+        "S has 160 dimensions: 104 of convolutions, 56 of tRGB",
+        "b0016/conv0    16x16x16       b16.conv0, genforce:layer3, choi:3",
+    ):
+        assert part in done.stdout
+
+
+def test_a_converted_file_is_the_same_generator(tmp_path):
+    done = run("convert", f"--generator={ADA}", "--out=ours", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found, wanted = zoo.read_generator(str(tmp_path / "ours")), zoo.read_generator(str(ADA))
+    assert found.config == wanted.config
+    assert found.about["converted_from_sha256"] == wanted.sha256
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+    again = run("convert", f"--generator={ADA}", "--out=ours", cwd=tmp_path)
+    assert again.returncode == 1
+    assert again.stderr == "error: ours exists already; choose another --out\n"
+
+
+BAD = [
+    ("inspect", [], "which generator? Give --generator=FILE, a folder or a bundled name"),
+    ("inspect", ["--generator=file"], "file: no known format; known are NVIDIA's .pkl"),
+    ("inspect", ["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c)"),
+    ("convert", ["--generator=mnist_c"], "give --generator=FILE and --out=FOLDER"),
+    ("convert", ["--generator=mnist_c", "--out=file/x"], "cannot write file/x"),
+]
+
+
+@pytest.mark.parametrize(("analysis", "args", "message"), BAD)
+def test_bad_input_is_one_line_and_writes_nothing(analysis, args, message, tmp_path):
+    (tmp_path / "file").write_text("GIF89a")
+    done = run(analysis, *args, cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("error: ")
+    assert message in line
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

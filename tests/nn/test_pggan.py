@@ -1,0 +1,129 @@
+"""PGGAN's own algebra; parity with genforce is in tests/weights/test_importers.py."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax import edits
+from ganfail_jax.errors import InputError
+from ganfail_jax.nn import pggan, stylegan2
+from ganfail_jax.types import find_layer
+
+CONFIG = pggan.PGGANConfig(
+    resolution=16, img_channels=3, num_classes=0, z_dim=5, channel_base=64, channel_max=6
+)
+
+
+def variables(config=CONFIG):
+    rng = np.random.default_rng(1)
+    template = jax.eval_shape(lambda: pggan.init(config, jax.random.key(0)))
+    return jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), template)
+
+
+@pytest.fixture(scope="module")
+def rendered():
+    generator, z = pggan.build(CONFIG), jax.random.normal(jax.random.key(0), (2, 5))
+    styles = generator.styles(variables(), z)
+    return generator, styles, *jax.jit(generator.synthesize)(variables(), styles)
+
+
+def test_shapes_and_taps(rendered):
+    generator, styles, image, taps = rendered
+    assert image.shape == (2, 16, 16, 3)
+    assert sorted(taps) == list(generator.layers)
+    for name, info in generator.layers.items():
+        size = info.resolution
+        assert taps[name].shape == (2, size, size, info.channels)
+        assert info.channels == min(64 // size, 6)
+    assert {name: x.shape for name, x in styles.items()} == {"z": (2, 5)}
+    assert generator.style_dims == {"z": 5}
+    assert generator.mapping is None
+
+
+def test_length_of_z_does_not_matter(rendered):
+    """Pixel norm on z (up to its epsilon)."""
+    generator, styles, image, _ = rendered
+    longer = jax.jit(generator.synthesize)(variables(), {"z": 7 * styles["z"]})[0]
+    np.testing.assert_allclose(longer, image, rtol=1e-3, atol=1e-3)
+
+
+def test_upsampling_repeats_every_pixel():
+    x = jnp.arange(8.0).reshape(1, 2, 2, 2)
+    expected = np.repeat(np.repeat(x, 2, axis=1), 2, axis=2)
+    np.testing.assert_array_equal(pggan.upsample_nearest(x), expected)
+
+
+def test_an_edit_acts_at_its_layer_and_after_it(rendered):
+    generator, styles, image, taps = rendered
+    mask = np.zeros((8, 8, 6), bool)
+    mask[2:4, 3] = True
+    change = {"b0008/conv0": edits.zero_activated(mask)}
+    edited, seen = jax.jit(generator.synthesize)(variables(), styles, change)
+    for name in ("b0004/conv0", "b0004/conv1"):
+        np.testing.assert_array_equal(seen[name], taps[name])
+    inside = np.asarray(seen["b0008/conv0"])[:, mask]
+    assert inside.max() <= 0 < np.asarray(taps["b0008/conv0"])[:, mask].max()
+    assert (edited != image).any()
+    with pytest.raises(ValueError, match=r"unknown layer b0008/torgb; the layers are b0004/conv0"):
+        generator.synthesize(variables(), styles, {"b0008/torgb": lambda x: x})
+
+
+def test_classes_are_a_part_of_the_style():
+    config = replace(CONFIG, num_classes=3)
+    generator, params = pggan.build(config), variables(config)
+    z = jnp.repeat(jax.random.normal(jax.random.key(0), (1, 5)), 3, axis=0)
+    styles = generator.styles(params, z, jnp.eye(3))
+    assert generator.style_dims == {"z": 5, "label": 3}
+    images = np.asarray(jax.jit(generator.synthesize)(params, styles)[0])
+    assert (images[0] != images[1]).any()
+    with pytest.raises(ValueError, match="wants one-hot labels of 3 classes as label"):
+        generator.styles(params, z)
+    with pytest.raises(ValueError, match="wants none as label"):
+        pggan.build(CONFIG).styles(variables(), z, jnp.eye(3))
+
+
+def test_truncation_is_refused():
+    generator = pggan.build(CONFIG)
+    with pytest.raises(ValueError, match="PGGAN has no truncation: truncation_psi must be 1"):
+        generator.styles(variables(), jnp.zeros((1, 5)), None, 0.7)
+
+
+def test_a_resolution_that_is_no_power_of_two_is_refused():
+    with pytest.raises(ValueError, match="resolution 48 is not a power of two"):
+        pggan.PGGANConfig(resolution=48)
+
+
+# NUMERICS.md, "Which layer i": the papers' index -> the layer
+NAMES = [
+    (pggan.build(replace(CONFIG, resolution=64, channel_base=256)), "choi:1", "b0004/conv1"),
+    (pggan.build(replace(CONFIG, resolution=64, channel_base=256)), "choi:7", "b0032/conv1"),
+    (pggan.build(CONFIG), "tousi:6", "b0016/conv1"),
+    (pggan.build(CONFIG), "gandissect:layer6", "b0016/conv1"),
+    (pggan.build(CONFIG), "genforce:layer5", "b0016/conv1"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:0", "b0004/conv1"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:3", "b0016/conv0"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:5", "b0032/conv0"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "b16.conv1", "b0016/conv1"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "b0016/conv1", "b0016/conv1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("generator", "name", "tap"), NAMES, ids=lambda x: x if isinstance(x, str) else ""
+)
+def test_layers_are_found_by_every_name(generator, name, tap):
+    assert find_layer(generator.layers, name) == tap
+
+
+def test_unknown_layer_lists_the_layers():
+    with pytest.raises(InputError, match="no layer 'conv7'; the layers are b0004/conv0, b0004/"):
+        find_layer(pggan.build(CONFIG).layers, "conv7")
+
+
+def test_names_are_unique():
+    for generator in (pggan.build(CONFIG), stylegan2.build(stylegan2.StyleGAN2Config())):
+        names = [n for tap, info in generator.layers.items() for n in (tap, *info.aliases)]
+        assert len(names) == len(set(names))

@@ -44,6 +44,9 @@ def sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
         _panel(grid[row, 0], arrays["start_images"][row], f"start\nsoftmax\n{start:.2f}")
         for place, column in enumerate(arrays["shown"][row]):
             if column < 0:
+                if place == 0 or arrays["shown"][row, place - 1] >= 0:
+                    text = f"no other among\nthe {arrays['dims'].shape[1]} searched"
+                    grid[row, 1 + place].text(0.5, 0.5, text, ha="center", va="center", size=8)
                 continue
             shift, softmax = arrays["shift"][row, column], arrays["softmax"][row, column]
             instead = classes[arrays["instead"][row, column]]

@@ -87,3 +87,13 @@ def test_classes_without_images_are_left_out_and_counted(arrays, tmp_path, monke
     assert len(sheet.axes) == 1 * 4
     assert "first 1 of 2 classes" in lengths.axes[0].get_title()
     assert [tick.get_text() for tick in lengths.axes[0].get_xticklabels()] == ["cat"]
+
+
+def test_a_row_that_ends_early_says_why(arrays, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(corner_cases, "save", lambda figure, path: drawn.append(figure))
+    corner_cases.sheet(tmp_path / "corner_cases.png", arrays, "classifier c on generator g")
+    panels = np.reshape(drawn[0].axes, (2, 4))
+    told = [[text.get_text() for text in axes.texts] for axes in panels[:, 2]]
+    assert told == [[], ["no other among\nthe 3 searched"]]
+    assert panels[0, 2].get_title() == "b0004/conv1[2]\n↑ 4.0 std\n0.50 → dog"

@@ -213,7 +213,7 @@ def describe(content: entry.Summary) -> Iterator[str]:
     for name, found in content["classes"].items():
         yield (
             f"class {name}: {found['dimensions_with_effect']} of "
-            f"{content['dimensions_searched']} dimensions have an effect"
+            f"{content['dimensions_searched']} dimensions reach 0.50 within {limit:g} std"
         )
         for case in found["corner_cases"][:3]:
             sign = "+" if case["degrading_direction"] > 0 else "-"
@@ -222,10 +222,10 @@ def describe(content: entry.Summary) -> Iterator[str]:
                 f"{case['shift_raw']:.2f} raw → {case['instead']}"
             )
         if found["without_effect"]:
-            yield f"  skipped, no effect: {', '.join(found['without_effect'][:4])}, ..."
+            yield f"  skipped, not reached: {', '.join(found['without_effect'][:4])}, ..."
         move = found["joint"]
         length, single, median = (
-            "none" if x is None else f"{x:.2f}"
+            f"above {limit:g}" if x is None else f"{x:.2f}"
             for x in (
                 move["length_std"],
                 move["best_single_std"],
@@ -234,7 +234,8 @@ def describe(content: entry.Summary) -> Iterator[str]:
         )
         yield (
             f"  jointly over {k}: length {length} std → {move['instead']}; best single {single}; "
-            f"random median {median}, {move['random_share_that_flips']:.0%} flip"
+            f"{move['random_share_that_flips']:.0%} of {content['random_directions']} random "
+            f"directions reach 0.50, median length {median}"
         )
 
 

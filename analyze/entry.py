@@ -91,7 +91,8 @@ def _rankings_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("generator_sha256", "classifier_sha256"):
         if made.get(name) != identity[name]:
             what = name.removesuffix("_sha256")
-            raise InputError(f"the ranking in {FLAGS.ranking} is of another {what}")
+            whose = made.get(what) or " and ".join(made.get(f"{what}s", ["unknown"]))
+            raise InputError(f"the ranking in {FLAGS.ranking} is of another {what}: {whose}")
     return {name: made[name] for name in (*names, "num_samples")}
 
 
@@ -146,5 +147,6 @@ def analyse(analysis: Analysis) -> None:
         path.unlink()
     for line in analysis.describe(content):
         print(line)
+    print(f"results in {folder}")
     for name in (results.SUMMARY, results.ARRAYS, *figures):
         print(f"  {folder / name}")

@@ -65,8 +65,9 @@ def describe(content: entry.Summary) -> Iterator[str]:
     told = content["groups"]["all"]["samples"]
     yield " and ".join(f"{n:,} {name}" for name, n in told.items())
     yield (
-        f"median AUC of the top {top} dimensions and of all others: that a {tuple(told)[1]} sample "
-        "lies further in the degrading direction than another (0.5: nothing)"
+        f"median AUC of the top {top} dimensions and of all others: the chance that a "
+        f"{tuple(told)[1]} sample lies further in the degrading direction than another (0.5: no "
+        "difference)"
     )
     for name, group in content["groups"].items():
         found = group["separation"]
@@ -79,10 +80,14 @@ def describe(content: entry.Summary) -> Iterator[str]:
             f"{median['interval95'][1]:.3f}]"
             for key, median in found["median_auc"].items()
         }
-        share = {key: f"{n['significant']} of {n['of']}" for key, n in found["significant"].items()}
+        share = {
+            key: f"{n['in_degrading_direction']} along and "
+            f"{n['significant'] - n['in_degrading_direction']} against it of {n['of']}"
+            for key, n in found["significant"].items()
+        }
         yield (
             f"  {name:<15} top {medians['top']}, others {medians['rest']}; "
-            f"significant: {share['top']} and {share['rest']}"
+            f"significant: {share['top']}; {share['rest']}"
         )
     everything = content["groups"]["all"]["separation"]
     ks = [n["median_kolmogorov_smirnov"] for n in everything["significant"].values()]

@@ -71,6 +71,7 @@ def describe(content: entry.Summary) -> Iterator[str]:
         f"{everything['samples']:,} samples, accuracy {everything['accuracy']:.1%}; "
         f"{everything['bootstrap_overlap_of_top']:.0%} of the top recurs in a bootstrap replicate"
     )
+    yield "dimension, + or - the direction that breaks the classifier, mean gradient [95 %]:"
     for found in everything["top"]:
         sign = "+" if found["degrading_direction"] > 0 else "-"
         low, high = found["interval95"]

@@ -66,8 +66,10 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
         folder = bundled
     elif not folder.is_dir() and not (folder.is_file() and kinds is GENERATORS):
         names = ", ".join(bundled_names(kinds))
+        file = ", nor a published file" if kinds is GENERATORS else ""
         raise WeightsError(
-            f"no {what} {name_or_path!r}: neither bundled ({names}) nor a training run's folder"
+            f"no {what} {name_or_path!r}: neither bundled ({names}) nor a training run's "
+            f"folder{file}"
         )
     elif folder.is_dir():
         parts = [folder, *(folder / part for part in RUN_PARTS)]

@@ -69,7 +69,7 @@ def smallest_moves(
     limit: float = 20.0,
     grid: int = 24,
     draws: int = 32,
-    paths: int = 4,
+    paths: int = 12,
     iterations: int = 25,
     seed: int = 0,
 ) -> JointMoves:
@@ -118,7 +118,9 @@ def smallest_moves(
     alone = np.zeros((n, 1, d))
     alone[everyone, 0, best] = np.sign(np.nan_to_num(single))
     downhill = steepest(everyone, np.zeros((n, d)))[:, None]
-    anywhere = _unit(np.random.default_rng(seed).normal(size=(n, draws, d)))
+    # by class, so that a class has the same directions whatever else is searched
+    rngs = [np.random.default_rng([seed, int(k)]) for k in starts.target]
+    anywhere = _unit(np.stack([rng.normal(size=(draws, d)) for rng in rngs]))
     drawn = np.concatenate([downhill, anywhere], axis=1)
     reach = cross(everyone.repeat(1 + draws), drawn.reshape(-1, d), limit).shift.reshape(n, -1)
 

@@ -32,8 +32,10 @@ def sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
         f"Corner cases of {who}{note}\nfirst: the start of each {label} ({arrays['start']}); "
         "middle: the smallest shift of one dimension\nthat takes its softmax to 0.50, most "
         "influential dimension first; "
-        f"last: the smallest joint shift of {arrays['joint_dims'].shape[1]} dimensions; above: "
-        "dimension, ↑ up or ↓ down, shift in standard deviations, softmax → best other class",
+        f"last: the smallest move found over the {arrays['joint_dims'].shape[1]} dimensions that "
+        "rank first, with an effect of their own or not\n"
+        "above: dimension, ↑ up or ↓ down, shift in standard deviations, softmax → largest other "
+        "output",
         size=9,
     )
     grid = figure.subplots(n, top + 2, squeeze=False)

@@ -151,8 +151,8 @@ def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> tuple[str, ...
     what = "all classes" if group == 0 else f"class {arrays['groups'][group]}"
     title = (
         f"Values of {right} and {wrong} samples, {what} ({models})\n"
-        f"AUC: that a {wrong} sample lies further along the arrow, the degrading direction; "
-        "0.5: nothing; in brackets the 95 % interval"
+        f"AUC: the chance that a {wrong} sample lies further along the arrow, the degrading "
+        "direction; 0.5: no difference; below: against the arrow; in brackets the 95 % interval"
     )
     histograms(folder / FIGURES[0], arrays, title)
     title = (

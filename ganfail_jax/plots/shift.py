@@ -36,7 +36,7 @@ def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
         f"that break the classifier (ranking of {group})\n{who}\nthe sample is {arrays['chosen']}\n"
         "head: dimension and the smallest shift that takes the output to 0.50; above each image: "
         "direction (↑ up, ↓ down),\nsoftmax of the true class (orange: prediction when wrong); "
-        "rows: progress, the fraction of that shift",
+        "rows: progress, the fraction of that shift, or of the limit where it is not reached",
         size=9,
     )
     grid = figure.subplots(rows, columns, squeeze=False)

@@ -104,3 +104,15 @@ def test_out_of_reach_there_is_no_move(tiny_starts):
     assert np.isnan(found.random).all()
     assert (found.instead == -1).all()
     assert (found.images == -1).all()
+
+
+def test_a_class_has_the_same_move_whatever_else_is_searched(tiny_starts):
+    views, begun = tiny_starts
+    std = np.ones(begun.styles.shape[1])
+    dims = np.tile(np.arange(4), (3, 1))
+    settings = {"limit": 8.0, "draws": 6}
+    every = joint.smallest_moves(views, begun, dims, std, no_single(dims), **settings)
+    last = begun.take(np.arange(3) == 2)
+    alone = joint.smallest_moves(views, last, dims[2:], std, no_single(dims[2:]), **settings)
+    np.testing.assert_allclose(alone.random, every.random[2:], rtol=1e-4)
+    np.testing.assert_allclose(alone.delta, every.delta[2:], rtol=1e-3, atol=1e-4)

@@ -68,40 +68,40 @@ class Analysis(NamedTuple):
     ranked: bool = False  # needs a ranking; its flags come from `flags.define_ranking`
 
 
-def _given_ranking() -> str | None:
-    """--ranking, which only analyses of one classifier have."""
-    return FLAGS.ranking if "ranking" in FLAGS else None
-
-
-def _rankings_identity(identity: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes the rankings: the settings of --ranking's result or the flags.
+def _ranking_settings(identity: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Ranking, ...]]:
+    """What makes the rankings, by --ranking's result or by the flags, and the one given so.
 
     Raises:
         InputError: --ranking is no ranking of this generator and this classifier.
     """
     names = ("seed", "truncation_psi", "score", "normalize")
-    if not _given_ranking():
-        return {name: FLAGS[name].value for name in names} | {"num_samples": FLAGS.ranking_samples}
+    if "ranking" not in FLAGS or not FLAGS.ranking:  # several classifiers have no such flag
+        made = {name: FLAGS[name].value for name in names}
+        return made | {"num_samples": FLAGS.ranking_samples}, ()
     for name in ("score", "normalize", "ranking_samples"):
         if FLAGS[name].present:
             raise InputError(f"--ranking has its own {name}: leave --{name} out")
     result = results.load(FLAGS.ranking)
-    restore(result.arrays)
+    given = restore(result.arrays)
     made = result.provenance["identity"]
     for name in ("generator_sha256", "classifier_sha256"):
         if made.get(name) != identity[name]:
             what = name.removesuffix("_sha256")
             whose = made.get(what) or " and ".join(made.get(f"{what}s", ["unknown"]))
             raise InputError(f"the ranking in {FLAGS.ranking} is of another {what}: {whose}")
-    return {name: made[name] for name in (*names, "num_samples")}
+    return {name: made[name] for name in (*names, "num_samples")}, (given,)
 
 
 def _rank(run: Run) -> tuple[Ranking, ...]:
-    if folder := _given_ranking():
-        return (restore(results.load(folder).arrays),)
+    """Rank every classifier, or go on."""
     made = {"batch_size": FLAGS.batch_size, **run.identity["ranking"]}
     pairs = zip(run.models, run.identity["classifiers"], strict=True)
     return tuple(rank(models, **made, **run.sweep(f"ranking {name}")) for models, name in pairs)
+
+
+def _forget_unfinished(folder: Path) -> None:
+    for path in folder.glob("unfinished-*.npz"):
+        path.unlink()
 
 
 def analyse(analysis: Analysis) -> None:
@@ -119,8 +119,9 @@ def analyse(analysis: Analysis) -> None:
     models, identity = common.load_models()
     identity |= analysis.check(models) or {}
     identity |= {name: FLAGS[name].value for name in analysis.settings}
+    given: tuple[Ranking, ...] = ()
     if analysis.ranked:
-        identity["ranking"] = _rankings_identity(identity)
+        identity["ranking"], given = _ranking_settings(identity)
     classifiers = (Path(name).name for name in identity["classifiers"])
     parts = (identity["generator"], *classifiers, str(FLAGS.seed))
     folder = results.writable_folder(common.out_folder(analysis.name, *parts))
@@ -133,18 +134,16 @@ def analyse(analysis: Analysis) -> None:
     else:
         print(f"classifier {who}, on {made_by['device']}; compiling", flush=True)
         if not FLAGS.resume:
-            for path in folder.glob("unfinished-*.npz"):
-                path.unlink()
+            _forget_unfinished(folder)
         run = Run(models, identity, folder, runtime.data_mesh())
         if analysis.ranked:
-            run = run._replace(rankings=_rank(run))
+            run = run._replace(rankings=given or _rank(run))
         content, arrays = analysis.compute(run)
         content = {**results.without_nan(content), "seconds": round(time.time() - started, 1)}
         arrays = {name: np.asarray(a) for name, a in arrays.items()}
         results.save(folder, content, made_by, arrays)
     figures = analysis.draw(folder, arrays, f"classifier {who}")
-    for path in folder.glob("unfinished-*.npz"):
-        path.unlink()
+    _forget_unfinished(folder)
     for line in analysis.describe(content):
         print(line)
     print(f"results in {folder}")

@@ -28,10 +28,10 @@ class Name(NamedTuple):
 
 
 class Opaque:
-    """An object of a known class: its arguments and its state, as they stand in the file."""
+    """An object of a known class: its state, as it stands in the file."""
 
-    def __init__(self, name: str, args: tuple[Any, ...] = ()):
-        self.name, self.args = name, args
+    def __init__(self, name: str):
+        self.name = name
         self.state: Any = None
         self.items: dict[Any, Any] = {}  # of a dict-like object
 

@@ -18,7 +18,7 @@ from ganfail_jax import results
 from ganfail_jax.analysis import ranking
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
 from ganfail_jax.errors import InputError
-from ganfail_jax.training import gan
+from ganfail_jax.training import stylegan2_step
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -69,18 +69,18 @@ def passes(models: Models, batch: int) -> dict[str, Any]:
     return {name: (jax.jit(f).lower(*args).compile(), args) for name, f in named.items()}
 
 
-def training_rate(config: gan.GANConfig) -> float:
+def training_rate(config: stylegan2_step.StyleGAN2Run) -> float:
     """Images per second over one whole cycle of lazy regularisation."""
     shape = (config.batch_size, config.generator.resolution, config.generator.resolution, 1)
     images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, shape), jnp.float32)
     label = jax.nn.one_hot(jnp.arange(config.batch_size) % 10, config.generator.num_classes)
-    run, state = gan.phases(config), gan.init(config)
+    run, state = stylegan2_step.phases(config), stylegan2_step.init(config)
     for step in (0, 1):
-        state, _ = gan.train_step(run, config, state, step, images, label)
+        state, _ = stylegan2_step.train_step(run, config, state, step, images, label)
     jax.block_until_ready(state)
     start = time.perf_counter()
     for step in range(config.r1_interval):
-        state, _ = gan.train_step(run, config, state, step, images, label)
+        state, _ = stylegan2_step.train_step(run, config, state, step, images, label)
     jax.block_until_ready(state)
     return config.r1_interval * config.batch_size / (time.perf_counter() - start)
 
@@ -104,7 +104,7 @@ def main() -> None:
     content["gradient_over_forward"] = ratio
     print(f"a style gradient costs {ratio:.2f} forward passes")
     if FLAGS.training:
-        content["training_images_per_s"] = training_rate(gan.PRESETS["mnist_c"])
+        content["training_images_per_s"] = training_rate(stylegan2_step.PRESETS["mnist_c"])
         print(f"training, preset mnist_c: {content['training_images_per_s']:,.0f} img/s")
     results.save(folder, content, results.provenance(identity), {})
     print(f"  {folder / results.SUMMARY}")

@@ -126,7 +126,7 @@ class SynthesisLayer(nn.Module):
             noise = jax.random.normal(key, (*x.shape[:3], 1))
             x = x + (noise * self.noise_strength).astype(x.dtype)
         x = ops.leaky_relu(x + self.bias.astype(x.dtype))
-        return ops.clamp(x, self.conv_clamp and self.conv_clamp * math.sqrt(2))
+        return ops.clamp(x, self.conv_clamp)
 
 
 class ToRGB(nn.Module):

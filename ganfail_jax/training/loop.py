@@ -21,16 +21,18 @@ from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups, to_float
-from ganfail_jax.nn import stylegan2
-from ganfail_jax.nn.stylegan2 import StyleGAN2Config
 from ganfail_jax.plots.sheets import save_sheet
 from ganfail_jax.results import writable_folder
-from ganfail_jax.training import checkpoints, gan
+from ganfail_jax.training import checkpoints, pggan_step, stylegan2_step
 from ganfail_jax.training.checkpoints import TrainingError
-from ganfail_jax.training.gan import GANConfig, TrainState
+from ganfail_jax.training.recipe import Recipe, RunConfig
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
 
+RECIPES: dict[type[RunConfig], Callable[..., Recipe]] = {
+    stylegan2_step.StyleGAN2Run: stylegan2_step.recipe,
+    pggan_step.PGGANRun: pggan_step.recipe,
+}
 MAY_CHANGE = ("total_kimg", "learning_rate", "ema_kimg")  # when a run goes on
 Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
 
@@ -50,7 +52,7 @@ def _due(step: int, batch_size: int, kimg: float) -> bool:
     return images > 0 and (step * batch_size) // images > ((step - 1) * batch_size) // images
 
 
-def _check(config: GANConfig, dataset: Dataset, devices: int) -> None:
+def _check(config: RunConfig, dataset: Dataset, devices: int) -> None:
     generator = config.generator
     ours = (generator.resolution, generator.resolution, generator.img_channels)
     if dataset.images.shape[1:] != ours:
@@ -77,13 +79,14 @@ def _check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any
         raise TrainingError(f"{folder} holds a run with {listed}; choose another --out")
 
 
-def _label(config: GANConfig, labels: np.ndarray) -> jax.Array | None:
+def _label(config: RunConfig, labels: np.ndarray) -> jax.Array | None:
     classes = config.generator.num_classes
     return jax.nn.one_hot(labels, classes) if classes else None
 
 
-def _variables(config: GANConfig, start: store.Stored) -> Any:
-    template = jax.eval_shape(partial(stylegan2.init, config.generator), jax.random.key(0))
+def _variables(config: RunConfig, recipe: Recipe, start: store.Stored) -> Any:
+    init = partial(recipe.network.init, config.generator)
+    template = jax.eval_shape(init, jax.random.key(0))
     try:
         return store.assign(start, template)
     except WeightsError as error:
@@ -91,22 +94,25 @@ def _variables(config: GANConfig, start: store.Stored) -> Any:
 
 
 @cache
-def _render(config: StyleGAN2Config) -> Callable[..., jax.Array]:
-    generator = stylegan2.build(config)
+def _render(network: Any, config: Any) -> Callable[..., jax.Array]:
+    generator = network.build(config)
     return jax.jit(lambda v, z, c: generator.synthesize(v, generator.styles(v, z, c))[0])
 
 
-def sample_sheet(config: GANConfig, variables: Any, path: Path, per_class: int = 10) -> None:
-    """A sheet of fixed latents, one row per class."""
+def sample_sheet(
+    config: RunConfig, recipe: Recipe, state: Any, path: Path, per_class: int = 10
+) -> None:
+    """A sheet of fixed latents by the averaged generator, one row per class."""
     classes = max(config.generator.num_classes, 1)
     labels = np.repeat(np.arange(classes), per_class)
     z = jax.random.normal(jax.random.key(0), (len(labels), config.generator.z_dim))
-    images = _render(config.generator)(variables, z, _label(config, labels))
+    reached, variables = recipe.snapshot(state)
+    images = _render(recipe.network, reached)(variables, z, _label(config, labels))
     save_sheet(path, np.asarray(images), per_class)
 
 
 def train(
-    config: GANConfig,
+    config: RunConfig,
     dataset: Dataset,
     folder: Path,
     *,
@@ -115,11 +121,12 @@ def train(
     start: store.Stored | None = None,
     devices: list[Any] | None = None,
     stop_step: int | None = None,
-) -> TrainState:
+) -> Any:
     """Train to `config.total_kimg`, resuming whatever the folder holds.
 
     Args:
-        evaluate: measures the averaged generator; the lowest "score" is kept in `best/`.
+        evaluate: measures the averaged generator once it is fully grown; the lowest "score" is
+            kept in `best/`.
         start: weights that the generator starts from; the discriminator always starts afresh.
         stop_step: stop early after this step, checkpointed (the run can be resumed).
 
@@ -132,19 +139,20 @@ def train(
     _check(config, dataset, mesh.size)
     about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
     origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
+    recipe = RECIPES[type(config)](config, mesh)
     generator = None
     if start is not None:
-        generator = _variables(config, start)
+        generator = _variables(config, recipe, start)
         about["start_from"] = start.sha256
         origin["start_from"] = {"sha256": start.sha256, **start.about}
+    fresh = recipe.init(generator)
     checkpoints.claim(folder, about, _check_same)
     writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)
     last = last if stop_step is None else min(last, stop_step)
-    run = gan.phases(config, mesh)
     with ExitStack() as stack:
         manager = stack.enter_context(checkpoints.manager(folder))
-        state = checkpoints.restore(manager, runtime.replicate(mesh, gan.init(config, generator)))
+        state = checkpoints.restore(manager, runtime.replicate(mesh, fresh))
         first = int(state.step)
         # TensorBoard forgets what an interrupted run wrote past its last checkpoint.
         writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first * batch + 1)
@@ -159,7 +167,7 @@ def train(
                 chosen = chosen[class_groups(dataset.labels[chosen], group)]
             images = jnp.asarray(to_float(dataset.images[chosen]))
             inputs = runtime.shard_batch(mesh, (images, _label(config, dataset.labels[chosen])))
-            state, new = gan.train_step(run, config, state, step, *inputs)
+            state, new = recipe.step(state, step, *inputs)
             metrics |= new
             done = step + 1
             bar.update(batch)
@@ -175,49 +183,50 @@ def train(
                     f"in {manager.directory}"
                 )
             if log:
-                values["augment_p"] = float(state.augment_p)
+                values |= recipe.status(state)
                 values["img_per_s"] = (done - first) * batch / (time.monotonic() - started)
                 for name, value in values.items():
                     writer.add_scalar(name, value, done * batch)
-            if measure and evaluate is not None:
-                _keep_best(folder, config, origin, state, evaluate(state.ema), writer)
+            reached, variables = recipe.snapshot(state)
+            if measure and evaluate is not None and reached == config.generator:
+                _keep_best(folder, done * batch, recipe, origin, state, evaluate(variables), writer)
             if draw:
-                sample_sheet(config, state.ema, folder / "sheets" / f"{done * batch:09d}.png")
+                sheet = folder / "sheets" / f"{done * batch:09d}.png"
+                sample_sheet(config, recipe, state, sheet)
             if save:
                 # Last: a run killed before it repeats the step, and with it the export.
-                _export(folder / "latest", config, origin, state, {})
+                _export(folder / "latest", done * batch, recipe, origin, state, {})
                 manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
 
 def _export(
     folder: Path,
-    config: GANConfig,
+    seen: int,
+    recipe: Recipe,
     origin: Mapping[str, Any],
-    state: TrainState,
+    state: Any,
     measured: Mapping[str, float],
 ) -> None:
-    about = {
-        **origin,
-        "images_seen": int(state.step) * config.batch_size,
-        "measured": dict(measured),
-    }
-    store.save(folder, "stylegan2", config.generator.to_dict(), state.ema, about)
+    config, variables = recipe.snapshot(state)
+    about = {**origin, "images_seen": seen, "measured": dict(measured)}
+    store.save(folder, recipe.kind, config.to_dict(), variables, about)
 
 
 def _keep_best(
     folder: Path,
-    config: GANConfig,
+    seen: int,
+    recipe: Recipe,
     origin: Mapping[str, Any],
-    state: TrainState,
+    state: Any,
     measured: Mapping[str, float],
     writer: SummaryWriter,
 ) -> None:
     for name, value in measured.items():
-        writer.add_scalar(f"quality/{name}", value, int(state.step) * config.batch_size)
+        writer.add_scalar(f"quality/{name}", value, seen)
     best = folder / "best"
     if store.is_weights_folder(best):
         previous = store.load(best).about["measured"]["score"]
         if measured["score"] >= previous:
             return
-    _export(best, config, origin, state, measured)
+    _export(best, seen, recipe, origin, state, measured)

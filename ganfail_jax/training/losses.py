@@ -1,4 +1,4 @@
-"""Losses of StyleGAN2 (Karras et al. 2020, sec. 3 and appendix B) as pure functions."""
+"""Losses of StyleGAN2 (Karras et al. 2020) and PGGAN (Karras et al. 2018) as pure functions."""
 
 from collections.abc import Callable
 
@@ -40,3 +40,23 @@ def path_lengths(
 
     gradient = jax.grad(projection)(ws)
     return jnp.sqrt(jnp.mean(jnp.sum(jnp.square(gradient), axis=2), axis=1))
+
+
+def gradient_penalty(
+    scores: Callable[[Array], Array],
+    real: Float[Array, "b h w c"],
+    fake: Float[Array, "b h w c"],
+    key: Array,
+) -> Float[Array, ""]:
+    """Mean (|d D(x) / d x| - 1)^2 between real and fake images (Gulrajani et al. 2017, eq. 3)."""
+    share = jax.random.uniform(key, (real.shape[0], 1, 1, 1))
+    gradient = jax.grad(lambda x: jnp.sum(scores(x)))(real + share * (fake - real))
+    norm = jnp.sqrt(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)) + 1e-12)  # finite slope at 0
+    return jnp.mean(jnp.square(norm - 1))
+
+
+def class_loss(logits: Float[Array, "b k"], label: Float[Array, "b k"] | None) -> Float[Array, ""]:
+    """Cross-entropy of the class asked for (AC-GAN, Odena et al. 2017); 0 without classes."""
+    if label is None:
+        return jnp.zeros(())
+    return -jnp.mean(jnp.sum(label * jax.nn.log_softmax(logits), axis=-1))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganfail_jax.nn.pggan import PGGANConfig, layer_name
+from ganfail_jax.nn.pggan import PGGANConfig, module_name
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.nvidia import widths
 
@@ -24,7 +24,14 @@ def is_tfhub(arrays: Mapping[str, np.ndarray]) -> bool:
 
 def _ours(n: int) -> str:
     """Layer number -> the module's name."""
-    return layer_name(4 * 2 ** (n // 2), n % 2).replace("/", "_")
+    return module_name(4 * 2 ** (n // 2), f"conv{n % 2}")
+
+
+def _named(params: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
+    """Architecture and variables, the tRGB under the name of its resolution."""
+    config = _infer_config(params)
+    last = module_name(config.resolution, "torgb")
+    return config, {f"params/{name.replace('torgb', last)}": a for name, a in params.items()}
 
 
 def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
@@ -76,7 +83,7 @@ def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[s
             array = _as_kernel(array, name).transpose(2, 3, 1, 0)
             array = _first(array) if kind == "layer" and n == 0 else array
         params[f"{'torgb' if kind == 'output' else _ours(n)}/{field}"] = array
-    return _infer_config(params), {f"params/{name}": a for name, a in params.items()}
+    return _named(params)
 
 
 def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
@@ -99,4 +106,4 @@ def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str,
         kernel = _first(kernel) if module == _ours(0) else kernel
         scale = math.sqrt(math.prod(kernel.shape[:3]))  # of the fan in
         params[f"{module}/weight"] = kernel * (2 * scale if last else scale / math.sqrt(2))
-    return _infer_config(params), {f"params/{name}": a for name, a in params.items()}
+    return _named(params)

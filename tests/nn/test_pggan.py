@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.signal import correlate
 
 from ganfail_jax import edits
 from ganfail_jax.errors import InputError
@@ -54,6 +55,67 @@ def test_upsampling_repeats_every_pixel():
     x = jnp.arange(8.0).reshape(1, 2, 2, 2)
     expected = np.repeat(np.repeat(x, 2, axis=1), 2, axis=2)
     np.testing.assert_array_equal(pggan.upsample_nearest(x), expected)
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_convolutions_with_resampling_are_the_two_one_after_the_other(size):
+    """Against scipy's convolution in float64."""
+    rng = np.random.default_rng(0)
+    x, kernel = rng.normal(size=(2, size, size, 3)), rng.normal(size=(3, 3, 3, 5))
+
+    def convolve(x):
+        planes = [
+            sum(correlate(image[..., i], kernel[..., i, o], mode="same") for i in range(3))
+            for image in x
+            for o in range(5)
+        ]
+        return np.stack(planes).reshape(len(x), 5, *x.shape[1:3]).transpose(0, 2, 3, 1)
+
+    arguments = jnp.asarray(x, jnp.float32), jnp.asarray(kernel, jnp.float32)
+    up = convolve(x.repeat(2, axis=1).repeat(2, axis=2))
+    np.testing.assert_allclose(pggan.conv2d_upsampled(*arguments), up, atol=2e-5)
+    down = convolve(x).reshape(2, size // 2, 2, size // 2, 2, 5).mean(axis=(2, 4))
+    np.testing.assert_allclose(pggan.conv2d_downsampled(*arguments), down, atol=2e-5)
+
+
+def test_discriminator_is_the_papers():
+    """NVIDIA's layers by plain formulas in float64, minibatch deviation by hand."""
+    config = pggan.PGGANDiscriminatorConfig(
+        resolution=8, img_channels=3, num_classes=2, channel_base=48, channel_max=16
+    )
+    images = np.random.default_rng(2).normal(size=(4, 8, 8, 3))
+    module = pggan.PGGANDiscriminator(config)
+    template = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((4, 8, 8, 3))))
+    rng = np.random.default_rng(1)
+    params = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), template)
+    p = jax.tree.map(lambda x: np.asarray(x, np.float64), params["params"])
+
+    def layer(x, name, gain=2**0.5, pool=False):
+        weight = p[name]["weight"] * gain / np.sqrt(np.prod(p[name]["weight"].shape[:3]))
+        planes = [
+            sum(
+                correlate(image[..., i], weight[..., i, o], mode="same") for i in range(x.shape[-1])
+            )
+            for image in x
+            for o in range(weight.shape[-1])
+        ]
+        x = np.stack(planes).reshape(len(x), -1, *x.shape[1:3]).transpose(0, 2, 3, 1)
+        if pool:
+            x = x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2, -1).mean(axis=(2, 4))
+        return x + p[name]["bias"]
+
+    relu = lambda x: np.where(x > 0, x, 0.2 * x)  # noqa: E731
+    x = relu(layer(images, "b0008_fromrgb"))
+    x = relu(layer(x, "b0008_conv0"))
+    x = relu(layer(x, "b0008_conv1", pool=True))
+    assert x.shape == (4, 4, 4, 12)
+    deviation = np.sqrt(x.var(axis=0) + 1e-8).mean()  # one group of four
+    x = np.concatenate([x, np.full((4, 4, 4, 1), deviation)], axis=-1)
+    x = relu(layer(x, "b0004_conv")).reshape(4, 1, 1, -1)
+    x = layer(relu(layer(x, "b0004_fc")), "b0004_out", gain=1.0)[:, 0, 0]
+    score, classes = jax.jit(module.apply)(params, jnp.asarray(images, jnp.float32))
+    np.testing.assert_allclose(score, x[:, 0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(classes, x[:, 1:], rtol=1e-4, atol=1e-4)
 
 
 def test_an_edit_acts_at_its_layer_and_after_it(rendered):

@@ -15,7 +15,7 @@ from ganfail_jax.nn import stylegan2
 from ganfail_jax.types import dimension_names, flatten_styles, unflatten_styles
 from ganfail_jax.weights import nvidia
 from tests.goldens import deviation, load, nhwc, our_name
-from tests.tiny import CONFIG, models
+from tests.tiny import CONFIG, models, random_variables
 
 SMALL = stylegan2.StyleGAN2Config(z_dim=24, w_dim=20, channel_max=16)
 CONFIGS = {
@@ -170,6 +170,16 @@ def test_bfloat16_compute_stays_close_and_returns_float32():
     assert taps["b0008/conv1"].dtype == jnp.bfloat16
     # bfloat16 keeps 8 bits: a few per cent after five layers
     assert 0 < deviation(np.asarray(rough), np.asarray(image)) < 0.1
+
+
+def test_convolutions_are_clamped_after_their_gain():
+    """stylegan2-ada-pytorch clamps what leaves a layer at conv_clamp itself."""
+    config = replace(CONFIG, conv_clamp=0.25)
+    generator, params = stylegan2.build(config), random_variables(config)
+    styles = generator.styles(params, jnp.ones((2, 6)), jnp.eye(3)[:2])
+    _, taps = generator.synthesize(params, styles)
+    for values in taps.values():
+        assert float(jnp.abs(values).max()) == 0.25
 
 
 def test_a_label_is_asked_for_or_refused():

@@ -1,6 +1,5 @@
 """The entry point, end to end on a made-up dataset of 8x8 images."""
 
-import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,71 +9,16 @@ import pytest
 from absl import flags
 from absl.testing import flagsaver
 
-from analyze import flags as common
 from ganfail_jax import zoo
-from ganfail_jax.data import pipelines
-from ganfail_jax.nn import classifiers
-from ganfail_jax.training import gan
+from ganfail_jax.nn import stylegan2
 from ganfail_jax.weights import store
-from tests import tiny
 from tests.training.tiny_gan import CONDITIONAL, dataset
+from train import entry as common
 
 FLAGS = flags.FLAGS
+COMMAND = "train.stylegan2"
 KIMG = ("--log_kimg=0.02", "--checkpoint_kimg=0.016", "--evaluate_kimg=0.02", "--sheet_kimg=0")
 RUN = ("--dataset=made_up", "--preset=tiny", "--seed=3", *KIMG)
-
-
-@pytest.fixture(scope="module")
-def entry():
-    """The module, with flags of its own: other entry points have some of the same name."""
-    owners = {name: FLAGS.find_module_defining_flag(name) or "" for name in FLAGS}
-    others = {n: FLAGS[n] for n, owner in owners.items() if owner.startswith(("analyze", "train"))}
-    for name in others:
-        delattr(FLAGS, name)
-    before = set(FLAGS)
-    yield importlib.import_module("train.stylegan2")
-    for name in set(FLAGS) - before:
-        delattr(FLAGS, name)
-    for name, flag in others.items():
-        FLAGS[name] = flag
-
-
-@pytest.fixture(scope="module")
-def bundled(tmp_path_factory):
-    """A folder of bundled weights that holds one tiny classifier."""
-    folder = tmp_path_factory.mktemp("bundled")
-    config = classifiers.CNNConfig(
-        image_shape=(8, 8, 1), crop=8, num_classes=3, widths=(4,), convs=1
-    )
-    params = classifiers.init(config, jax.random.key(0))
-    about = {"class_names": tiny.CLASS_NAMES}
-    store.save(folder / "tiny_for_training", "classifier", config.to_dict(), params, about)
-    return folder
-
-
-@pytest.fixture
-def start(entry, bundled, monkeypatch, capsys):
-    """Run the command with these arguments -> exit status, printed lines, lines of errors."""
-    monkeypatch.setitem(gan.PRESETS, "tiny", CONDITIONAL)
-    monkeypatch.setitem(pipelines.DATASETS, "made_up", lambda *_, **__: dataset())
-    monkeypatch.setitem(zoo.DEFAULTS, "made_up", zoo.Defaults("none", ("tiny_for_training",)))
-    monkeypatch.setattr(zoo, "BUNDLED", bundled)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["train.stylegan2", *map(str, arguments)])
-        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
-            common.run(entry.main)
-        printed = capsys.readouterr()
-        errors = [line for line in printed.err.splitlines() if line and "%|" not in line]
-        return stopped.value.code, printed.out.splitlines(), errors
-
-    yield run
-    jax.config.update("jax_default_matmul_precision", None)  # an early error leaves "highest"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    return tmp_path_factory.mktemp("entry") / "run"
 
 
 def test_run_says_what_it_does_and_what_it_wrote(start, finished):
@@ -123,9 +67,9 @@ def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, mo
     assert "runs/train/stylegan2-made_up-tiny-3" in errors[0]
 
 
-def test_without_a_classifier_no_best_is_kept(entry, start, monkeypatch, capsys):
+def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     monkeypatch.delitem(zoo.DEFAULTS, "made_up")
-    assert entry.evaluator(CONDITIONAL, dataset()) is None
+    assert common.evaluator(CONDITIONAL, stylegan2, dataset()) is None
     printed = capsys.readouterr().out
     assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
 
@@ -135,7 +79,7 @@ def test_without_a_classifier_no_best_is_kept(entry, start, monkeypatch, capsys)
     [
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
         (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
-        (["--batch_size=6"], "batch_size 6 must be at least 2 and, above 4, a multiple of 4,"),
+        (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
         (["--learning_rate=-1"], "learning_rate and ema_kimg must be above 0, not -1.0 and"),
         (["--total_kimg=0"], "seed must be at least 0 and total_kimg above 0, not 3 and 0.0"),

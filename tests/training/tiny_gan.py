@@ -6,10 +6,12 @@ import numpy as np
 
 from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.nn.discriminators import DiscriminatorConfig
-from ganfail_jax.training.gan import GANConfig
+from ganfail_jax.nn.pggan import PGGANConfig, PGGANDiscriminatorConfig
+from ganfail_jax.training.pggan_step import PGGANRun
+from ganfail_jax.training.stylegan2_step import StyleGAN2Run
 from tests import tiny
 
-CONDITIONAL = GANConfig(
+CONDITIONAL = StyleGAN2Run(
     generator=tiny.CONFIG,
     discriminator=DiscriminatorConfig(
         resolution=8, num_classes=3, channel_base=64, channel_max=8, mapping_layers=1
@@ -31,6 +33,19 @@ AUGMENTED = replace(
     ada_interval=2,
     ada_kimg=0.05,
     ada_target=0.0,
+)
+GROWING = PGGANRun(
+    generator=PGGANConfig(resolution=8, num_classes=3, z_dim=6, channel_base=32, channel_max=6),
+    discriminator=PGGANDiscriminatorConfig(
+        resolution=8, num_classes=3, channel_base=64, channel_max=8
+    ),
+    batch_size=4,
+    penalty_interval=2,
+    stable_kimg=0.012,  # 3 steps of 4 px, then 3 in which 8 px come in
+    fade_kimg=0.012,
+    ema_kimg=0.02,
+    total_kimg=0.04,
+    seed=3,
 )
 
 

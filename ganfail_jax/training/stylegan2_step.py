@@ -7,14 +7,14 @@ everything that changes is in `TrainState`, so that a resumed run repeats an uni
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
@@ -28,10 +28,11 @@ from ganfail_jax.training.losses import (
     path_lengths,
     r1_penalty,
 )
+from ganfail_jax.training.recipe import Recipe, RunConfig, draw_latents
 
 
-@dataclass(frozen=True)
-class GANConfig:
+@dataclass(frozen=True, kw_only=True)
+class StyleGAN2Run(RunConfig):
     """A training run. Defaults: NVIDIA's `auto` recipe where the paper gives no number.
 
     Raises:
@@ -58,38 +59,22 @@ class GANConfig:
     ada_kimg: float = 500.0
     total_kimg: float = 25000.0
     warmup_kimg: float = 0.0  # first only D learns: for a generator that starts from weights
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("resolution", "img_channels", "num_classes"):
-            ours, theirs = getattr(self.generator, name), getattr(self.discriminator, name)
-            if ours != theirs:
-                raise InputError(
-                    f"{name} is {ours} in the generator, {theirs} in the discriminator"
-                )
-        if self.seed < 0 or not 0 < self.total_kimg < math.inf:
-            given = f"{self.seed} and {self.total_kimg}"
-            raise InputError(f"seed must be at least 0 and total_kimg above 0, not {given}")
-        if self.learning_rate <= 0 or self.ema_kimg <= 0:
-            given = f"{self.learning_rate} and {self.ema_kimg}"
-            raise InputError(f"learning_rate and ema_kimg must be above 0, not {given}")
+        super().__post_init__()
         if not 0 <= self.warmup_kimg < math.inf:
             raise InputError(f"warmup_kimg must be at least 0, not {self.warmup_kimg}")
-        batch, group = self.batch_size, self.discriminator.group_size
-        if batch < self.pl_batch_shrink or batch % min(group, batch):
+        if self.batch_size < self.pl_batch_shrink:
             raise InputError(
-                f"batch_size {batch} must be at least {self.pl_batch_shrink} and, above {group}, a "
-                f"multiple of {group}, the group of the minibatch standard deviation"
+                f"batch_size {self.batch_size} must be at least {self.pl_batch_shrink}: path "
+                "length takes that part of a batch"
             )
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-PRESETS: dict[str, GANConfig] = {
+PRESETS: dict[str, StyleGAN2Run] = {
     # Small enough to train and analyse on two CPU cores; S has 640 dimensions. Without path length
     # and style mixing, as NVIDIA's `cifar` preset, also of 32 px.
-    "mnist_c": GANConfig(
+    "mnist_c": StyleGAN2Run(
         generator=StyleGAN2Config(
             z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
@@ -103,7 +88,7 @@ PRESETS: dict[str, GANConfig] = {
         total_kimg=4000.0,
     ),
     # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
-    "paper32": GANConfig(
+    "paper32": StyleGAN2Run(
         generator=StyleGAN2Config(mapping_layers=2, channel_base=16384, conv_clamp=256.0),
         discriminator=DiscriminatorConfig(channel_base=16384, conv_clamp=256.0),
     ),
@@ -142,7 +127,7 @@ def _adam(learning_rate: float, interval: int) -> optax.GradientTransformation:
 
 
 def optimizers(
-    config: GANConfig,
+    config: StyleGAN2Run,
 ) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
     """Adam of the generator and of the discriminator."""
     rate = config.learning_rate
@@ -159,7 +144,7 @@ def _init_discriminator(config: DiscriminatorConfig, key: Array) -> Any:
     return Discriminator(config).init(key, images, label)["params"]
 
 
-def init(config: GANConfig, generator: Any = None) -> TrainState:
+def init(config: StyleGAN2Run, generator: Any = None) -> TrainState:
     """A fresh state; the averaged generator starts as a copy.
 
     Args:
@@ -198,7 +183,7 @@ def mix_styles(
 
 
 @cache
-def phases(config: GANConfig, mesh: Mesh | None = None) -> Phases:
+def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
     """The phases of a training step for one configuration, compiled when first called.
 
     Args:
@@ -209,11 +194,7 @@ def phases(config: GANConfig, mesh: Mesh | None = None) -> Phases:
     num_ws = config.generator.num_ws
 
     def draw(batch: int, key: Array) -> Array:
-        """Latents [b, z], split over the mesh: without it every device would do all of them."""
-        z = jax.random.normal(key, (batch, config.generator.z_dim))
-        if mesh is None or batch % mesh.size:  # path length's part of a batch may be too small
-            return z
-        return jax.lax.with_sharding_constraint(z, NamedSharding(mesh, PartitionSpec("data")))
+        return draw_latents(key, batch, config.generator.z_dim, mesh)
 
     def sample_ws(variables: Any, label: Array | None, batch: int, key: Array) -> Array:
         """w per layer [b, l, w], with style mixing."""
@@ -353,7 +334,7 @@ def phases(config: GANConfig, mesh: Mesh | None = None) -> Phases:
 
 def train_step(
     run: Phases,
-    config: GANConfig,
+    config: StyleGAN2Run,
     state: TrainState,
     step: int,
     images: Float[Array, "b h w c"],
@@ -375,3 +356,15 @@ def train_step(
         state, more = run.r1(state, images, label)
         metrics |= more
     return run.finish(state), metrics
+
+
+def recipe(config: StyleGAN2Run, mesh: Mesh | None = None) -> Recipe:
+    """How the loop trains a StyleGAN2."""
+    return Recipe(
+        kind="stylegan2",
+        network=stylegan2,
+        init=partial(init, config),
+        step=partial(train_step, phases(config, mesh), config),
+        snapshot=lambda state: (config.generator, state.ema),
+        status=lambda state: {"augment_p": float(state.augment_p)},
+    )

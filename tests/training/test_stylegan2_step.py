@@ -10,20 +10,20 @@ import pytest
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn.discriminators import Discriminator
-from ganfail_jax.training import gan
-from ganfail_jax.training.gan import PRESETS
+from ganfail_jax.training import stylegan2_step
 from ganfail_jax.training.losses import r1_penalty
+from ganfail_jax.training.stylegan2_step import PRESETS
 from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, dataset
 
 MESH = runtime.data_mesh()
-PHASES = gan.phases(CONDITIONAL, MESH)
+PHASES = stylegan2_step.phases(CONDITIONAL, MESH)
 IMAGES = jnp.asarray(dataset().images[:4] / 127.5 - 1, jnp.float32)
 LABEL = jnp.eye(3)[jnp.array([0, 2, 1, 1])]
 
 
 @pytest.fixture(scope="module")
 def start():
-    return jax.device_get(gan.init(CONDITIONAL))
+    return jax.device_get(stylegan2_step.init(CONDITIONAL))
 
 
 def run(phase, state, *inputs):
@@ -35,7 +35,7 @@ def run(phase, state, *inputs):
 def changed(before, after):
     """The fields of the state that differ."""
     same = lambda a, b: all(map(np.array_equal, jax.tree.leaves(a), jax.tree.leaves(b)))  # noqa: E731
-    pairs = zip(gan.TrainState._fields, before, after, strict=True)
+    pairs = zip(stylegan2_step.TrainState._fields, before, after, strict=True)
     return {name for name, a, b in pairs if not same(a, b)}
 
 
@@ -66,8 +66,9 @@ def test_paper32_is_nvidias_auto_for_32_px_on_4_gpus():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 0}, "batch_size 0 must be at least 2 and, above 4, a multiple of 4"),
-        ({"batch_size": 6}, "batch_size 6 must be at least 2 and, above 4, a multiple of 4"),
+        ({"batch_size": 0}, "batch_size 0 must be at least 1 and, above 4, a multiple of 4"),
+        ({"batch_size": 6}, "batch_size 6 must be at least 1 and, above 4, a multiple of 4"),
+        ({"batch_size": 1}, "batch_size 1 must be at least 2: path length takes that part of a"),
         ({"seed": -1}, "seed must be at least 0 and total_kimg above 0, not -1 and 0.04"),
         ({"total_kimg": 0.0}, "total_kimg above 0, not 3 and 0.0"),
         ({"discriminator": AUGMENTED.discriminator}, "resolution is 8 in the generator, 4 in"),
@@ -85,7 +86,7 @@ def test_configurations_that_cannot_train_are_refused(changes, message):
 def test_adam_is_corrected_for_lazy_regularisation(which, interval):
     ratio = interval / (interval + 1)
     rate, beta2 = 0.0025 * ratio, 0.99**ratio
-    optimizer = gan.optimizers(CONDITIONAL)[which]
+    optimizer = stylegan2_step.optimizers(CONDITIONAL)[which]
     x, state, second = jnp.array(1.0), optimizer.init(jnp.array(1.0)), 0.0
     for step, gradient in enumerate([0.5, -2.0, 0.1], 1):
         update, state = optimizer.update(jnp.array(gradient), state, x)
@@ -195,8 +196,8 @@ def test_average_starts_as_the_generator_and_takes_its_buffers(start):
 @pytest.mark.parametrize(("mesh", "split"), [(MESH, True), (None, False)])
 def test_latents_are_split_over_the_mesh_even_without_labels(mesh, split):
     """Four devices then do a quarter of the generator's work each: 0.26 of the operations."""
-    state = jax.eval_shape(lambda: gan.init(AUGMENTED))
-    traced = jax.make_jaxpr(gan.phases(AUGMENTED, mesh).generator)(state, None)
+    state = jax.eval_shape(lambda: stylegan2_step.init(AUGMENTED))
+    traced = jax.make_jaxpr(stylegan2_step.phases(AUGMENTED, mesh).generator)(state, None)
     assert ("sharding_constraint" in str(traced)) == split
 
 
@@ -206,7 +207,7 @@ def test_latents_are_split_over_the_mesh_even_without_labels(mesh, split):
 def test_style_mixing_hands_over_once_at_every_layer_equally_often_but_never_at_the_first():
     ws, other = jnp.zeros((2, 4, 3)), jnp.ones((2, 3))
     keys = jax.random.split(jax.random.key(0), (4000, 2))
-    mix = jax.jit(jax.vmap(lambda key: gan.mix_styles(ws, other, key, 0.9)))
+    mix = jax.jit(jax.vmap(lambda key: stylegan2_step.mix_styles(ws, other, key, 0.9)))
     mixed = np.asarray(mix(keys))
     assert np.ptp(mixed, axis=(1, 3)).max() == 0
     layers = mixed[:, 0, :, 0]
@@ -224,13 +225,13 @@ def test_style_mixing_hands_over_once_at_every_layer_equally_often_but_never_at_
 )
 def test_augmentation_moves_when_due_by_the_sign_of_the_real_logits(step, signs, expected):
     config = replace(AUGMENTED, ada_target=0.5, ada_kimg=0.08)  # a step is 4 * 2 / 80
-    start = jax.device_get(gan.init(config))
+    start = jax.device_get(stylegan2_step.init(config))
     state = start._replace(
         step=np.int32(step),
         augment_p=np.float32(0.24),
         real_signs=np.float32(signs),
         real_count=np.float32(8),
     )
-    after = run(gan.phases(config).finish, state)
+    after = run(stylegan2_step.phases(config).finish, state)
     assert after.augment_p == pytest.approx(expected)
     assert (after.real_signs, after.real_count) == ((0, 0) if step else (signs, 8))

@@ -27,7 +27,12 @@ def _ours(n: int) -> str:
     return layer_name(4 * 2 ** (n // 2), n % 2).replace("/", "_")
 
 
-def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
+def infer_config(params: Mapping[str, np.ndarray], num_classes: int = 0) -> PGGANConfig:
+    """The architecture that our names and shapes show; labels are a part of the first input.
+
+    Raises:
+        WeightsError: this is no PGGAN.
+    """
     shapes = {name: a.shape for name, a in params.items() if name.endswith("/weight")}
     try:
         channels = {int(name[1:5]): shape[-1] for name, shape in shapes.items() if "conv1/" in name}
@@ -35,8 +40,8 @@ def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
         return PGGANConfig(
             resolution=largest,
             img_channels=shapes["torgb/weight"][-1],
-            num_classes=0,
-            z_dim=shapes["b0004_conv0/weight"][-2],
+            num_classes=num_classes,
+            z_dim=shapes["b0004_conv0/weight"][-2] - num_classes,
             channel_base=base,
             channel_max=widest,
         )
@@ -76,7 +81,7 @@ def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[s
             array = _as_kernel(array, name).transpose(2, 3, 1, 0)
             array = _first(array) if kind == "layer" and n == 0 else array
         params[f"{'torgb' if kind == 'output' else _ours(n)}/{field}"] = array
-    return _infer_config(params), {f"params/{name}": a for name, a in params.items()}
+    return infer_config(params), {f"params/{name}": a for name, a in params.items()}
 
 
 def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
@@ -99,4 +104,4 @@ def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str,
         kernel = _first(kernel) if module == _ours(0) else kernel
         scale = math.sqrt(math.prod(kernel.shape[:3]))  # of the fan in
         params[f"{module}/weight"] = kernel * (2 * scale if last else scale / math.sqrt(2))
-    return _infer_config(params), {f"params/{name}": a for name, a in params.items()}
+    return infer_config(params), {f"params/{name}": a for name, a in params.items()}

@@ -35,6 +35,7 @@ FREE = {
     *("resolution", "num_channels", "label_size", "label_fmaps", "latent_size", "dlatent_size"),
     *("dlatent_broadcast", "mapping_layers", "mapping_fmaps", "fmap_base", "fmap_decay"),
     *("fmap_min", "fmap_max", "fmap_const"),
+    *("resolution_w", "resolution_h"),  # of a fork in which many shared networks were trained
     # these are the caller's choice, or matter in training only
     *("truncation_psi", "truncation_cutoff", "truncation_psi_val", "truncation_cutoff_val"),
     *("randomize_noise", "is_training", "is_validation", "return_dlatents", "dlatent_avg_beta"),

@@ -312,6 +312,19 @@ def test_setting_of_another_pggan_is_refused(settings, message, write):
     assert message in refusal(write, files.pggan(load(GROWN)[0], **{**PGGAN, **settings}))
 
 
+def test_settings_that_change_nothing_are_accepted(write):
+    """Those of training, those that another Python type spells, and those of a common fork."""
+    free = {"style_mixing_prob": None, "randomize_noise": False, "truncation_cutoff": 8}
+    fork = {"resolution": 64, "resolution_w": 64, "resolution_h": 64}
+    spelt = {"normalize_latents": np.bool_(True), "resample_kernel": (1, 3, 3, 1)}
+    net = files.stylegan2(load(UNCOND)[0], **{**STYLEGAN2, **free, **fork, **spelt})
+    wanted = importers.read(write(published("stylegan2")[0]))
+    found = importers.read(write(files.dump(net)))
+    assert found.config == wanted.config
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
 def altered(net, **fields):
     net.state.update(fields)
     return net

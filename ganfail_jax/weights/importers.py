@@ -17,6 +17,9 @@ from ganfail_jax.weights import (
     nvidia_pickles,
     pggan_names,
     store,
+    tensorflow_pggan,
+    tensorflow_pickles,
+    tensorflow_stylegan2,
     torch_files,
 )
 from ganfail_jax.weights.errors import WeightsError, one_line
@@ -48,10 +51,16 @@ def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
             return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
         state = genforce.stylegan2_state(arrays)
         return "genforce StyleGAN2", *_stylegan2(nvidia.infer_config(state, None), state)
+    if tensorflow_pickles.is_tensorflow(raw):
+        network = tensorflow_pickles.read(raw)
+        if network.settings.keys() > {""}:
+            return "TensorFlow StyleGAN2", *_stylegan2(*tensorflow_stylegan2.read(network))
+        return "TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network)
     if raw.startswith(b"\x80"):
         return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
     raise WeightsError(
-        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth and TF-Hub's npz"
+        "no known format; known are NVIDIA's .pkl (PyTorch, TensorFlow), genforce's .pth and "
+        "TF-Hub's npz"
     )
 
 

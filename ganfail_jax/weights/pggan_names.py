@@ -27,14 +27,24 @@ def _ours(n: int) -> str:
     return module_name(4 * 2 ** (n // 2), f"conv{n % 2}")
 
 
-def _named(params: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
-    """Architecture and variables, the tRGB under the name of its resolution."""
-    config = _infer_config(params)
+def finish(
+    params: Mapping[str, np.ndarray], num_classes: int = 0
+) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
+    """Architecture and variables, the only tRGB under the name of its resolution.
+
+    Args:
+        params: arrays by the names of our modules, the tRGB as "torgb".
+        num_classes: how many inputs of the first layer are labels.
+
+    Raises:
+        WeightsError: this is no PGGAN.
+    """
+    config = _infer_config(params, num_classes)
     last = module_name(config.resolution, "torgb")
     return config, {f"params/{name.replace('torgb', last)}": a for name, a in params.items()}
 
 
-def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
+def _infer_config(params: Mapping[str, np.ndarray], num_classes: int) -> PGGANConfig:
     shapes = {name: a.shape for name, a in params.items() if name.endswith("/weight")}
     try:
         channels = {int(name[1:5]): shape[-1] for name, shape in shapes.items() if "conv1/" in name}
@@ -42,8 +52,8 @@ def _infer_config(params: Mapping[str, np.ndarray]) -> PGGANConfig:
         return PGGANConfig(
             resolution=largest,
             img_channels=shapes["torgb/weight"][-1],
-            num_classes=0,
-            z_dim=shapes["b0004_conv0/weight"][-2],
+            num_classes=num_classes,
+            z_dim=shapes["b0004_conv0/weight"][-2] - num_classes,
             channel_base=base,
             channel_max=widest,
         )
@@ -83,7 +93,7 @@ def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[s
             array = _as_kernel(array, name).transpose(2, 3, 1, 0)
             array = _first(array) if kind == "layer" and n == 0 else array
         params[f"{'torgb' if kind == 'output' else _ours(n)}/{field}"] = array
-    return _named(params)
+    return finish(params)
 
 
 def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
@@ -106,4 +116,4 @@ def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str,
         kernel = _first(kernel) if module == _ours(0) else kernel
         scale = math.sqrt(math.prod(kernel.shape[:3]))  # of the fan in
         params[f"{module}/weight"] = kernel * (2 * scale if last else scale / math.sqrt(2))
-    return _named(params)
+    return finish(params)

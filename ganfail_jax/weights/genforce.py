@@ -6,14 +6,12 @@ added to the bias of the affine layers.
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from ganfail_jax.weights import torch_files
+from ganfail_jax.weights import nvidia
 from ganfail_jax.weights.errors import WeightsError
 
-NETWORKS = ("generator_smooth", "generator")  # the averaged one first
 CONSTANT = re.compile(r".*(filter|upsample)\.kernel")  # of the architecture
 MAPPING = re.compile(r"mapping\.dense(\d+)\.(weight|bias)", re.ASCII)
 LAYER = re.compile(r"synthesis\.(layer|output)(\d+)\.(.+)", re.ASCII)
@@ -25,32 +23,6 @@ FIELDS = {
     "style.weight": "affine.weight",
     "style.bias": "affine.bias",
 }
-
-
-def generator(root: Any, size: int) -> dict[str, np.ndarray]:
-    """The arrays of the averaged generator in what `torch_files.read` gave.
-
-    Args:
-        size: of the file in bytes.
-
-    Raises:
-        WeightsError: there is none, or it is no mapping of names to tensors.
-    """
-    networks = root if isinstance(root, dict) else {}
-    networks = networks.get("models", networks)  # as its trainer writes them
-    networks = networks if isinstance(networks, dict) else {}
-    found = next((networks[name] for name in NETWORKS if networks.get(name)), None)
-    if not isinstance(found, dict):
-        raise WeightsError(f"there is no {' or '.join(NETWORKS)} in it")
-    arrays = torch_files.named_arrays(found.items(), size)
-    return {name.removeprefix("module."): array for name, array in arrays.items()}
-
-
-def _layer(kind: str, n: int) -> str:
-    """genforce's index -> NVIDIA's name: layer0 is b4.conv1, layer1 b8.conv0, output1 b8.torgb."""
-    if kind == "output":
-        return f"b{4 * 2**n}.torgb"
-    return f"b{4 * 2 ** ((n + 1) // 2)}.conv{1 if n % 2 == 0 else 0}"
 
 
 def _drop_ones(array: np.ndarray, axes: int) -> np.ndarray:
@@ -73,7 +45,8 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
         elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:
-            layer, field = _layer(found[1], int(found[2])), FIELDS[found[3]]
+            named = nvidia.torgb if found[1] == "output" else nvidia.convolution
+            layer, field = named(int(found[2])), FIELDS[found[3]]
             if field == "noise_const":
                 array = _drop_ones(array, 2)
             elif field == "affine.bias":

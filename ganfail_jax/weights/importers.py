@@ -16,6 +16,8 @@ from ganfail_jax.weights import (
     nvidia,
     nvidia_pickles,
     pggan_names,
+    rosinality,
+    state_dicts,
     store,
     torch_files,
 )
@@ -43,15 +45,20 @@ def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
             return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
     if raw.startswith((b"PK\3\4", LEGACY_TORCH)):
-        arrays = genforce.generator(torch_files.read(raw), len(raw))
+        arrays, beside = state_dicts.generator(torch_files.read(raw), len(raw))
         if pggan_names.is_genforce(arrays):
             return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
+        if rosinality.is_rosinality(arrays):
+            state, remarks = rosinality.stylegan2_state(arrays, beside.get("latent_avg"))
+            form = f"rosinality StyleGAN2{remarks}"
+            return form, *_stylegan2(nvidia.infer_config(state, None), state)
         state = genforce.stylegan2_state(arrays)
         return "genforce StyleGAN2", *_stylegan2(nvidia.infer_config(state, None), state)
     if raw.startswith(b"\x80"):
         return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
     raise WeightsError(
-        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth and TF-Hub's npz"
+        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth, rosinality's .pt and "
+        "TF-Hub's npz"
     )
 
 

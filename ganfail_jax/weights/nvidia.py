@@ -20,6 +20,16 @@ MOST_LAYERS = 64  # of a mapping network
 IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
 
 
+def convolution(n: int) -> str:
+    """The n-th convolution in forward order: b4.conv1, b8.conv0, b8.conv1 and so on."""
+    return f"b{4 * 2 ** ((n + 1) // 2)}.conv{1 if n % 2 == 0 else 0}"
+
+
+def torgb(n: int) -> str:
+    """The n-th tRGB: b4.torgb, b8.torgb and so on."""
+    return f"b{4 * 2**n}.torgb"
+
+
 def _reference_name(path: tuple[str, ...]) -> str:
     """('synthesis', 'b0004', 'conv1', 'weight') -> 'synthesis.b4.conv1.weight'."""
     if path == ("w_avg",):

@@ -197,7 +197,10 @@ def harmful(canary):
         "one blob a thousand times": (repeated_blob(), "the same part of the file again and again"),
         "opcodes": (b"\x80\x02" + b"N0" * 10**5 + b"N.", "more opcodes than a checkpoint"),
         "line break": (zipped(pickle.dumps({"generator": {"a\nb": 1}})), "a b is no tensor"),
-        "escape": (zipped(b"\x80\x02}.", **{"../../escaped": b"x"}), "no generator_smooth or gen"),
+        "escape": (
+            zipped(b"\x80\x02}.", **{"../../escaped": b"x"}),
+            "there is no generator_smooth, generator, g_ema or g in",
+        ),
     }
 
 

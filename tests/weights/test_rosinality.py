@@ -174,6 +174,14 @@ def test_its_up_convolution_is_nvidias():
         assert deviation(y, wanted) < 1e-4
 
 
+def test_the_average_is_found_beside_a_wrapper(file):
+    whole = checkpoint(NVIDIA)
+    wrapped = {"state_dict": whole["g_ema"], "latent_avg": whole["latent_avg"][None]}
+    stored = importers.read(file(wrapped))
+    np.testing.assert_array_equal(stored.arrays["buffers/w_avg"], whole["latent_avg"])
+    assert stored.about["format"] == "rosinality StyleGAN2"
+
+
 def test_without_an_average_it_is_the_mean_of_mapped_latents(file):
     stored = importers.read(file(checkpoint(NVIDIA, average=False)))
     assert stored.about["format"] == (
@@ -291,7 +299,7 @@ BAD = {
     ),
     "widths": (other_widths(), "channels by resolution are 4: 16, 8: 16, 16: 16, 32: 16, 64: 32"),
     "only a discriminator": (
-        {"d": checkpoint(NVIDIA)["d"]},
+        {"d": checkpoint(NVIDIA)["d"], "ada_aug_p": 0.0},
         "there is no generator_smooth, generator, g_ema or g in it",
     ),
 }

@@ -18,6 +18,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file, writable_folder
 
 RUN = "run.json"
+ADDED = {"generator.joint_norm": False}  # settings that older runs do not name, as they had them
 State = TypeVar("State")
 
 
@@ -27,7 +28,7 @@ class TrainingError(InputError):
 
 def _settings(run: Mapping[str, Any]) -> dict[str, Any]:
     """The contents of run.json by name, such as `generator.z_dim`."""
-    flat = {name: value for name, value in run.items() if name != "config"}
+    flat = ADDED | {name: value for name, value in run.items() if name != "config"}
     for name, value in run["config"].items():
         nested = isinstance(value, dict)
         flat |= {f"{name}.{k}": v for k, v in value.items()} if nested else {name: value}

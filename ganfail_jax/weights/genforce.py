@@ -1,9 +1,11 @@
 """genforce's generators (`.pth`): its names and conventions -> NVIDIA's StyleGAN2 or our PGGAN.
 
 Differences of its StyleGAN2 from NVIDIA's: the kernels of up-convolutions are flipped, and one is
-added to the bias of the affine layers.
+added to the bias of the affine layers. The label's embedding has neither bias nor scale, and is
+normalised together with z (`StyleGAN2Config.joint_norm`).
 """
 
+import math
 import re
 from collections.abc import Mapping
 
@@ -42,6 +44,10 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             state["mapping.w_avg"] = array
         elif name == "synthesis.early_layer.const":
             state["synthesis.b4.const"] = _drop_ones(array, 1)
+        elif name == "mapping.label_weight" and array.ndim == 2:
+            classes, z_dim = array.shape
+            state["mapping.embed.weight"] = array.T * np.float32(math.sqrt(classes))
+            state["mapping.embed.bias"] = np.zeros(z_dim, np.float32)
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
         elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:
@@ -55,5 +61,5 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
                 array = array[..., ::-1, ::-1] if array.ndim == 4 else array
             state[f"synthesis.{layer}.{field}"] = array
         elif not CONSTANT.fullmatch(name):
-            raise WeightsError(f"unexpected {name}: not of genforce's unconditional StyleGAN2")
+            raise WeightsError(f"unexpected {name}: not of genforce's StyleGAN2")
     return state

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,9 @@ def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
             form = f"rosinality StyleGAN2{remarks}"
             return form, *_stylegan2(nvidia.infer_config(state, None), state)
         state = genforce.stylegan2_state(arrays)
-        return "genforce StyleGAN2", *_stylegan2(nvidia.infer_config(state, None), state)
+        joint = "mapping.embed.weight" in state
+        config = replace(nvidia.infer_config(state, None), joint_norm=joint)
+        return "genforce StyleGAN2", *_stylegan2(config, state)
     if raw.startswith(b"\x80"):
         return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
     raise WeightsError(

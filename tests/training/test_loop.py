@@ -271,6 +271,14 @@ def test_run_may_be_made_longer_and_slower(copied, monkeypatch):
     assert (config["total_kimg"], config["learning_rate"], config["ema_kimg"]) == (0.044, 0.001, 1)
 
 
+def test_run_from_before_a_setting_existed_goes_on(copied):
+    folder, expected = copied
+    about = json.loads((folder / "run.json").read_text())
+    assert about["config"]["generator"].pop("joint_norm") is False
+    (folder / "run.json").write_text(json.dumps(about))
+    assert_identical(train(CONDITIONAL, folder), expected)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -20,6 +20,8 @@ from ganfail_jax.weights import (
     rosinality,
     state_dicts,
     store,
+    tfjs,
+    tfjs_progan,
     torch_files,
 )
 from ganfail_jax.weights.errors import WeightsError, one_line
@@ -38,8 +40,11 @@ def _stylegan2(
     return "stylegan2", config, store.names(nvidia.assign(state, _template(config)))
 
 
-def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+def _read(raw: bytes, shards: bytearray) -> tuple[str, str, Any, dict[str, Any]]:
     """Format, kind of network, configuration, arrays by our names."""
+    if tfjs.is_model(raw):
+        arrays = tfjs_progan.arrays(tfjs.read(raw, shards))
+        return "TF-Hub progan in TensorFlow.js", "pggan", *pggan_names.read_tfhub(arrays)
     if npz_files.is_npz(raw):
         arrays = npz_files.read(raw)
         if pggan_names.is_tfhub(arrays):
@@ -60,8 +65,8 @@ def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
     if raw.startswith(b"\x80"):
         return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
     raise WeightsError(
-        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth, rosinality's .pt and "
-        "TF-Hub's npz"
+        "no known format; known are NVIDIA's .pkl (PyTorch), genforce's .pth, rosinality's .pt, "
+        "TF-Hub's npz and the model.json of its TensorFlow.js"
     )
 
 
@@ -74,12 +79,14 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
     path = Path(path)
     try:
         raw = path.read_bytes()
-        form, kind, config, arrays = _read(raw)
+        shards = tfjs.shards(raw, path.parent) if tfjs.is_model(raw) else bytearray()
+        form, kind, config, arrays = _read(raw, shards)
         arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
-        sha256 = hashlib.sha256(raw).hexdigest()
+        digest = hashlib.sha256(raw)
+        digest.update(shards)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # whatever a hostile file leads to: no file is trusted
         raise WeightsError(f"{path}: {one_line(error)}") from error
     about = {"imported_from": path.name, "format": form}
-    return store.Stored(kind, config.to_dict(), about, arrays, sha256)
+    return store.Stored(kind, config.to_dict(), about, arrays, digest.hexdigest())

@@ -81,7 +81,8 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
         raw = path.read_bytes()
         shards = tfjs.shards(raw, path.parent) if tfjs.is_model(raw) else bytearray()
         form, kind, config, arrays = _read(raw, shards)
-        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
+        # copies: what is kept shall not keep the file's bytes
+        arrays = {name: np.array(array, np.float32, order="C") for name, array in arrays.items()}
         digest = hashlib.sha256(raw)
         digest.update(shards)
     except OSError as error:

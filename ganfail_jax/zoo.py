@@ -11,7 +11,7 @@ import jax
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import classifiers, pggan, stylegan2
 from ganfail_jax.types import Classifier, Generator
-from ganfail_jax.weights import importers, store
+from ganfail_jax.weights import importers, store, tfjs
 from ganfail_jax.weights.errors import WeightsError
 
 BUNDLED = Path(__file__).parent / "weights" / "bundled"
@@ -53,8 +53,16 @@ def bundled_names(kinds: tuple[str, ...]) -> list[str]:
     return [path.name for path in folders if store.kind(path) in kinds]
 
 
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes whenever the files of these weights do."""
+    file = path / store.ARRAYS if (path / store.ARRAYS).exists() else path
+    files = sorted(file.parent.iterdir()) if file.name == tfjs.MODEL else [file]
+    states = [(file.name, file.stat()) for file in files if file.exists()]
+    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+
+
 @functools.lru_cache(maxsize=8)
-def _load(path: Path, stamp: tuple[int, int]) -> store.Stored:
+def _load(path: Path, stamp: tuple[tuple[str, int, int], ...]) -> store.Stored:
     """The weights at a path, kept in memory while `stamp` tells that they are the same."""
     return importers.read(path) if path.is_file() else store.load(path)
 
@@ -74,14 +82,14 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     elif folder.is_dir():
         parts = [folder, *(folder / part for part in RUN_PARTS)]
         found = [part for part in parts if store.is_weights_folder(part)]
+        if not found and kinds is GENERATORS and (folder / tfjs.MODEL).is_file():
+            found = [folder / tfjs.MODEL]
         if not found:
             raise WeightsError(
                 f"{folder} is no {what}: neither it nor its best/ or latest/ holds {store.CONFIG}"
             )
         folder = found[0]
-    file = folder / store.ARRAYS if (folder / store.ARRAYS).exists() else folder
-    status = file.stat()
-    stored = _load(folder.resolve(), (status.st_mtime_ns, status.st_size))
+    stored = _load(folder.resolve(), _stamp(folder))
     if stored.kind not in kinds:
         raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
     return stored

@@ -40,6 +40,7 @@ class StyleGAN2Config:
     channel_max: int = 512
     conv_clamp: float | None = None
     dtype: str = "float32"  # compute type of the synthesis; parameters stay float32
+    joint_norm: bool = False  # of z and label: one vector is normalised (StyleGAN2), not two (ADA)
 
     def __post_init__(self) -> None:
         if self.resolution < 4 or self.resolution & (self.resolution - 1):
@@ -70,19 +71,26 @@ def block_name(resolution: int) -> str:
 
 
 class MappingNetwork(nn.Module):
-    """z [b,z] and one-hot label [b,k], either may be None -> [b,features]."""
+    """z [b,z] and one-hot label [b,k], either may be None -> [b,features].
+
+    ADA normalises z and the label's embedding, then concatenates them; StyleGAN2 before it (and
+    genforce) concatenates first, and the embedding is as long as z.
+    """
 
     features: int
     num_layers: int
     lr_multiplier: float = 0.01
+    joint_norm: bool = False
 
     @nn.compact
     def __call__(self, z: Array | None, label: Array | None) -> Float[Array, "b w"]:
-        inputs = [] if z is None else [ops.normalize_second_moment(z)]
+        inputs = [] if z is None else [z]
         if label is not None:
-            embedded = ops.Dense(self.features, name="embed")(label)
-            inputs.append(ops.normalize_second_moment(embedded))
-        x = jnp.concatenate(inputs, axis=-1)
+            size = z.shape[-1] if self.joint_norm and z is not None else self.features
+            inputs.append(ops.Dense(size, name="embed")(label))
+        if self.joint_norm:
+            inputs = [jnp.concatenate(inputs, axis=-1)]
+        x = jnp.concatenate([ops.normalize_second_moment(x) for x in inputs], axis=-1)
         for i in range(self.num_layers):
             x = ops.leaky_relu(ops.Dense(self.features, self.lr_multiplier, name=f"fc{i}")(x))
         return x
@@ -227,7 +235,9 @@ class StyleGAN2(nn.Module):
 
     def setup(self) -> None:
         config = self.config
-        self.mapping_network = MappingNetwork(config.w_dim, config.mapping_layers, name="mapping")
+        self.mapping_network = MappingNetwork(
+            config.w_dim, config.mapping_layers, joint_norm=config.joint_norm, name="mapping"
+        )
         self.synthesis = Synthesis(config)
         self.w_avg = self.variable("buffers", "w_avg", jnp.zeros, (config.w_dim,))
 

@@ -1,19 +1,19 @@
 """genforce's generators (`.pth`): its names and conventions -> NVIDIA's StyleGAN2 or our PGGAN.
 
 Differences of its StyleGAN2 from NVIDIA's: the kernels of up-convolutions are flipped, and one is
-added to the bias of the affine layers.
+added to the bias of the affine layers. The label's embedding has neither bias nor scale, and is
+normalised together with z (`StyleGAN2Config.joint_norm`).
 """
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from ganfail_jax.weights import torch_files
+from ganfail_jax.weights import nvidia
 from ganfail_jax.weights.errors import WeightsError
 
-NETWORKS = ("generator_smooth", "generator")  # the averaged one first
 CONSTANT = re.compile(r".*(filter|upsample)\.kernel")  # of the architecture
 MAPPING = re.compile(r"mapping\.dense(\d+)\.(weight|bias)", re.ASCII)
 LAYER = re.compile(r"synthesis\.(layer|output)(\d+)\.(.+)", re.ASCII)
@@ -25,32 +25,6 @@ FIELDS = {
     "style.weight": "affine.weight",
     "style.bias": "affine.bias",
 }
-
-
-def generator(root: Any, size: int) -> dict[str, np.ndarray]:
-    """The arrays of the averaged generator in what `torch_files.read` gave.
-
-    Args:
-        size: of the file in bytes.
-
-    Raises:
-        WeightsError: there is none, or it is no mapping of names to tensors.
-    """
-    networks = root if isinstance(root, dict) else {}
-    networks = networks.get("models", networks)  # as its trainer writes them
-    networks = networks if isinstance(networks, dict) else {}
-    found = next((networks[name] for name in NETWORKS if networks.get(name)), None)
-    if not isinstance(found, dict):
-        raise WeightsError(f"there is no {' or '.join(NETWORKS)} in it")
-    arrays = torch_files.named_arrays(found.items(), size)
-    return {name.removeprefix("module."): array for name, array in arrays.items()}
-
-
-def _layer(kind: str, n: int) -> str:
-    """genforce's index -> NVIDIA's name: layer0 is b4.conv1, layer1 b8.conv0, output1 b8.torgb."""
-    if kind == "output":
-        return f"b{4 * 2**n}.torgb"
-    return f"b{4 * 2 ** ((n + 1) // 2)}.conv{1 if n % 2 == 0 else 0}"
 
 
 def _drop_ones(array: np.ndarray, axes: int) -> np.ndarray:
@@ -70,10 +44,15 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             state["mapping.w_avg"] = array
         elif name == "synthesis.early_layer.const":
             state["synthesis.b4.const"] = _drop_ones(array, 1)
+        elif name == "mapping.label_weight" and array.ndim == 2:
+            classes, z_dim = array.shape
+            state["mapping.embed.weight"] = array.T * np.float32(math.sqrt(classes))
+            state["mapping.embed.bias"] = np.zeros(z_dim, np.float32)
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
         elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:
-            layer, field = _layer(found[1], int(found[2])), FIELDS[found[3]]
+            named = nvidia.torgb if found[1] == "output" else nvidia.convolution
+            layer, field = named(int(found[2])), FIELDS[found[3]]
             if field == "noise_const":
                 array = _drop_ones(array, 2)
             elif field == "affine.bias":
@@ -82,5 +61,5 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
                 array = array[..., ::-1, ::-1] if array.ndim == 4 else array
             state[f"synthesis.{layer}.{field}"] = array
         elif not CONSTANT.fullmatch(name):
-            raise WeightsError(f"unexpected {name}: not of genforce's unconditional StyleGAN2")
+            raise WeightsError(f"unexpected {name}: not of genforce's StyleGAN2")
     return state

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,14 @@ from ganfail_jax.weights import (
     nvidia,
     nvidia_pickles,
     pggan_names,
+    rosinality,
+    state_dicts,
     store,
     tensorflow_pggan,
     tensorflow_pickles,
     tensorflow_stylegan2,
+    tfjs,
+    tfjs_progan,
     torch_files,
 )
 from ganfail_jax.weights.errors import WeightsError, one_line
@@ -38,29 +43,46 @@ def _stylegan2(
     return "stylegan2", config, store.names(nvidia.assign(state, _template(config)))
 
 
-def _read(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+def _torch(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+    arrays, beside = state_dicts.generator(torch_files.read(raw), len(raw))
+    if pggan_names.is_genforce(arrays):
+        return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
+    if rosinality.is_rosinality(arrays):
+        state, remarks = rosinality.stylegan2_state(arrays, beside.get("latent_avg"))
+        form = f"rosinality StyleGAN2{remarks}"
+        return form, *_stylegan2(nvidia.infer_config(state, None), state)
+    state = genforce.stylegan2_state(arrays)
+    joint = "mapping.embed.weight" in state
+    config = replace(nvidia.infer_config(state, None), joint_norm=joint)
+    return "genforce StyleGAN2", *_stylegan2(config, state)
+
+
+def _tensorflow(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+    network = tensorflow_pickles.read(raw)
+    if network.settings.keys() > {""}:
+        return "TensorFlow StyleGAN2", *_stylegan2(*tensorflow_stylegan2.read(network))
+    return "TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network)
+
+
+def _read(raw: bytes, shards: bytearray) -> tuple[str, str, Any, dict[str, Any]]:
     """Format, kind of network, configuration, arrays by our names."""
+    if tfjs.is_model(raw):
+        arrays = tfjs_progan.arrays(tfjs.read(raw, shards))
+        return "TF-Hub progan in TensorFlow.js", "pggan", *pggan_names.read_tfhub(arrays)
     if npz_files.is_npz(raw):
         arrays = npz_files.read(raw)
         if pggan_names.is_tfhub(arrays):
             return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
     if raw.startswith((b"PK\3\4", LEGACY_TORCH)):
-        arrays = genforce.generator(torch_files.read(raw), len(raw))
-        if pggan_names.is_genforce(arrays):
-            return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
-        state = genforce.stylegan2_state(arrays)
-        return "genforce StyleGAN2", *_stylegan2(nvidia.infer_config(state, None), state)
+        return _torch(raw)
     if tensorflow_pickles.is_tensorflow(raw):
-        network = tensorflow_pickles.read(raw)
-        if network.settings.keys() > {""}:
-            return "TensorFlow StyleGAN2", *_stylegan2(*tensorflow_stylegan2.read(network))
-        return "TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network)
+        return _tensorflow(raw)
     if raw.startswith(b"\x80"):
         return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
     raise WeightsError(
-        "no known format; known are NVIDIA's .pkl (PyTorch, TensorFlow), genforce's .pth and "
-        "TF-Hub's npz"
+        "no known format; known are NVIDIA's .pkl (PyTorch, TensorFlow), genforce's .pth, "
+        "rosinality's .pt, TF-Hub's npz and the model.json of its TensorFlow.js"
     )
 
 
@@ -73,12 +95,15 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
     path = Path(path)
     try:
         raw = path.read_bytes()
-        form, kind, config, arrays = _read(raw)
-        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
-        sha256 = hashlib.sha256(raw).hexdigest()
+        shards = tfjs.shards(raw, path.parent) if tfjs.is_model(raw) else bytearray()
+        form, kind, config, arrays = _read(raw, shards)
+        # copies: what is kept shall not keep the file's bytes
+        arrays = {name: np.array(array, np.float32, order="C") for name, array in arrays.items()}
+        digest = hashlib.sha256(raw)
+        digest.update(shards)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # whatever a hostile file leads to: no file is trusted
         raise WeightsError(f"{path}: {one_line(error)}") from error
     about = {"imported_from": path.name, "format": form}
-    return store.Stored(kind, config.to_dict(), about, arrays, sha256)
+    return store.Stored(kind, config.to_dict(), about, arrays, digest.hexdigest())

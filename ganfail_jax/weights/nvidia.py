@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from ganfail_jax.nn import ops
@@ -18,6 +17,16 @@ from ganfail_jax.weights.errors import WeightsError, list_faults
 RESOLUTIONS = [4 * 2**i for i in range(11)]  # up to 4096
 MOST_LAYERS = 64  # of a mapping network
 IGNORED = "resample_filter"  # a constant of the architecture; checked, not stored
+
+
+def convolution(n: int) -> str:
+    """The n-th convolution in forward order: b4.conv1, b8.conv0, b8.conv1 and so on."""
+    return f"b{4 * 2 ** ((n + 1) // 2)}.conv{1 if n % 2 == 0 else 0}"
+
+
+def torgb(n: int) -> str:
+    """The n-th tRGB: b4.torgb, b8.torgb and so on."""
+    return f"b{4 * 2**n}.torgb"
 
 
 def _reference_name(path: tuple[str, ...]) -> str:
@@ -108,6 +117,9 @@ def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
         state: reference parameter name (no prefix) -> array in the reference's NCHW layout.
         template: {"params": ..., "buffers": ...} of arrays or shapes.
 
+    Returns:
+        Views of the given arrays: nothing is copied.
+
     Raises:
         WeightsError: listing all missing, unexpected and misshaped names.
     """
@@ -126,7 +138,7 @@ def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
         if array.shape != leaf.shape:
             faults.append(f"{name} has shape {array.shape} in our layout, wanted {leaf.shape}")
             return np.broadcast_to(np.float32(0), leaf.shape)
-        return np.asarray(array, np.float32)
+        return array
 
     tree = jax.tree_util.tree_map_with_path(fill, template)
     kernel = np.outer(ops.FIR, ops.FIR)
@@ -139,4 +151,4 @@ def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
             faults.append(f"{name} is not the [1, 3, 3, 1] filter")
     if faults:
         raise list_faults(faults)
-    return jax.tree.map(jnp.asarray, tree)
+    return tree

@@ -11,6 +11,7 @@ from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.nvidia import widths
 
 GENFORCE = re.compile(r"(layer|output)(\d{1,2})\.(weight|bias)", re.ASCII)
+LONGEST_Z = 512  # the usual one
 TFHUB = re.compile(r"(?:res_(\d{1,2})/conv([01])|to_rgb)/(kernel|bias)", re.ASCII)
 
 
@@ -75,8 +76,12 @@ def _first(kernel: np.ndarray) -> np.ndarray:
 def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:
     """Architecture and variables by our names; only the largest resolution's tRGB is kept.
 
+    A label would only show as more inputs of the first layer. Up to 512 of them, and powers of two,
+    are taken for z alone.
+
     Raises:
-        WeightsError: unexpected names or shapes, or a network still fading between resolutions.
+        WeightsError: unexpected names or shapes, a network still fading between resolutions, or
+            one with labels.
     """
     if np.any(arrays.get("lod", 0)):
         raise WeightsError("a network in the middle of growing (its lod is not 0)")
@@ -93,7 +98,13 @@ def read_genforce(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[s
             array = _as_kernel(array, name).transpose(2, 3, 1, 0)
             array = _first(array) if kind == "layer" and n == 0 else array
         params[f"{'torgb' if kind == 'output' else _ours(n)}/{field}"] = array
-    return finish(params)
+    config, params = finish(params)
+    if config.z_dim > LONGEST_Z and config.z_dim & (config.z_dim - 1):
+        raise WeightsError(
+            f"its first layer takes {config.z_dim} numbers, as of z with {LONGEST_Z} and a label: "
+            "genforce's conditional PGGAN normalises z before it appends the label, ours does not"
+        )
+    return config, params
 
 
 def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str, np.ndarray]]:

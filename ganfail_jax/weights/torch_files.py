@@ -6,7 +6,9 @@ NVIDIA's pickles hold. A tensor is a view of the file's own bytes: nothing is co
 
 import io
 import math
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -32,6 +34,7 @@ DTYPES = {
 }
 NESTING = 4  # blobs within blobs
 LONGEST_NAME = 200
+LOCAL_HEADER = 30  # bytes of a zip entry before its name
 
 
 class Storage:
@@ -172,6 +175,19 @@ def _storage(identity: Any, known: dict[str, Storage]) -> Storage:
     return storage
 
 
+def _bytes(raw: bytes, entry: zipfile.ZipInfo) -> memoryview:
+    """The contents of a stored entry where they are in the file: weights are not copied."""
+    start = entry.header_offset
+    if raw[start : start + 4] != b"PK\3\4":
+        raise WeightsError(f"a zip archive without its entry {entry.filename}")
+    name, extra = struct.unpack_from("<26xHH", raw, start)
+    start += LOCAL_HEADER + name + extra
+    found = memoryview(raw)[start : start + entry.file_size]
+    if zlib.crc32(found) != entry.CRC:
+        raise WeightsError(f"a zip archive whose entry {entry.filename} is damaged")
+    return found
+
+
 def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         listed = archive.infolist()
@@ -188,11 +204,11 @@ def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
             raise WeightsError("a zip archive that torch.save did not write: no single data.pkl")
         (root,) = roots
         order = entries.get(f"{root}byteorder")
-        if order is not None and archive.read(order) != b"little":
+        if order is not None and _bytes(raw, order) != b"little":
             raise WeightsError("a big-endian file; save it again on a little-endian machine")
         known: dict[str, Storage] = {}
         found = pickles.read(
-            io.BytesIO(archive.read(entries[f"{root}data.pkl"])),
+            io.BytesIO(_bytes(raw, entries[f"{root}data.pkl"])),
             table(budget, depth),
             budget,
             lambda identity: _storage(identity, known),
@@ -200,7 +216,7 @@ def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
         for key, storage in known.items():
             if f"{root}data/{key}" not in entries:
                 raise WeightsError(f"a zip archive without its entry data/{key}")
-            storage.fill(memoryview(archive.read(entries[f"{root}data/{key}"])))
+            storage.fill(_bytes(raw, entries[f"{root}data/{key}"]))
         return found
 
 

@@ -15,7 +15,7 @@ def test_logits_and_image_gradients_match_the_reference():
     module, label = Discriminator(CONFIG), jnp.asarray(arrays["c"])
     images = jnp.asarray(nhwc(arrays["image"]))
     template = jax.eval_shape(lambda: module.init(jax.random.key(0), images, label))
-    params = nvidia.assign(state, template)
+    params = jax.tree.map(jnp.asarray, nvidia.assign(state, template))
     logits = jax.jit(module.apply)(params, images, label)
     assert deviation(logits, arrays["logits"][:, 0]) < 1e-4
     gradient = jax.jit(jax.grad(lambda x: jnp.sum(jnp.asarray(module.apply(params, x, label)))))(

@@ -33,7 +33,7 @@ def golden(request):
     config = CONFIGS[request.param]
     state, arrays = load(request.param)
     template = jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
-    params = nvidia.assign(state, template)
+    params = jax.tree.map(jnp.asarray, nvidia.assign(state, template))
     label = jnp.asarray(arrays["c"]) if config.num_classes else None
     return stylegan2.build(config), params, jnp.asarray(arrays["z"]), label, arrays
 

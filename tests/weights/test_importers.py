@@ -197,7 +197,10 @@ def harmful(canary):
         "one blob a thousand times": (repeated_blob(), "the same part of the file again and again"),
         "opcodes": (b"\x80\x02" + b"N0" * 10**5 + b"N.", "more opcodes than a checkpoint"),
         "line break": (zipped(pickle.dumps({"generator": {"a\nb": 1}})), "a b is no tensor"),
-        "escape": (zipped(b"\x80\x02}.", **{"../../escaped": b"x"}), "no generator_smooth or gen"),
+        "escape": (
+            zipped(b"\x80\x02}.", **{"../../escaped": b"x"}),
+            "there is no generator_smooth, generator, g_ema or g in",
+        ),
     }
 
 
@@ -277,6 +280,29 @@ def test_flipped_bytes_load_strictly_or_are_refused(source, tmp_path):
         found.append(outcome(tmp_path / "file", bytes(damaged)))
     assert {f for f in found if not isinstance(f, str)} <= {resolution}
     assert any(isinstance(f, str) for f in found)
+
+
+def test_damaged_entry_of_a_zip_archive_is_named(tmp_path):
+    raw = GENFORCE.read_bytes()
+    with zipfile.ZipFile(GENFORCE) as archive:
+        storages = [info for info in archive.infolist() if "/data/" in info.filename]
+    entry = max(storages, key=lambda info: info.file_size)
+    within = bytearray(raw)
+    within[entry.header_offset + entry.file_size // 2] ^= 1
+    found = outcome(tmp_path / "file", bytes(within))
+    assert found.endswith(f"a zip archive whose entry {entry.filename} is damaged")
+    before = bytearray(raw)
+    before[entry.header_offset] ^= 1
+    found = outcome(tmp_path / "file", bytes(before))
+    assert found.endswith(f"a zip archive without its entry {entry.filename}")
+
+
+@pytest.mark.parametrize("source", FILES, ids=lambda path: path.stem)
+def test_what_is_kept_does_not_keep_the_files_bytes(source):
+    for name, array in importers.read(source).arrays.items():
+        assert array.flags.owndata, name
+        assert array.flags.c_contiguous, name
+        assert array.dtype == np.float32, name
 
 
 def test_unknown_file_says_what_is_known(tmp_path):

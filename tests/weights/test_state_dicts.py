@@ -1,0 +1,77 @@
+"""A generator's state dict is found wherever torch users put it."""
+
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+
+from ganfail_jax.weights import importers
+from ganfail_jax.weights.errors import WeightsError
+from tests.goldens import FOLDER, load
+from tests.weights.test_rosinality import from_nvidia
+from tests.weights.torch_saved import save
+
+GENFORCE = ("genforce_stylegan2_rgb64", "genforce_pggan_rgb64")
+ROSINALITY = "stylegan2_ada_uncond_rgb64"
+
+
+def state_dict(name):
+    state, _ = load(name)
+    return OrderedDict(from_nvidia(state) if name == ROSINALITY else state)
+
+
+def other(state):
+    return {name: array + 1 for name, array in state.items()}
+
+
+PLACES = {
+    "bare": lambda state: state,
+    "of parallel training": lambda state: {f"module.{n}": array for n, array in state.items()},
+    "state_dict": lambda state: {"state_dict": state, "epoch": 3},
+    "single wrapper": lambda state: {"anything": state},
+    "two wrappers": lambda state: {"model": {"state_dict": state}, "epoch": 3},
+    "trainer": lambda state: {"models": {"generator": other(state), "generator_smooth": state}},
+    "averaged": lambda state: {"g": other(state), "generator": {}, "g_ema": state, "d": "text"},
+    "name of something else": lambda state: {"generator": "stylegan2", "g": state},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("name", [*GENFORCE, ROSINALITY])
+def test_the_same_arrays_are_found_everywhere(name, place, tmp_path):
+    path = tmp_path / "file.pth"
+    path.write_bytes(save(PLACES[place](state_dict(name))))
+    found = importers.read(path)
+    if name in GENFORCE:
+        wanted = importers.read(FOLDER / f"{name}.pth")
+    else:
+        whole = tmp_path / "whole.pt"
+        whole.write_bytes(save({"g_ema": state_dict(name)}))
+        wanted = importers.read(whole)
+    assert found.config == wanted.config
+    assert found.about["format"] == wanted.about["format"]
+    assert found.arrays.keys() == wanted.arrays.keys()
+    for variable, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[variable], array)
+
+
+NUMBER = np.ones(1, np.float32)
+BAD = [
+    ({}, "there is no generator_smooth, generator, g_ema or g in it, nor is it a state dict"),
+    ({"a": {"b": {"c": {"d": {"e": NUMBER}}}}}, "there is no generator_smooth"),
+    ({"a": {"x": NUMBER}, "b": {"x": NUMBER}}, "there is no generator_smooth"),
+    ([NUMBER], "there is no generator_smooth"),
+    ({"fc.weight": NUMBER}, "unexpected fc.weight: not of genforce's"),
+    ({"fc.weight": NUMBER, "epoch": 3}, "there is no generator_smooth"),
+    ({"g": {"fc.weight": NUMBER, "epoch": 3}}, "epoch is no tensor"),
+    ({"lod": NUMBER, "module.lod": NUMBER}, "names with and without the prefix module."),
+]
+
+
+@pytest.mark.parametrize(("value", "message"), BAD)
+def test_a_file_without_a_generator_is_refused(value, message, tmp_path):
+    path = tmp_path / "file.pth"
+    path.write_bytes(save(value))
+    with pytest.raises(WeightsError) as refused:
+        importers.read(path)
+    assert message in str(refused.value)

@@ -5,7 +5,6 @@ added to the bias of the affine layers. The label's embedding has neither bias n
 normalised together with z (`StyleGAN2Config.joint_norm`).
 """
 
-import math
 import re
 from collections.abc import Mapping
 
@@ -45,9 +44,7 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         elif name == "synthesis.early_layer.const":
             state["synthesis.b4.const"] = _drop_ones(array, 1)
         elif name == "mapping.label_weight" and array.ndim == 2:
-            classes, z_dim = array.shape
-            state["mapping.embed.weight"] = array.T * np.float32(math.sqrt(classes))
-            state["mapping.embed.bias"] = np.zeros(z_dim, np.float32)
+            state |= nvidia.joint_embedding(array)
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
         elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:

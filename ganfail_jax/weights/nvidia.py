@@ -4,6 +4,7 @@ Only arrays by name are read here. Every expected name must be present with the 
 nothing may be left over; all faults are reported at once.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,13 @@ def convolution(n: int) -> str:
 def torgb(n: int) -> str:
     """The n-th tRGB: b4.torgb, b8.torgb and so on."""
     return f"b{4 * 2**n}.torgb"
+
+
+def joint_embedding(weight: np.ndarray) -> dict[str, np.ndarray]:
+    """The label's embedding [k,z] where it is normalised together with z: it has no scale."""
+    classes, z_dim = weight.shape
+    scaled = weight.T * np.float32(math.sqrt(classes))
+    return {"mapping.embed.weight": scaled, "mapping.embed.bias": np.zeros(z_dim, np.float32)}
 
 
 def _reference_name(path: tuple[str, ...]) -> str:

@@ -6,6 +6,7 @@ networks.py of NVlabs/stylegan2-ada, and NVIDIA's own converter, legacy.py of st
 """
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -100,13 +101,12 @@ def read(network: tensorflow_pickles.Network) -> tuple[StyleGAN2Config, dict[str
             variables that it does not have.
     """
     tensorflow_pickles.check(network, FUNCTIONS, WANTED, FREE)
-    if "mapping/LabelConcat/weight" in network.arrays:
-        raise WeightsError(
-            "a conditional generator of the first StyleGAN2 (LabelConcat), which normalises z and "
-            "the label together; only ADA's conditional mapping is known"
-        )
     state: dict[str, np.ndarray] = {}
+    joint = "mapping/LabelConcat/weight" in network.arrays  # of StyleGAN2 before ADA
     for variable, array in network.arrays.items():
+        if variable == "mapping/LabelConcat/weight" and array.ndim == 2:
+            state |= nvidia.joint_embedding(array)
+            continue
         name = _name(variable)
         if variable == "lod":  # of training only: the skip architecture does not grow
             continue
@@ -114,4 +114,4 @@ def read(network: tensorflow_pickles.Network) -> tuple[StyleGAN2Config, dict[str
             raise WeightsError(f"unexpected {variable}: not of TensorFlow's StyleGAN2")
         state[name] = _value(name, array)
     clamp = _conv_clamp(network.settings["synthesis"].get("conv_clamp"))
-    return nvidia.infer_config(state, clamp), state
+    return replace(nvidia.infer_config(state, clamp), joint_norm=joint), state

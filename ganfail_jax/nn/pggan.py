@@ -274,7 +274,9 @@ def build(config: PGGANConfig) -> Generator:
         params: Params, styles: Styles, edits: Edits | None = None
     ) -> tuple[Array, Activations]:
         check_names(edits, layers)
-        z = jnp.concatenate([styles[name] for name in dims], axis=-1)
+        # the label is what was asked for: no gradient, so no ranking, proposes to move it
+        fixed = {k: lax.stop_gradient(v) if k == "label" else v for k, v in styles.items()}
+        z = jnp.concatenate([fixed[name] for name in dims], axis=-1)
         image, state = module.apply(params, z, edits, mutable=[COLLECTION])
         return jnp.asarray(image), dict(state[COLLECTION])  # pyright: ignore[reportReturnType]
 

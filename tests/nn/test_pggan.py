@@ -44,6 +44,19 @@ def test_shapes_and_taps(rendered):
     assert generator.mapping is None
 
 
+def test_networks_of_1024_px_have_the_papers_number_of_parameters():
+    """Table 2: 23.1M in each."""
+    generator = pggan.PGGANConfig(1024, 3, 0)
+    critic = pggan.PGGANDiscriminator(pggan.PGGANDiscriminatorConfig(1024, 3, 0))
+    images = jnp.zeros((4, 1024, 1024, 3))
+    for init in (
+        lambda: pggan.init(generator, jax.random.key(0)),
+        lambda: critic.init(jax.random.key(0), images),
+    ):
+        leaves = jax.tree.leaves(jax.eval_shape(init))
+        assert round(sum(leaf.size for leaf in leaves) / 1e6, 1) == 23.1
+
+
 def test_length_of_z_does_not_matter(rendered):
     """Pixel norm on z (up to its epsilon)."""
     generator, styles, image, _ = rendered
@@ -141,6 +154,9 @@ def test_classes_are_a_part_of_the_style():
     assert generator.style_dims == {"z": 5, "label": 3}
     images = np.asarray(jax.jit(generator.synthesize)(params, styles)[0])
     assert (images[0] != images[1]).any()
+    total = lambda styles: generator.synthesize(params, styles)[0].sum()  # noqa: E731
+    gradient = jax.jit(jax.grad(total))(styles)
+    assert float(jnp.abs(gradient["z"]).min()) > 0 == float(jnp.abs(gradient["label"]).max())
     with pytest.raises(ValueError, match="wants one-hot labels of 3 classes as label"):
         generator.styles(params, z)
     with pytest.raises(ValueError, match="wants none as label"):

@@ -1,19 +1,28 @@
 """What does a file of generator weights hold? Nothing in it is run.
 
-python -m analyze.inspect --generator=FILE
+python -m analyze.inspect --generator=FILE --sheet=SAMPLES.png
 """
 
+from typing import Any
+
 import jax
+import jax.numpy as jnp
+import numpy as np
 from absl import flags
 
 from analyze import flags as common
 from ganfail_jax import zoo
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import latents
+from ganfail_jax.plots.sheets import save_sheet
+from ganfail_jax.results import ResultError
 from ganfail_jax.types import Generator
 from ganfail_jax.weights.store import Stored
 
 FLAGS = flags.FLAGS
 common.define_generator()
+flags.DEFINE_string("sheet", None, "PNG to write with samples 0 to 39; classes take turns.")
+ROWS, COLUMNS, SMALLEST = 4, 10, 64  # images of fewer pixels are drawn larger
 
 
 def describe(stored: Stored, generator: Generator, parameters: int) -> list[str]:
@@ -38,6 +47,22 @@ def describe(stored: Stored, generator: Generator, parameters: int) -> list[str]
     ]
 
 
+def draw_sheet(generator: Generator, params: Any, path: str) -> None:
+    """Write a sheet of samples, as the analyses number them with seed 0."""
+
+    @jax.jit
+    def render(params: Any, indices: jax.Array) -> jax.Array:
+        drawn = latents(generator, 0, indices)
+        return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))[0]
+
+    rows = [render(params, COLUMNS * row + jnp.arange(COLUMNS)) for row in range(ROWS)]
+    scale = max(1, SMALLEST // generator.image_shape[0])
+    try:
+        save_sheet(path, np.concatenate(rows), COLUMNS, scale)
+    except OSError as error:
+        raise ResultError(f"cannot write {path} ({error.strerror or error})") from error
+
+
 def main() -> None:
     if not FLAGS.generator:
         raise InputError("which generator? Give --generator=FILE, a folder or a bundled name")
@@ -45,6 +70,9 @@ def main() -> None:
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params))
     for line in describe(zoo.read_generator(FLAGS.generator), generator, parameters):
         print(line)
+    if FLAGS.sheet:
+        draw_sheet(generator, params, FLAGS.sheet)
+        print(f"  {FLAGS.sheet}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,12 @@
 """`python -m analyze.inspect` and `analyze.convert` on published and on our own weights."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from matplotlib import image
 
 from ganfail_jax import zoo
+from ganfail_jax.latents import latents
 from tests.analyze.commands import run
 from tests.goldens import FOLDER
 
@@ -23,6 +26,20 @@ def test_it_tells_what_a_file_holds(tmp_path):
         assert part in done.stdout
 
 
+def test_sheet_shows_the_samples_of_the_analyses(tmp_path):
+    done = run("inspect", f"--generator={ADA}", "--sheet=samples.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "  samples.png"
+    sheet = image.imread(tmp_path / "samples.png")
+    assert sheet.shape[:2] == (4 * 64, 10 * 64)
+    generator, params = zoo.load_generator(str(ADA))
+    drawn = latents(generator, 0, jnp.array([21]))
+    expected, _ = generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))
+    np.testing.assert_allclose(
+        sheet[128:192:2, 64:128:2, 0], np.clip(expected[0, ..., 0] / 2 + 0.5, 0, 1), atol=0.01
+    )
+
+
 def test_a_converted_file_is_the_same_generator(tmp_path):
     done = run("convert", f"--generator={ADA}", "--out=ours", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -40,6 +57,7 @@ BAD = [
     ("inspect", [], "which generator? Give --generator=FILE, a folder or a bundled name"),
     ("inspect", ["--generator=file"], "file: no known format; known are NVIDIA's .pkl"),
     ("inspect", ["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c)"),
+    ("inspect", ["--generator=mnist_c", "--sheet=file/x.png"], "cannot write file/x.png"),
     ("convert", ["--generator=mnist_c"], "give --generator=FILE and --out=FOLDER"),
     ("convert", ["--generator=mnist_c", "--out=file/x"], "cannot write file/x"),
 ]

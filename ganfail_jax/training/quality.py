@@ -88,7 +88,7 @@ def evaluator(
         images = to_uint8(rendered[:num_samples])
         features, predicted = seen(images)
         measured = {
-            "score": frechet_distance(feature_moments(features), reference()),
+            "score": frechet_distance(feature_moments(features), reference(), "population"),
             "clean_share": float(np.mean(looks_clean(images))),
         }
         if asked is not None:

@@ -1,8 +1,18 @@
+"""Judged by closed forms, SciPy, an independent implementation's numbers and fresh samples."""
+
 import numpy as np
 import pytest
 from scipy import linalg
 
-from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
+from ganfail_jax.metrics import frechet
+from ganfail_jax.metrics.frechet import (
+    FeatureMoments,
+    feature_moments,
+    frechet_distance,
+    frechet_infinity,
+    merge_moments,
+)
+from tests import goldens
 
 RNG = np.random.default_rng(0)
 
@@ -12,36 +22,66 @@ def random_covariance(d):
     return root @ root.T / d
 
 
-def test_moments_are_of_the_population():
+def gaussian(mean, covariance):
+    return FeatureMoments(2, mean, covariance)  # N - 1 = 1: the scatter is the covariance
+
+
+@pytest.mark.parametrize(("convention", "bias"), [("sample", False), ("population", True)])
+def test_moments_are_numpys(convention, bias):
     features = RNG.normal(3, 2, (50, 4)).astype(np.float32)
     moments = feature_moments(features)
     assert moments.samples == 50
-    np.testing.assert_allclose(moments.mean, features.astype(np.float64).mean(0), rtol=1e-12)
-    np.testing.assert_allclose(moments.covariance, np.cov(features.T, bias=True), rtol=1e-6)
+    x = features.astype(np.float64)
+    np.testing.assert_allclose(moments.mean, x.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(moments.covariance(convention), np.cov(x.T, bias=bias), rtol=1e-12)
 
 
 def test_moments_far_from_zero_keep_their_spread():
     features = (1e4 + RNG.normal(size=(500, 3))).astype(np.float32)
-    expected = np.cov(features.T.astype(np.float64), bias=True)
-    np.testing.assert_allclose(feature_moments(features).covariance, expected, rtol=1e-9)
+    expected = np.cov(features.T.astype(np.float64))
+    np.testing.assert_allclose(feature_moments(features).covariance(), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("block", [7, 100, 4096])
+def test_moments_of_parts_are_those_of_the_whole(block, monkeypatch):
+    features = RNG.normal(100, 1, (300, 5)).astype(np.float32)
+    whole = feature_moments(features)
+    monkeypatch.setattr(frechet, "BLOCK", block)
+    first, *rest = (feature_moments(part) for part in np.split(features, [1, 20, 150]))
+    for part in rest:
+        first = merge_moments(first, part)
+    assert first.samples == 300
+    np.testing.assert_allclose(first.mean, whole.mean, rtol=1e-13)
+    np.testing.assert_allclose(first.scatter, whole.scatter, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("convention", ["sample", "population"])
+def test_golden_distance(convention):
+    _, golden = goldens.load("metrics")
+    real, fake = feature_moments(golden["real"]), feature_moments(golden["fake"])
+    expected = pytest.approx(float(golden[f"fid_{convention}"]), rel=1e-6)
+    assert frechet_distance(real, fake, convention) == expected
+    measured = frechet.frechet(real, golden["fake"], features="made up", convention=convention)
+    assert measured.value == expected
+    assert measured.samples == {"real": 400, "generated": 300}
+    assert {"sample": "N - 1", "population": "by N"}[convention] in measured.convention
 
 
 def test_commuting_gaussians_have_their_closed_form():
     mean_a, mean_b = RNG.normal(size=(2, 6))
     var_a, var_b = RNG.uniform(0.1, 4, (2, 6))
     turn, _ = np.linalg.qr(RNG.normal(size=(6, 6)))
-    a = FeatureMoments(1, mean_a, turn @ np.diag(var_a) @ turn.T)
-    b = FeatureMoments(1, mean_b, turn @ np.diag(var_b) @ turn.T)
+    a = gaussian(mean_a, turn @ np.diag(var_a) @ turn.T)
+    b = gaussian(mean_b, turn @ np.diag(var_b) @ turn.T)
     expected = np.sum((mean_a - mean_b) ** 2) + np.sum((np.sqrt(var_a) - np.sqrt(var_b)) ** 2)
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-10)
 
 
 def test_general_gaussians_agree_with_the_matrix_root_of_the_product():
-    a = FeatureMoments(1, RNG.normal(size=8), random_covariance(8))
-    b = FeatureMoments(1, RNG.normal(size=8), random_covariance(8))
-    cross = np.trace(linalg.sqrtm(a.covariance @ b.covariance)).real
-    traces = np.trace(a.covariance) + np.trace(b.covariance)
-    expected = np.sum((a.mean - b.mean) ** 2) + traces - 2 * cross
+    a = gaussian(RNG.normal(size=8), random_covariance(8))
+    b = gaussian(RNG.normal(size=8), random_covariance(8))
+    cross = np.trace(linalg.sqrtm(a.scatter @ b.scatter)).real
+    expected = np.sum((a.mean - b.mean) ** 2) + np.trace(a.scatter + b.scatter) - 2 * cross
     assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
     assert frechet_distance(b, a) == pytest.approx(expected, rel=1e-9)
 
@@ -50,6 +90,84 @@ def test_general_gaussians_agree_with_the_matrix_root_of_the_product():
 def test_distance_to_itself_is_zero_even_with_fewer_images_than_features(n):
     moments = feature_moments(RNG.normal(0, 10, (n, 200)))
     assert abs(frechet_distance(moments, moments)) < 1e-6
+
+
+@pytest.mark.parametrize("gap", [0.0, 0.3])
+def test_interval_has_the_spread_of_fresh_samples(gap):
+    """Where the two sets are alike, the first order is known to be cautious."""
+    d, rng = 6, np.random.default_rng(1)
+    shape = rng.normal(size=(d, d))
+    real = feature_moments(rng.normal(size=(4000, d)) @ shape)
+    other = shape + gap * rng.normal(size=(d, d))
+
+    def measure(replicates=0):
+        generated = rng.normal(size=(1000, d)) @ other + gap
+        measured = frechet.frechet(real, generated, features="x", replicates=replicates)
+        assert measured.interval is not None
+        return measured.value, (measured.interval[1] - measured.value) / 1.96
+
+    values, errors = np.transpose([measure() for _ in range(300)])
+    ratio = errors.mean() / values.std()
+    assert 0.85 < ratio < (1.2 if gap else 1.8)
+    by_bootstrap = np.mean([measure(replicates=40)[1] for _ in range(8)])
+    assert 0.7 < by_bootstrap / errors.mean() < 1.4
+
+
+def test_influences_are_the_derivative_by_a_samples_weight():
+    real = feature_moments(RNG.normal(size=(200, 4)))
+    generated = RNG.normal(0.5, 2, (60, 4))
+    moments = feature_moments(generated)
+    root = frechet._root(real.covariance("population"))
+    ours = frechet._influence(root, real.mean, moments, generated, "population")
+    for row, step in ((0, 1e-5), (17, 1e-5)):
+        weights = np.ones(60) / 60
+        distances = []
+        for sign in (1, -1):
+            moved = (1 - sign * step) * weights + sign * step * (np.arange(60) == row)
+            mean = moved @ generated
+            scatter = (generated - mean).T * moved @ (generated - mean)
+            reference = real._replace(samples=2, scatter=real.covariance("population"))
+            distances.append(frechet_distance(reference, gaussian(mean, scatter)))
+        slope = (distances[0] - distances[1]) / (2 * step)
+        assert ours[row] == pytest.approx(slope / 60, rel=1e-5)
+
+
+def test_too_few_images_are_told():
+    real = feature_moments(RNG.normal(size=(50, 10)))
+    few = frechet.frechet(real, RNG.normal(size=(10, 10)), features="made up")
+    assert len(few.warnings) == 1
+    assert "10 generated images in 10 dimensions is singular" in few.warnings[0]
+    assert np.isfinite(few.interval or np.nan).all()
+    enough = frechet.frechet(real, RNG.normal(size=(11, 10)), features="made up")
+    assert enough.warnings == ()
+
+
+def test_infinity_removes_the_bias_of_few_generated_images():
+    d = 40
+    real = FeatureMoments(2, np.zeros(d), np.eye(d))  # the true moments: no bias from this side
+    generated = RNG.normal(size=(3000, d))
+    biased = frechet.frechet(real, generated, features="x").value
+    measured = frechet_infinity(real, generated, features="x", smallest=500)
+    assert biased > 0.1
+    assert abs(measured.value) < 0.2 * biased
+    assert measured.title == "FID_infinity on x"
+    with pytest.raises(ValueError, match="more than 5000 and at least 2"):
+        frechet_infinity(real, generated, features="x")
+
+
+def test_every_output_names_features_sizes_and_convention():
+    measured = frechet.frechet(
+        feature_moments(RNG.normal(size=(1200, 3))),
+        RNG.normal(size=(2, 3)),
+        features="toy features",
+    )
+    assert str(measured).startswith("FID on toy features: ")
+    assert "1,200 real, 2 generated; covariance divided by N - 1" in str(measured)
+    assert "warning: the covariance of 2 generated" in str(measured)
+    summary = measured.summary()
+    assert summary["features"] == "toy features"
+    assert summary["samples"] == {"real": 1200, "generated": 2}
+    assert summary["interval"] == measured.interval
 
 
 @pytest.mark.parametrize("features", [np.zeros((0, 3)), np.array([[0.0, np.nan]])])

@@ -1,0 +1,35 @@
+"""What every metric of two sets of images returns: a value that says how it came about."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Interval = tuple[float, float]
+
+
+class Measurement(NamedTuple):
+    """A number, never without the features it is of, the sizes of the sets and its convention."""
+
+    metric: str  # such as "FID"
+    features: str  # name of the extractor
+    value: float
+    samples: Mapping[str, int]  # size of each set by name, such as {"real": .., "generated": ..}
+    convention: str
+    interval: Interval | None = None  # of 95 %
+    interval_method: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Such as "FID on mnist_c classifier features"."""
+        return f"{self.metric} on {self.features}"
+
+    def summary(self) -> dict[str, Any]:
+        """For result.json."""
+        fields = self._asdict()
+        return fields | {"samples": dict(self.samples), "warnings": list(self.warnings)}
+
+    def __str__(self) -> str:
+        within = f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]" if self.interval else ""
+        sizes = ", ".join(f"{size:,} {name}" for name, size in self.samples.items())
+        lines = [f"{self.title}: {self.value:.4g}{within} ({sizes}; {self.convention})"]
+        return "\n".join([*lines, *(f"  warning: {text}" for text in self.warnings)])

@@ -6,8 +6,8 @@ stylegan2-ada-pytorch); everything is float64.
 
 The error of the value comes from the influence of every generated image on it, to first order
 (Rippl, Munk and Sturm 2016, "Limit laws of the empirical Wasserstein distance: Gaussian
-distributions"). It costs one eigen-decomposition where a bootstrap costs three
-per replicate, and tells nothing of the bias of a finite N, which `frechet_infinity` removes.
+distributions"). It costs one eigen-decomposition where a bootstrap costs two per replicate, and
+tells nothing of the bias of a finite N, which `frechet_infinity` removes.
 """
 
 from typing import Literal, NamedTuple
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.metrics.measurement import Measurement
 
 Convention = Literal["sample", "population"]
@@ -23,7 +24,6 @@ DIVISORS: dict[Convention, str] = {
     "population": "covariance divided by N",
 }
 BLOCK = 4096  # features in float64 at a time: 67 MB at 2,048 dimensions
-Z95 = 1.96  # two-sided 95 % quantile of the normal distribution
 
 
 class FeatureMoments(NamedTuple):

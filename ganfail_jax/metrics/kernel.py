@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float64
 
-from ganfail_jax.metrics.frechet import Z95
+from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.metrics.measurement import Measurement
 
 KERNEL = "unbiased MMD^2, kernel (x.y / d + 1)^3"

@@ -4,25 +4,26 @@
   (conditional generators only).
 - `clean_share`: share of the images that look neither noisy nor blurred (`metrics/corruption.py`).
 - `score`: Frechet distance between generated and real images over the classifier's last feature
-  map, averaged over its pixels. Lower is better. No FID of the literature: its features are not
-  Inception's.
+  map, averaged over its pixels, with the population covariance. Lower is better. No FID of the
+  literature: its features are not Inception's.
 
 Images are judged as 8-bit pictures, rendered with the noise inputs "const" and without truncation.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float32, UInt8
+from jaxtyping import Array, UInt8
 
 from ganfail_jax.data.pipelines import to_float, to_uint8
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.corruption import looks_clean
+from ganfail_jax.metrics.features import Features, classifier_features, extract_features
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
 from ganfail_jax.types import Classifier, Generator
 
@@ -62,36 +63,33 @@ def evaluator(
         styles = generator.styles(variables, drawn.z, drawn.one_hot)
         return generator.synthesize(variables, styles)[0]
 
-    @jax.jit
-    def see(params: Any, images: Array) -> tuple[Array, Array]:
-        features = classifier.features(params, images)
-        logits = classifier.head(params, features)
-        return jnp.mean(features, axis=(1, 2)), jnp.argmax(logits, axis=1)
-
-    def seen(images: UInt8[np.ndarray, "n h w c"]) -> tuple[Float32[np.ndarray, "n d"], np.ndarray]:
-        parts = [see(classifier_params, to_float(part)) for part in _batches(images, batch_size)]
-        features, predicted = (
-            np.concatenate(column)[: len(images)] for column in zip(*parts, strict=True)
-        )
-        return features, predicted
+    classify = jax.jit(classifier.logits)
+    logits = Features(
+        name="class logits",
+        dim=classifier.num_classes,
+        extract=lambda images: classify(classifier_params, to_float(images)),
+    )
+    pooled = classifier_features("the", classifier, classifier_params)
+    seen = partial(extract_features, batch_size=batch_size)
 
     asked = latents(generator, seed, jnp.arange(num_samples)).labels
     order = np.random.default_rng(seed).permutation(len(real))
 
     @cache
     def reference() -> FeatureMoments:
-        return feature_moments(seen(real[order[:num_real]])[0])
+        return feature_moments(seen(pooled, real[order[:num_real]]))
 
     def evaluate(variables: Any) -> dict[str, float]:
         indices = _batches(np.arange(num_samples, dtype=np.int32), batch_size)
         rendered = np.concatenate([render(variables, part) for part in indices])
         images = to_uint8(rendered[:num_samples])
-        features, predicted = seen(images)
+        generated = feature_moments(seen(pooled, images))
         measured = {
-            "score": frechet_distance(feature_moments(features), reference(), "population"),
+            "score": frechet_distance(generated, reference(), "population"),
             "clean_share": float(np.mean(looks_clean(images))),
         }
         if asked is not None:
+            predicted = seen(logits, images).argmax(axis=1)
             measured["agreement"] = float(np.mean(predicted == np.asarray(asked)))
         return measured
 

@@ -1,0 +1,219 @@
+"""Extraction is the network's own output, whatever the batches, and survives being killed."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import features as features_module
+from ganfail_jax.metrics.feature_cache import images_hash, open_cache
+from ganfail_jax.metrics.features import Features, classifier_features, extract_features
+from ganfail_jax.types import Classifier
+from ganfail_jax.zoo import load_classifier
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (47, 4, 4, 1), np.uint8)
+EXPECTED = IMAGES.reshape(47, -1)[:, :3].astype(np.float32)
+
+
+class Counter:
+    """The first three pixels; counts the images that it sees and fails from image `limit` on."""
+
+    def __init__(self, limit=10**9):
+        self.seen, self.limit = 0, limit
+
+    def __call__(self, images):
+        if self.seen + len(images) > self.limit:
+            raise RuntimeError("killed")
+        self.seen += len(images)
+        return images.reshape(len(images), -1)[:, :3].astype(np.float32)
+
+
+def extractor(limit=10**9, **changes):
+    counter = Counter(limit)
+    given = {"preprocessing": "none", "weights": "abc", **changes}
+    return Features("first pixels", 3, counter, **given), counter
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANFAIL_CACHE", str(tmp_path))
+    monkeypatch.setattr(features_module, "SHARD", 10)
+    return open_cache(extractor()[0].identity, "made_up", images_hash(IMAGES))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 47, 100])
+def test_rows_are_the_images_in_order_whatever_the_batch(batch_size):
+    found = extract_features(extractor()[0], IMAGES, batch_size=batch_size)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, EXPECTED)
+
+
+@pytest.mark.parametrize("cuts", [[10, 20], [1, 2, 46], [0, 0]])
+def test_batches_of_an_iterator_may_have_any_size(cuts):
+    batches = iter(np.split(IMAGES, cuts))
+    found = extract_features(extractor()[0], batches, batch_size=6)
+    np.testing.assert_array_equal(found, EXPECTED)
+
+
+def test_the_extractor_sees_batches_of_one_size_only():
+    sizes = set()
+
+    def extract(images):
+        sizes.add(len(images))
+        return np.zeros((len(images), 1), np.float32)
+
+    extract_features(Features("zeros", 1, extract), IMAGES, batch_size=9)
+    assert sizes == {9}
+
+
+def test_classifier_features_are_its_pooled_last_feature_map():
+    classifier, params = load_classifier("mnist_c_clean")
+    images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), np.uint8)
+    features = classifier_features("mnist_c_clean", classifier, params)
+    found = extract_features(features, images, batch_size=2)
+    expected = np.asarray(classifier.features(params, jnp.asarray(to_float(images))))
+    np.testing.assert_allclose(found, expected.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+    assert features.name == "mnist_c_clean classifier features"
+    assert features.dim == found.shape[1] == expected.shape[3]
+
+
+def test_a_cache_spares_the_extractor_and_the_images(cache):
+    extract_features(extractor()[0], IMAGES, batch_size=5, cache=cache)
+    again, counter = extractor()
+
+    def images():
+        raise AssertionError("asked for")
+        yield
+
+    np.testing.assert_array_equal(extract_features(again, images(), cache=cache), EXPECTED)
+    assert counter.seen == 0
+    assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
+
+
+@pytest.mark.parametrize("killed_after", [0, 9, 10, 25, 46])
+@pytest.mark.parametrize("as_iterator", [False, True])
+def test_extraction_continues_where_it_was_killed(cache, killed_after, as_iterator):
+    with pytest.raises(RuntimeError, match="killed"):
+        extract_features(extractor(killed_after)[0], IMAGES, batch_size=5, cache=cache)
+    again, counter = extractor()
+    images = iter(np.split(IMAGES, [3, 31])) if as_iterator else IMAGES
+    np.testing.assert_array_equal(
+        extract_features(again, images, batch_size=7, cache=cache), EXPECTED
+    )
+    kept = killed_after // 10 * 10
+    assert counter.seen == -(-(47 - kept) // 7) * 7
+    assert not list(cache.glob("shard*"))
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+from pathlib import Path
+from ganfail_jax.metrics import features
+features.SHARD = 10
+images = np.load(sys.argv[2])
+def extract(batch):
+    if (batch[0] == images[25]).all():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return batch.reshape(len(batch), -1)[:, :3].astype(np.float32)
+extractor = features.Features("first pixels", 3, extract)
+features.extract_features(extractor, images, batch_size=5, cache=Path(sys.argv[1]))
+"""
+
+
+def test_a_killed_process_leaves_only_whole_shards(cache, tmp_path):
+    np.save(tmp_path / "images.npy", IMAGES)
+    command = [sys.executable, "-c", KILLED, str(cache), str(tmp_path / "images.npy")]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(command, check=False, cwd=root, env={**os.environ, "PYTHONPATH": root})
+    assert done.returncode == -9
+    assert len(list(cache.glob("shard-*.npy"))) == 2
+    again, counter = extractor()
+    found = extract_features(again, IMAGES, batch_size=1, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 27
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", pickle.dumps(np.ones((47, 3)))])
+def test_damaged_files_are_extracted_again(cache, damage):
+    with pytest.raises(RuntimeError):
+        extract_features(extractor(25)[0], IMAGES, batch_size=5, cache=cache)
+    (cache / "shard-00000000.npy").write_bytes(damage)
+    (cache / "features.npy").write_bytes(damage)
+    with pytest.raises(RuntimeError):  # shards of other sizes now: 14, not 10
+        extract_features(extractor(21)[0], IMAGES, batch_size=7, cache=cache)
+    again, counter = extractor()
+    found = extract_features(again, IMAGES, batch_size=1, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 47 - 14
+
+
+def test_arrays_of_pickled_objects_are_never_loaded(cache):
+    np.save(cache / "features.npy", np.full((47, 3), None), allow_pickle=True)
+    found = extract_features(extractor()[0], IMAGES, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+
+
+def test_whatever_features_depend_on_has_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANFAIL_CACHE", str(tmp_path))
+    identity = extractor()[0].identity
+    others = [
+        extractor()[0]._replace(name="x").identity,
+        extractor()[0]._replace(dim=4).identity,
+        extractor(preprocessing="x")[0].identity,
+        extractor(weights="x")[0].identity,
+    ]
+    folders = {open_cache(each, "a", "1") for each in [identity, *others]}
+    folders |= {open_cache(identity, "b", "1"), open_cache(identity, "a", "2")}
+    assert len(folders) == 7
+    assert open_cache(identity, "a", "1") in folders
+    note = json.loads((open_cache(identity, "b", "1") / "key.json").read_text())
+    assert note["extractor"] == "first pixels"
+    assert note["dataset"] == "b"
+
+
+def test_the_hash_tells_pixels_and_shapes_apart(monkeypatch):
+    changed = IMAGES.copy()
+    changed[-1, -1, -1] ^= 1
+    turned = IMAGES.reshape(47, 2, 8, 1)
+    assert len({images_hash(each) for each in (IMAGES, changed, turned)}) == 3
+    whole = images_hash(IMAGES)
+    monkeypatch.setattr("ganfail_jax.metrics.feature_cache.CHUNK", 5)
+    assert images_hash(IMAGES) == whole
+
+
+def test_cache_is_in_the_home_folder_by_default(tmp_path, monkeypatch):
+    monkeypatch.delenv("GANFAIL_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = open_cache(extractor()[0].identity, "a", "1")
+    assert folder.parent == tmp_path / ".cache" / "ganfail_jax" / "features"
+
+
+def test_what_cannot_be_used_is_refused(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="no images to extract first pixels from"):
+        extract_features(extractor()[0], IMAGES[:0])
+    with pytest.raises(InputError, match=r"4 features of 2 images wanted, .* shape \(2, 3\)"):
+        extract_features(extractor()[0]._replace(dim=4), IMAGES, batch_size=2)
+    with pytest.raises(InputError, match="first pixels cannot be cached"):
+        open_cache(extractor(weights="")[0].identity, "a", "1")
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("GANFAIL_CACHE", str(tmp_path / "file"))
+    with pytest.raises(InputError, match="choose a folder by GANFAIL_CACHE"):
+        open_cache(extractor()[0].identity, "a", "1")
+
+
+def test_generic_classifiers_too():
+    """Any Classifier of types.py, here a linear one."""
+    linear = Classifier((4, 4, 1), 2, ("a", "b"), lambda params, x: x @ params, lambda params, x: x)
+    features = classifier_features("linear", linear, jnp.ones((1, 6)), weights="w")
+    assert features.dim == 6
+    found = extract_features(features, IMAGES)
+    np.testing.assert_allclose(found[:, 0], to_float(IMAGES).mean((1, 2, 3)), atol=1e-6)

@@ -6,7 +6,7 @@ stylegan2-ada-pytorch); everything is float64.
 
 The error of the value comes from the influence of every generated image on it, to first order
 (Rippl, Munk and Sturm 2016, "Limit laws of the empirical Wasserstein distance: Gaussian
-distributions"). It costs one eigen-decomposition where a bootstrap costs two per replicate, and
+distributions"). It costs two eigen-decompositions where a bootstrap costs one per replicate, and
 tells nothing of the bias of a finite N, which `frechet_infinity` removes.
 """
 
@@ -68,11 +68,23 @@ def frechet_distance(
 ) -> float:
     """|mean_a - mean_b|^2 + tr(A + B - 2 (A^1/2 B A^1/2)^1/2), never negative but by rounding.
 
-    The last trace is the sum of the singular values of A^1/2 B^1/2, whose roots come from
-    symmetric eigenvalues. It stays exact for singular covariances (fewer images than features),
-    where roots of the eigenvalues of a product are wrong by the root of the machine precision.
+    With B = L L^T, L of the set of fewer images, the last trace is that of (L^T A L)^1/2. Rounding
+    makes noise of an eigenvalue 0, and its root is large: L leaves out the dimensions that N images
+    cannot span, and where others are lost in noise, the singular values of the product of both
+    roots are taken, which need no root.
     """
-    return _distance(_root(a.covariance(convention)), a.mean, b, convention)
+    few, many = sorted((a, b), key=lambda moments: moments.samples)
+    traces = np.trace(a.covariance(convention)) + np.trace(b.covariance(convention))
+    factor = _factor(few, convention)
+    squares = np.linalg.eigvalsh(factor.T @ many.covariance(convention) @ factor)
+    noise = 4 * np.finfo(np.float64).eps * np.abs(squares).max()
+    lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
+    if lost < 1e-10 * traces:
+        cross = np.sqrt(np.maximum(squares, 0)).sum()
+    else:
+        roots = [_scaled_vectors(each, convention) for each in (few, many)]
+        cross = np.linalg.svd(roots[0].T @ roots[1], compute_uv=False).sum()
+    return float(np.square(a.mean - b.mean).sum() + traces - 2 * cross)
 
 
 def frechet(
@@ -93,16 +105,15 @@ def frechet(
             value: a resample has duplicates and so a larger distance than the sample itself.
     """
     moments = feature_moments(generated)
-    root = _root(real.covariance(convention))
-    value = _distance(root, real.mean, moments, convention)
+    value = frechet_distance(real, moments, convention)
     if replicates:
         rng = np.random.default_rng(seed)
         draws = (rng.integers(len(generated), size=len(generated)) for _ in range(replicates))
         again = [feature_moments(generated[rows]) for rows in draws]
-        distances = [_distance(root, real.mean, each, convention) for each in again]
+        distances = [frechet_distance(real, each, convention) for each in again]
         error, method = np.std(distances, ddof=1), f"{replicates} bootstrap replicates"
     else:
-        influence = _influence(root, real.mean, moments, generated, convention)
+        influence = _influence(real, moments, generated, convention)
         error, method = np.sqrt(np.sum(influence**2)), "influences of the generated images"
     return Measurement(
         metric="FID",
@@ -143,9 +154,8 @@ def frechet_infinity(
     rng = np.random.default_rng(seed)
     sizes = np.linspace(smallest, len(generated), points).astype(int)
     subsets = [rng.choice(len(generated), size, replace=False) for size in sizes]
-    root = _root(real.covariance(convention))
     distances = [
-        _distance(root, real.mean, feature_moments(generated[rows]), convention) for rows in subsets
+        frechet_distance(real, feature_moments(generated[rows]), convention) for rows in subsets
     ]
     _, intercept = np.polyfit(1 / sizes, distances, 1)
     return Measurement(
@@ -168,27 +178,25 @@ def singular(real: FeatureMoments, generated: FeatureMoments) -> tuple[str, ...]
     )
 
 
-def _root(covariance: Float64[np.ndarray, "d d"]) -> Float64[np.ndarray, "d d"]:
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+def _factor(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarray, "d r"]:
+    """L with L L^T = covariance."""
+    if moments.samples > len(moments.mean):
+        try:
+            return np.linalg.cholesky(moments.covariance(convention))
+        except np.linalg.LinAlgError:  # singular all the same, such as by a feature that is 0
+            pass
+    return _scaled_vectors(moments, convention)
 
 
-def _distance(
-    root: Float64[np.ndarray, "d d"],
-    mean: Float64[np.ndarray, " d"],
-    b: FeatureMoments,
-    convention: Convention,
-) -> float:
-    """The distance from a Gaussian given by the root of its covariance."""
-    covariance = b.covariance(convention)
-    cross = np.linalg.svd(root @ _root(covariance), compute_uv=False).sum()
-    gap = np.square(mean - b.mean).sum()
-    return float(gap + np.sum(root**2) + np.trace(covariance) - 2 * cross)
+def _scaled_vectors(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarray, "d r"]:
+    """Eigenvectors times the roots of their eigenvalues, of which N - 1 are not 0."""
+    values, vectors = np.linalg.eigh(moments.covariance(convention))
+    rank = min(max(moments.samples - 1, 1), len(values))
+    return vectors[:, -rank:] * np.sqrt(np.maximum(values[-rank:], 0))
 
 
 def _influence(
-    root: Float64[np.ndarray, "d d"],
-    mean: Float64[np.ndarray, " d"],
+    a: FeatureMoments,
     b: FeatureMoments,
     features: Float[np.ndarray, "n d"],
     convention: Convention,
@@ -196,15 +204,18 @@ def _influence(
     """First-order effect of every image of b on the distance, over N; sums to 0.
 
     The gradient by the mean is 2 (mean_b - mean_a), by the covariance 1 - T with the optimal map
-    T = A^1/2 (A^1/2 B A^1/2)^-1/2 A^1/2 from b to a; the inverse is taken where B is not singular.
+    T = M (L^T A L)^1/2 M^T from b to a, where B = L L^T and M^T is the (pseudo)inverse of L.
     """
-    values, vectors = np.linalg.eigh(root @ b.covariance(convention) @ root)
-    rank = values > values[-1] * len(values) * np.finfo(np.float64).eps
-    half_map = (root @ vectors[:, rank]) * values[rank] ** -0.25  # T = half_map half_map^T
+    factor = _scaled_vectors(b, convention)
+    lengths = np.square(factor).sum(axis=0)  # the eigenvalues
+    kept = factor[:, lengths > lengths.max() * len(lengths) * np.finfo(np.float64).eps]
+    inverse = kept / np.square(kept).sum(axis=0)
+    squares, vectors = np.linalg.eigh(kept.T @ a.covariance(convention) @ kept)
+    half_map = (inverse @ vectors) * np.maximum(squares, 0) ** 0.25  # T = half_map half_map^T
     effects = []
     for start in range(0, len(features), BLOCK):
         x = features[start : start + BLOCK] - b.mean
         moved = np.square(x @ half_map).sum(axis=1)
-        effects.append(2 * x @ (b.mean - mean) + np.square(x).sum(axis=1) - moved)
+        effects.append(2 * x @ (b.mean - a.mean) + np.square(x).sum(axis=1) - moved)
     effect = np.concatenate(effects)
     return (effect - effect.mean()) / len(features)

@@ -1,6 +1,7 @@
 """The flags that entry points share, the models they load, and how every one starts and fails."""
 
 import math
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -119,6 +120,8 @@ def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     if len({*asked}) < len(asked):
         raise InputError(f"--classifiers names one twice: {', '.join(asked)}")
     generator, params = zoo.load_generator(generator_name)
+    if generator.mapping is None and FLAGS.truncation_psi != 1:
+        raise InputError(f"{generator_name} has no truncation; --truncation_psi must be 1")
     models = tuple(Models(generator, params, *zoo.load_classifier(name)) for name in asked)
     for name, each in zip(asked, models, strict=True):
         _check_fit(generator_name, name, each)
@@ -172,6 +175,9 @@ def run(main: Callable[[], None]) -> None:
             main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
+        except BrokenPipeError:  # the reader of our output, such as head, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)

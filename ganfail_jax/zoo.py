@@ -56,9 +56,9 @@ def bundled_names(kinds: tuple[str, ...]) -> list[str]:
 def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes whenever the files of these weights do."""
     file = path / store.ARRAYS if (path / store.ARRAYS).exists() else path
-    files = sorted(file.parent.iterdir()) if file.name == tfjs.MODEL else [file]
-    states = [(file.name, file.stat()) for file in files if file.exists()]
-    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+    files = file.parent.iterdir() if file.suffix == tfjs.SUFFIX else [file]  # with its shards
+    states = [(file.name, file.lstat()) for file in files]
+    return tuple(sorted((name, state.st_mtime_ns, state.st_size) for name, state in states))
 
 
 @functools.lru_cache(maxsize=8)
@@ -89,7 +89,11 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
                 f"{folder} is no {what}: neither it nor its best/ or latest/ holds {store.CONFIG}"
             )
         folder = found[0]
-    stored = _load(folder.resolve(), _stamp(folder))
+    try:
+        folder = folder.resolve()
+        stored = _load(folder, _stamp(folder))
+    except OSError as error:
+        raise WeightsError(f"{folder} cannot be read: {error.strerror or error}") from error
     if stored.kind not in kinds:
         raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
     return stored

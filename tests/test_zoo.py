@@ -33,6 +33,15 @@ def test_the_bundled_generator_is_good_enough():
     assert 400 <= sum(generator.style_dims.values()) <= 1500
 
 
+def test_the_bundled_pggan_is_good_enough():
+    about = zoo.read_generator("mnist_c_pggan").about
+    assert about["measured"]["agreement"] >= 0.95
+    assert 0.35 <= about["measured"]["clean_share"] <= 0.65
+    generator, _ = zoo.load_generator("mnist_c_pggan")
+    assert generator.style_dims == {"z": 64, "label": 10}
+    assert generator.image_shape == (32, 32, 1)
+
+
 def test_the_bundle_is_small_enough_for_git():
     size = sum(path.stat().st_size for path in zoo.BUNDLED.rglob("*") if path.is_file())
     assert 0 < size <= 8 * 2**20
@@ -48,7 +57,9 @@ def test_a_training_runs_folder_prefers_the_best(run_folder):
 
 
 def test_what_cannot_be_loaded_says_what_could(run_folder, tmp_path):
-    with pytest.raises(WeightsError, match=r"no generator 'mnist': neither bundled \(mnist_c\)"):
+    with pytest.raises(
+        WeightsError, match=r"no generator 'mnist': neither bundled \(mnist_c, mnist_c_pggan\)"
+    ):
         zoo.load_generator("mnist")
     with pytest.raises(WeightsError, match="is no generator: neither it nor its best/ or latest/"):
         zoo.load_generator(str(tmp_path))

@@ -85,6 +85,8 @@ def _label(config: RunConfig, labels: np.ndarray) -> jax.Array | None:
 
 
 def _variables(config: RunConfig, recipe: Recipe, start: store.Stored) -> Any:
+    if start.kind != recipe.kind:
+        raise TrainingError(f"weights of a {start.kind} to start from, but this is a {recipe.kind}")
     init = partial(recipe.network.init, config.generator)
     template = jax.eval_shape(init, jax.random.key(0))
     try:

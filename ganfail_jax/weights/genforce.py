@@ -13,9 +13,8 @@ import numpy as np
 from ganfail_jax.weights import nvidia
 from ganfail_jax.weights.errors import WeightsError
 
-CONSTANT = re.compile(r".*(filter|upsample)\.kernel")  # of the architecture
-MAPPING = re.compile(r"mapping\.dense(\d+)\.(weight|bias)", re.ASCII)
-LAYER = re.compile(r"synthesis\.(layer|output)(\d+)\.(.+)", re.ASCII)
+MAPPING = re.compile(r"mapping\.dense(0|[1-9]\d?)\.(weight|bias)", re.ASCII)
+LAYER = re.compile(r"synthesis\.(layer|output)(0|[1-9]\d?)\.(.+)", re.ASCII)
 FIELDS = {
     "weight": "weight",
     "bias": "bias",
@@ -23,7 +22,9 @@ FIELDS = {
     "noise": "noise_const",
     "style.weight": "affine.weight",
     "style.bias": "affine.bias",
+    "filter.kernel": "resample_filter",
 }
+FILTER_GAIN = 4.0  # of its filters, which NVIDIA applies at run time
 
 
 def _drop_ones(array: np.ndarray, axes: int) -> np.ndarray:
@@ -47,16 +48,20 @@ def stylegan2_state(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
             state |= nvidia.joint_embedding(array)
         elif found := MAPPING.fullmatch(name):
             state[f"mapping.fc{found[1]}.{found[2]}"] = array
-        elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS and len(found[2]) < 3:
+        elif (found := LAYER.fullmatch(name)) and found[3] in FIELDS:
             named = nvidia.torgb if found[1] == "output" else nvidia.convolution
             layer, field = named(int(found[2])), FIELDS[found[3]]
             if field == "noise_const":
                 array = _drop_ones(array, 2)
+            elif field == "resample_filter":
+                array = _drop_ones(array, 2) / FILTER_GAIN
             elif field == "affine.bias":
-                array = array + 1
+                array = array.astype(np.float32) + 1
             elif field == "weight" and layer.endswith("conv0"):
                 array = array[..., ::-1, ::-1] if array.ndim == 4 else array
             state[f"synthesis.{layer}.{field}"] = array
-        elif not CONSTANT.fullmatch(name):
+        elif name == "synthesis.upsample.kernel":
+            state["synthesis.upsample.resample_filter"] = _drop_ones(array, 2) / FILTER_GAIN
+        else:
             raise WeightsError(f"unexpected {name}: not of genforce's StyleGAN2")
     return state

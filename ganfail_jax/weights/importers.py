@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import stat
+import warnings
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -64,9 +66,9 @@ def _tensorflow(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
     return "TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network)
 
 
-def _read(raw: bytes, shards: bytearray) -> tuple[str, str, Any, dict[str, Any]]:
+def _read(raw: bytes, shards: bytearray | None) -> tuple[str, str, Any, dict[str, Any]]:
     """Format, kind of network, configuration, arrays by our names."""
-    if tfjs.is_model(raw):
+    if shards is not None:
         arrays = tfjs_progan.arrays(tfjs.read(raw, shards))
         return "TF-Hub progan in TensorFlow.js", "pggan", *pggan_names.read_tfhub(arrays)
     if npz_files.is_npz(raw):
@@ -86,6 +88,15 @@ def _read(raw: bytes, shards: bytearray) -> tuple[str, str, Any, dict[str, Any]]
     )
 
 
+def _bytes(path: Path) -> bytes:
+    """The contents of a plain file: a pipe or a device might never end."""
+    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise WeightsError("no plain file")
+        return file.read(status.st_size)
+
+
 def read(path: str | os.PathLike[str]) -> store.Stored:
     """A generator from a file, with the hash of the file.
 
@@ -94,16 +105,19 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
-        shards = tfjs.shards(raw, path.parent) if tfjs.is_model(raw) else bytearray()
-        form, kind, config, arrays = _read(raw, shards)
-        # copies: what is kept shall not keep the file's bytes
-        arrays = {name: np.array(array, np.float32, order="C") for name, array in arrays.items()}
+        raw = _bytes(path)
+        shards = tfjs.shards(raw, path.parent) if path.suffix == tfjs.SUFFIX else None
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers beyond float32 and the like
+            form, kind, config, arrays = _read(raw, shards)
+            # copies: what is kept shall not keep the file's bytes
+            arrays = {name: np.array(a, np.float32, order="C") for name, a in arrays.items()}
         digest = hashlib.sha256(raw)
-        digest.update(shards)
+        digest.update(shards or b"")
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise WeightsError(f"{one_line(ValueError(path))} cannot be read: {reason}") from error
     except Exception as error:  # whatever a hostile file leads to: no file is trusted
-        raise WeightsError(f"{path}: {one_line(error)}") from error
+        raise WeightsError(f"{one_line(ValueError(path))}: {one_line(error)}") from error
     about = {"imported_from": path.name, "format": form}
     return store.Stored(kind, config.to_dict(), about, arrays, digest.hexdigest())

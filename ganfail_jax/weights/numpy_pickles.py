@@ -8,6 +8,7 @@ import numpy as np
 
 from ganfail_jax.weights import pickles
 
+MOST_FIELDS = 16  # of a dtype's state
 PLAIN = re.compile(r"[<>=|]?(b1|\?|[iu][1248]|f[248])")  # no objects, texts or records
 
 
@@ -20,7 +21,9 @@ class _Dtype:
         self.dtype = np.dtype(code)
 
     def set_state(self, state: Any) -> None:
-        _, order, *_ = state
+        if not isinstance(state, tuple) or not 2 <= len(state) <= MOST_FIELDS:
+            raise ValueError("a dtype without a proper state")
+        order = state[1]
         if order not in ("<", ">", "=", "|"):
             raise ValueError("an unknown byte order")
         self.dtype = self.dtype.newbyteorder(order)

@@ -10,9 +10,9 @@ from ganfail_jax.nn.pggan import PGGANConfig, module_name
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.nvidia import widths
 
-GENFORCE = re.compile(r"(layer|output)(\d{1,2})\.(weight|bias)", re.ASCII)
+GENFORCE = re.compile(r"(layer|output)(0|[1-9]\d?)\.(weight|bias)", re.ASCII)
 LONGEST_Z = 512  # the usual one
-TFHUB = re.compile(r"(?:res_(\d{1,2})/conv([01])|to_rgb)/(kernel|bias)", re.ASCII)
+TFHUB = re.compile(r"(?:res_(0|[1-9]\d?)/conv([01])|to_rgb)/(kernel|bias)", re.ASCII)
 
 
 def is_genforce(arrays: Mapping[str, np.ndarray]) -> bool:
@@ -121,7 +121,7 @@ def read_tfhub(arrays: Mapping[str, np.ndarray]) -> tuple[PGGANConfig, dict[str,
         module = "torgb" if match[1] is None else _ours(2 * int(match[1]) + int(match[2]))
         last = module == "torgb"
         if match[3] == "bias":
-            params[f"{module}/bias"] = 2 * array - 1 if last else array
+            params[f"{module}/bias"] = 2 * np.asarray(array, np.float32) - 1 if last else array
             continue
         kernel = np.asarray(_as_kernel(array, name), np.float32)
         kernel = _first(kernel) if module == _ours(0) else kernel

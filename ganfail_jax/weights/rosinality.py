@@ -16,10 +16,10 @@ from ganfail_jax.nn import ops
 from ganfail_jax.weights import nvidia, torch_files
 from ganfail_jax.weights.errors import WeightsError
 
-MAPPING = re.compile(r"style\.(\d{1,2})\.(weight|bias)", re.ASCII)
-LAYER = re.compile(r"(conv|to_rgb)(?:1|s\.(\d{1,2}))\.(.+)", re.ASCII)
+MAPPING = re.compile(r"style\.([1-9]\d?)\.(weight|bias)", re.ASCII)
+LAYER = re.compile(r"(conv|to_rgb)(?:1|s\.(0|[1-9]\d?))\.(.+)", re.ASCII)
 STRENGTH = re.compile(r"(synthesis\.b(\d+)\.conv([01]))\.noise_strength", re.ASCII)
-NOISE = re.compile(r"noises\.noise_(\d{1,2})", re.ASCII)
+NOISE = re.compile(r"noises\.noise_(0|[1-9]\d?)", re.ASCII)
 STYLED = {
     "conv.weight": "weight",
     "conv.modulation.weight": "affine.weight",
@@ -74,9 +74,9 @@ def mean_w(state: Mapping[str, np.ndarray]) -> np.ndarray:
     count = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
     layers = [(state.get(f"mapping.fc{i}.weight"), f"mapping.fc{i}.bias") for i in range(count)]
     weights = [(w, state.get(bias)) for w, bias in layers if w is not None]
-    if not 0 < len(weights) == count or any(
-        w.ndim != 2 or max(w.shape) > WIDEST for w, _ in weights
-    ):
+    shapes = [w.shape for w, _ in weights]
+    usual = 0 < len(weights) == count <= nvidia.MOST_LAYERS and len(shapes[0]) == 2
+    if not usual or max(shapes[0]) > WIDEST or set(shapes[1:]) - {(shapes[0][0],) * 2}:
         raise WeightsError(f"no mapping network style.1 and so on of at most {WIDEST} channels")
     rng, total = np.random.default_rng(0), np.float64(0)
     with np.errstate(all="ignore"):

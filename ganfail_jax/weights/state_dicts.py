@@ -8,7 +8,7 @@ import numpy as np
 from ganfail_jax.weights import torch_files
 from ganfail_jax.weights.errors import WeightsError
 
-NETWORKS = ("generator_smooth", "generator", "g_ema", "g")  # the averaged one before the other
+NETWORKS = ("generator_smooth", "g_ema", "generator", "g")  # averaged ones before the others
 WRAPPERS = ("models", "state_dict", "model")  # around them; the first is of genforce's trainer
 DEEPEST = 4  # wrappers within wrappers
 

@@ -73,7 +73,7 @@ def _states(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
             continue
         seen.add(id(value))
         if isinstance(value, pickles.Opaque) and isinstance(value.state, dict):
-            yield value.state.get("name") if name is None else name, value.state
+            yield name if name in AVERAGED else value.state.get("name"), value.state
         elif isinstance(value, dict):
             waiting += value.items()
         elif isinstance(value, list | tuple):

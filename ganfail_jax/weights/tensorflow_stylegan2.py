@@ -78,17 +78,19 @@ def _value(name: str, array: np.ndarray) -> np.ndarray:
     if name.endswith(".const"):
         return array[0] if array.shape[:1] == (1,) else array
     if name.endswith(".affine.bias"):
-        return array + 1
+        return array.astype(np.float32) + 1
     if array.ndim == 4:
         flipped = array[::-1, ::-1] if name.endswith("conv0.weight") else array
         return flipped.transpose(3, 2, 0, 1)
     return array.T
 
 
-def _conv_clamp(limit: Any) -> float | None:
-    if limit is None:
+def _conv_clamp(network: tensorflow_pickles.Network) -> float | None:
+    """The limit of every layer's output, which only ADA's synthesis knows."""
+    limit = network.settings["synthesis"].get("conv_clamp")
+    if limit is None or network.functions["synthesis"] != "G_synthesis":
         return None
-    if not isinstance(limit, int | float) or not 0 < limit < 1e6:
+    if type(limit) not in (int, float) or not 0 < limit < 1e6:
         raise WeightsError("layers whose conv_clamp is not one number")
     return float(limit)
 
@@ -105,6 +107,8 @@ def read(network: tensorflow_pickles.Network) -> tuple[StyleGAN2Config, dict[str
     joint = "mapping/LabelConcat/weight" in network.arrays  # of StyleGAN2 before ADA
     for variable, array in network.arrays.items():
         if variable == "mapping/LabelConcat/weight" and array.ndim == 2:
+            if any(other.startswith("mapping/LabelEmbed/") for other in network.arrays):
+                raise WeightsError("a mapping network with LabelConcat and LabelEmbed")
             state |= nvidia.joint_embedding(array)
             continue
         name = _name(variable)
@@ -113,5 +117,5 @@ def read(network: tensorflow_pickles.Network) -> tuple[StyleGAN2Config, dict[str
         if name is None or name in state:
             raise WeightsError(f"unexpected {variable}: not of TensorFlow's StyleGAN2")
         state[name] = _value(name, array)
-    clamp = _conv_clamp(network.settings["synthesis"].get("conv_clamp"))
+    clamp = _conv_clamp(network)
     return replace(nvidia.infer_config(state, clamp), joint_norm=joint), state

@@ -13,8 +13,9 @@ import numpy as np
 
 from ganfail_jax.weights.errors import WeightsError
 
-MODEL = "model.json"
-LARGEST_JSON, MOST_SHARDS, MOST_AXES = 2**24, 10_000, 8
+MODEL, SUFFIX = "model.json", ".json"
+LARGEST_JSON, MOST_SHARDS, MOST_AXES = 2**22, 10_000, 8
+LARGEST = 1e30  # scale and offset of quantised numbers
 DTYPES = {"float32": "<f4", "int32": "<i4"}
 QUANTIZED = {"float16": "<f2", "uint8": "u1", "uint16": "<u2"}
 
@@ -25,10 +26,6 @@ class Graph(NamedTuple):
     output: str  # name of the node
     nodes: dict[str, Any]  # name -> {"op", "input", "attr"}
     constants: dict[str, np.ndarray]  # by the node's name
-
-
-def is_model(raw: bytes) -> bool:
-    return raw.lstrip()[:1] == b"{"
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
@@ -73,7 +70,11 @@ def _meant(array: np.ndarray, rule: Any) -> np.ndarray:
     """The numbers that quantised integers stand for; others are what they are."""
     if not rule or array.dtype.kind == "f":
         return array
-    return np.float32(rule["scale"]) * array + np.float32(rule["min"])
+    factors = [rule.get("scale"), rule.get("min")]
+    if not all(type(x) in (int, float) and abs(x) < LARGEST for x in factors):
+        raise WeightsError("an array whose scale and min are no numbers")
+    scale, least = map(np.float32, factors)
+    return scale * array + least
 
 
 def _constants(manifest: list[Any], data: bytearray) -> dict[str, np.ndarray]:
@@ -81,6 +82,8 @@ def _constants(manifest: list[Any], data: bytearray) -> dict[str, np.ndarray]:
     at = 0
     for entry in (entry for group in manifest for entry in group["weights"]):
         name, shape, rule = str(entry["name"]), entry["shape"], entry.get("quantization")
+        if rule and entry["dtype"] != "float32":
+            raise WeightsError(f"{name} is quantised, but of type {entry['dtype']}, not float32")
         known, code = (QUANTIZED, rule["dtype"]) if rule else (DTYPES, entry["dtype"])
         if code not in known:
             raise WeightsError(f"{name} is of type {code}; known are {', '.join(known)}")

@@ -107,6 +107,8 @@ def arrays(graph: Graph) -> dict[str, np.ndarray]:
     if reader.operation(here) != "Placeholder":
         raise WeightsError("its graph is not that of progan: it does not start at z")
     modules = [f"res_{i}/conv{j}" for i in range(blocks) for j in (0, 1)] + ["to_rgb"]
+    if len({name for pair in found for name in pair}) < 2 * len(found):
+        raise WeightsError("its graph is not that of progan: layers share an array")
     named: dict[str, np.ndarray] = {}
     for module, (kernel, bias) in zip(modules, reversed(found), strict=True):
         named[f"{module}/kernel"] = reader.constant(kernel)

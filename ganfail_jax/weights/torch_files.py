@@ -33,7 +33,7 @@ DTYPES = {
     "BoolStorage": "?",
 }
 NESTING = 4  # blobs within blobs
-LONGEST_NAME = 200
+LONGEST_NAME, MOST_TENSORS = 200, 10_000
 LOCAL_HEADER = 30  # bytes of a zip entry before its name
 
 
@@ -92,6 +92,8 @@ def named_arrays(tensors: Iterable[tuple[Any, Any]], size: int) -> dict[str, np.
     """
     found: dict[str, np.ndarray] = {}
     for name, tensor in tensors:
+        if len(found) == MOST_TENSORS:
+            raise WeightsError(f"more than {MOST_TENSORS} tensors")
         if not isinstance(name, str) or not name.isascii() or len(name) > LONGEST_NAME:
             raise WeightsError("a tensor without a proper name")
         if not isinstance(tensor, Tensor):

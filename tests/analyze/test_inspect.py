@@ -1,5 +1,7 @@
 """`python -m analyze.inspect` and `analyze.convert` on published and on our own weights."""
 
+import subprocess
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from matplotlib import image
 
 from ganfail_jax import zoo
 from ganfail_jax.latents import latents
-from tests.analyze.commands import run
+from tests.analyze.commands import ENVIRONMENT, command, run
 from tests.goldens import FOLDER
 
 ADA = FOLDER / "stylegan2_ada_cond_gray32.pkl"
@@ -24,6 +26,17 @@ def test_it_tells_what_a_file_holds(tmp_path):
         "b0016/conv0    16x16x16       b16.conv0, genforce:layer3, choi:3",
     ):
         assert part in done.stdout
+
+
+def test_reader_that_leaves_early_gets_no_traceback(tmp_path):
+    """As `| head` does."""
+    called = command("inspect", f"--generator={ADA}")
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(called, cwd=tmp_path, env=ENVIRONMENT, **piped) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == ""
 
 
 def test_sheet_shows_the_samples_of_the_analyses(tmp_path):
@@ -56,7 +69,11 @@ def test_a_converted_file_is_the_same_generator(tmp_path):
 BAD = [
     ("inspect", [], "which generator? Give --generator=FILE, a folder or a bundled name"),
     ("inspect", ["--generator=file"], "file: no known format; known are NVIDIA's .pkl"),
-    ("inspect", ["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c)"),
+    (
+        "inspect",
+        ["--generator=nothing"],
+        "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan)",
+    ),
     ("inspect", ["--generator=mnist_c", "--sheet=file/x.png"], "cannot write file/x.png"),
     ("convert", ["--generator=mnist_c"], "give --generator=FILE and --out=FOLDER"),
     ("convert", ["--generator=mnist_c", "--out=file/x"], "cannot write file/x"),

@@ -67,7 +67,11 @@ def test_a_finished_result_is_reused_and_another_is_refused(finished, models):
 
 BAD = [
     (["--dataset=mnist_d"], "no dataset is called 'mnist_d'; datasets are mnist, mnist_c"),
-    (["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c)"),
+    (
+        ["--generator=mnist_c_pggan", "--truncation_psi=0.7"],
+        "mnist_c_pggan has no truncation; --truncation_psi must be 1",
+    ),
+    (["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan)"),
     (["--classifier=nothing"], "no classifier 'nothing': neither bundled (mnist_c_clean"),
     (["--generator={tmp}"], "is no generator: neither it nor its best/ or latest/ holds"),
     (["--show_class=eleven"], "no class 'eleven'; the classes are 0, 1, 2"),

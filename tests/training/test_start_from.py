@@ -45,6 +45,8 @@ def test_weights_of_another_generator_are_refused(conditional, tmp_path):
     start = store.load(conditional[0] / "latest")
     with pytest.raises(TrainingError, match="weights do not fit the generator to train: "):
         loop.train(AUGMENTED, data(AUGMENTED), tmp_path / "run", start=start)
+    with pytest.raises(TrainingError, match="of a stylegan2 to start from, but this is a pggan"):
+        loop.train(GROWING, data(GROWING), tmp_path / "run", start=start)
     assert not (tmp_path / "run").exists()
 
 

@@ -12,6 +12,7 @@ from tests.goldens import FOLDER, deviation, load, nhwc
 from tests.weights.torch_saved import save
 
 CLASSES, Z = 5, 24
+STYLEGAN2, PGGAN = "genforce_stylegan2_rgb64", "genforce_pggan_rgb64"
 
 
 @pytest.fixture
@@ -63,6 +64,55 @@ def test_what_follows_the_mapping_is_the_same_network(conditional):
         params, plain.styles(plain_params, jnp.asarray(arrays["z"]))
     )
     assert deviation(image, nhwc(arrays["image"])) < 1e-4
+
+
+def written(folder, state):
+    path = folder / "file.pth"
+    path.write_bytes(save(state))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("golden", "name", "second", "network"),
+    [
+        (PGGAN, "layer0.bias", "layer00.bias", "unconditional PGGAN"),
+        (STYLEGAN2, "mapping.dense0.bias", "mapping.dense00.bias", "StyleGAN2"),
+        (STYLEGAN2, "synthesis.layer0.bias", "synthesis.layer00.bias", "StyleGAN2"),
+        (STYLEGAN2, "synthesis.output0.bias", "synthesis.output00.bias", "StyleGAN2"),
+    ],
+)
+def test_second_name_of_an_array_is_refused(golden, name, second, network, tmp_path):
+    state, _ = load(golden)
+    path = written(tmp_path, {**state, second: state[name] + 1})
+    with pytest.raises(WeightsError, match=f"unexpected {second}: not of genforce's {network}"):
+        importers.read(path)
+
+
+FILTERS = {
+    "synthesis.layer1.filter.kernel": "synthesis.b8.conv0",
+    "synthesis.upsample.kernel": "synthesis.upsample",
+}
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_another_filter_is_refused(name, tmp_path):
+    state, _ = load(STYLEGAN2)
+    other = np.full_like(state[name], 0.25)  # of the same sum
+    np.testing.assert_allclose(other.sum(), state[name].sum(), rtol=1e-6)
+    path = written(tmp_path, {**state, name: other})
+    expected = rf"{FILTERS[name]}.resample_filter is not the \[1, 3, 3, 1\] filter"
+    with pytest.raises(WeightsError, match=expected):
+        importers.read(path)
+
+
+def test_half_precision_is_converted_before_anything_is_added(tmp_path):
+    state, _ = load(STYLEGAN2)
+    half = {name: array.astype(np.float16) for name, array in state.items()}
+    found = importers.read(written(tmp_path, half))
+    exact = {name: array.astype(np.float32) for name, array in half.items()}
+    wanted = importers.read(written(tmp_path, exact))
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
 
 
 def pggan(inputs):

@@ -8,6 +8,7 @@ import io
 import os
 import pickle
 import re
+import threading
 import zipfile
 from collections import OrderedDict
 from typing import Any
@@ -91,6 +92,15 @@ def test_arrays_of_numpy_are_read_in_every_protocol():
             np.testing.assert_array_equal(found.values, array)
 
 
+@pytest.mark.parametrize("state", ["<<" + "x" * 100, (3, "<", *[None] * 100), (3,)])
+def test_dtype_of_another_state_is_refused(state):
+    """A state that is read a thousand times costs its length each time."""
+    raw = pickle.dumps(WithState(state, np.dtype, "f4"), 2)
+    budget = pickles.Budget(len(raw))
+    with pytest.raises(WeightsError, match="a dtype without a proper state"):
+        pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)
+
+
 def test_file_is_read_anew_when_it_changes(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(PGGAN.read_bytes())
@@ -151,8 +161,12 @@ class Call:
 
 
 class WithState(Call):
+    def __init__(self, state, function, *args):
+        super().__init__(function, *args)
+        self.state = state
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return (*self.made_of, {"state": 1})
+        return (*self.made_of, self.state)
 
 
 def zipped(payload, **entries):
@@ -172,11 +186,12 @@ def blob(payload):
 
 def harmful(canary):
     shell = pickle.dumps(Call(os.system, f"touch {canary}"))
+    with_state = pickle.dumps(WithState({"state": 1}, os.system, f"touch {canary}"))
     code = pickle.dumps(Call(eval, f"open({str(canary)!r}, 'w')"))
     return {
         "os.system": (shell, "posix.system is not a name that a checkpoint needs"),
         "eval": (code, "builtins.eval is not a name"),
-        "state": (pickle.dumps(WithState(os.system, f"touch {canary}")), "posix.system is not"),
+        "state": (with_state, "posix.system is not"),
         "text pickle": (b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR.", "no known"),
         "nested": (blob(shell), "is not a name"),
         "nested twice": (blob(blob(code)), "torch.storage._load_from_bytes is not a name"),
@@ -199,7 +214,7 @@ def harmful(canary):
         "line break": (zipped(pickle.dumps({"generator": {"a\nb": 1}})), "a b is no tensor"),
         "escape": (
             zipped(b"\x80\x02}.", **{"../../escaped": b"x"}),
-            "there is no generator_smooth, generator, g_ema or g in",
+            "there is no generator_smooth, g_ema, generator or g in",
         ),
     }
 
@@ -312,3 +327,32 @@ def test_unknown_file_says_what_is_known(tmp_path):
         importers.read(path)
     with pytest.raises(WeightsError, match="cannot be read: No such file"):
         importers.read(tmp_path / "nothing")
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    """One whose other end nobody holds; a reader that waits for it gets nothing after a while."""
+    path = tmp_path / "pipe.pkl"
+    os.mkfifo(path)
+    rescue = threading.Timer(5, path.write_bytes, [b""])
+    rescue.start()
+    yield path
+    rescue.cancel()
+
+
+def test_pipes_and_devices_are_no_files(pipe, tmp_path):
+    device = tmp_path / "device.pkl"
+    device.symlink_to("/dev/null")  # others, such as /dev/zero, would never end
+    for path in (pipe, device):
+        with pytest.raises(WeightsError, match=f"{path}: no plain file"):
+            importers.read(path)
+
+
+def test_name_of_a_file_is_printable_in_messages(tmp_path):
+    path = tmp_path / "evil\n\x1b[31mname.pkl"
+    for message in (" cannot be read: No such file", ": no known format; known are"):
+        with pytest.raises(WeightsError) as refused:
+            importers.read(path)
+        assert f"evil \\x1b[31mname.pkl{message}" in str(refused.value)
+        assert str(refused.value).isprintable()
+        path.write_bytes(b"GIF89a")

@@ -7,6 +7,7 @@ StyleGAN2 scale their weights before the demodulation's epsilon, which shows bel
 import argparse
 import os
 import re
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -265,6 +266,16 @@ def other_widths():
     return found
 
 
+def mapping(*widths):
+    """Without an average, and with a mapping network of these widths, z's first."""
+    found = checkpoint(NVIDIA, average=False)
+    network = {n: x for n, x in found["g_ema"].items() if not n.startswith("style.")}
+    for i, (inputs, outputs) in enumerate(pairwise(widths), 1):
+        network[f"style.{i}.weight"] = np.ones((outputs, inputs), np.float32)
+        network[f"style.{i}.bias"] = np.zeros(outputs, np.float32)
+    return {**found, "g_ema": network}
+
+
 ROWS = np.zeros((10, 20), np.float32)
 WIDE = np.zeros((2**15, 1), np.float32)
 BAD = {
@@ -293,6 +304,14 @@ BAD = {
         checkpoint(NVIDIA, {"style.1.weight": WIDE}, average=False),
         "no mapping network style.1 and so on of at most 16384 channels",
     ),
+    "widths of the mapping that alternate": (
+        mapping(1, 64, 1, 64, 1, 20),
+        "no mapping network style.1 and so on of at most 16384 channels",
+    ),
+    "deep mapping": (
+        mapping(24, *[20] * 65),
+        "no mapping network style.1 and so on of at most 16384 channels",
+    ),
     "an average per layer": (
         {**checkpoint(NVIDIA), "latent_avg": ROWS},
         "a latent_avg of shape (10, 20), which is not one mean w",
@@ -300,7 +319,7 @@ BAD = {
     "widths": (other_widths(), "channels by resolution are 4: 16, 8: 16, 16: 16, 32: 16, 64: 32"),
     "only a discriminator": (
         {"d": checkpoint(NVIDIA)["d"], "ada_aug_p": 0.0},
-        "there is no generator_smooth, generator, g_ema or g in it",
+        "there is no generator_smooth, g_ema, generator or g in it",
     ),
 }
 
@@ -312,6 +331,22 @@ def test_what_is_not_this_generator_is_refused(name, file):
         importers.read(file(value))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+TWICE = {
+    "style.01.bias": "style.1.bias",
+    "style.01.weight": "style.1.weight",
+    "convs.00.conv.weight": "convs.0.conv.weight",
+    "to_rgbs.00.bias": "to_rgbs.0.bias",
+    "noises.noise_00": "noises.noise_0",
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_second_name_of_an_array_is_refused(name, file):
+    other = checkpoint(NVIDIA)["g_ema"][TWICE[name]] + 1
+    with pytest.raises(WeightsError, match=f"unexpected {name}: not of rosinality's StyleGAN2"):
+        importers.read(file(checkpoint(NVIDIA, {name: other})))
 
 
 @pytest.mark.parametrize("place", ["g_ema", "latent_avg", "args", "g_optim"])

@@ -5,7 +5,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from ganfail_jax.weights import importers
+from ganfail_jax.weights import importers, torch_files
 from ganfail_jax.weights.errors import WeightsError
 from tests.goldens import FOLDER, load
 from tests.weights.test_rosinality import from_nvidia
@@ -32,6 +32,7 @@ PLACES = {
     "two wrappers": lambda state: {"model": {"state_dict": state}, "epoch": 3},
     "trainer": lambda state: {"models": {"generator": other(state), "generator_smooth": state}},
     "averaged": lambda state: {"g": other(state), "generator": {}, "g_ema": state, "d": "text"},
+    "averaged beside generator": lambda state: {"generator": other(state), "g_ema": state},
     "name of something else": lambda state: {"generator": "stylegan2", "g": state},
 }
 
@@ -57,7 +58,7 @@ def test_the_same_arrays_are_found_everywhere(name, place, tmp_path):
 
 NUMBER = np.ones(1, np.float32)
 BAD = [
-    ({}, "there is no generator_smooth, generator, g_ema or g in it, nor is it a state dict"),
+    ({}, "there is no generator_smooth, g_ema, generator or g in it, nor is it a state dict"),
     ({"a": {"b": {"c": {"d": {"e": NUMBER}}}}}, "there is no generator_smooth"),
     ({"a": {"x": NUMBER}, "b": {"x": NUMBER}}, "there is no generator_smooth"),
     ([NUMBER], "there is no generator_smooth"),
@@ -75,3 +76,12 @@ def test_a_file_without_a_generator_is_refused(value, message, tmp_path):
     with pytest.raises(WeightsError) as refused:
         importers.read(path)
     assert message in str(refused.value)
+
+
+def test_more_tensors_than_any_network_has_are_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch_files, "MOST_TENSORS", 3)
+    path = tmp_path / "file.pth"
+    for count, message in ((3, "unexpected t0"), (4, "more than 3 tensors")):
+        path.write_bytes(save({f"t{n}": NUMBER for n in range(count)}))
+        with pytest.raises(WeightsError, match=message):
+            importers.read(path)

@@ -165,6 +165,7 @@ def test_formats_are_told_apart(write):
         lambda g, d, gs: [g, d, gs],
         lambda g, d, gs: [gs, g, d],
         lambda g, d, gs: {"Gs": gs, "G": g},
+        lambda g, d, gs: {"nets": [gs, g]},
         lambda g, d, gs: {"snapshot": {"nets": [g, gs], "kimg": 25000}},
     ],
 )
@@ -309,13 +310,24 @@ def refusal(write, root):
         ({"resample_kernel": None}, "resample_kernel is None; ours is [1, 3, 3, 1]"),
         ({"dtype": "bfloat16"}, "dtype is bfloat16; ours is float32"),
         ({"init_res": [4, 6]}, "an unknown setting init_res"),
-        ({"conv_clamp": "tight"}, "layers whose conv_clamp is not one number"),
-        ({"conv_clamp": -1}, "layers whose conv_clamp is not one number"),
     ],
 )
 def test_setting_of_another_network_is_refused(settings, message, write):
     net = files.stylegan2(load(UNCOND)[0], **{**STYLEGAN2, **settings})
     assert message in refusal(write, net)
+
+
+@pytest.mark.parametrize("limit", ["tight", -1, 0, True, float("nan"), float("inf"), [256]])
+def test_limit_that_is_not_one_number_is_refused(limit, write):
+    net = files.stylegan2(load(COND)[0], ada=True, **{**ADA, "conv_clamp": limit})
+    assert "layers whose conv_clamp is not one number" in refusal(write, net)
+
+
+@pytest.mark.parametrize(("ada", "limit"), [(True, 0.5), (False, None)])
+def test_only_synthesis_of_ada_knows_a_limit(ada, limit, write):
+    """G_synthesis_stylegan2 takes any setting and uses those that it knows."""
+    net = files.stylegan2(load(UNCOND)[0], ada=ada, **STYLEGAN2, conv_clamp=0.5)
+    assert importers.read(write(files.dump(net))).config["conv_clamp"] == limit
 
 
 @pytest.mark.parametrize(
@@ -350,6 +362,33 @@ def test_settings_that_change_nothing_are_accepted(write):
         np.testing.assert_array_equal(found.arrays[name], array)
 
 
+def everywhere(convert):
+    """A change of all variables."""
+    return lambda parts: [
+        part.update({name: convert(value) for name, value in part.items()})
+        for part in parts.values()
+    ]
+
+
+def test_half_precision_is_converted_before_anything_is_added(write):
+    half = everywhere(lambda value: np.asarray(value, np.float16))
+    exact = everywhere(lambda value: np.asarray(value, np.float32))
+    weights, _ = load(UNCOND)
+    found, wanted = (
+        importers.read(write(files.dump(files.stylegan2(weights, changes=changes, **STYLEGAN2))))
+        for changes in ([half], [half, exact])
+    )
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
+def test_numbers_beyond_float32_become_infinite_without_a_warning(write):
+    changes = [with_("synthesis", "8x8/Conv1/bias", np.full(16, -1e300))]
+    net = files.stylegan2(load(UNCOND)[0], changes=changes, **STYLEGAN2)
+    found = importers.read(write(files.dump(net)))
+    assert np.all(found.arrays["params/synthesis/b0008/conv1/bias"] == -np.inf)
+
+
 def altered(net, **fields):
     net.state.update(fields)
     return net
@@ -380,6 +419,16 @@ def with_(part, name, value):
 def shared(times):
     array = np.ones(10**5, np.float32)
     return [(f"shared{n}", array) for n in range(times)]
+
+
+def two_kinds_of_labels(parts):
+    """Before ADA and since; each alone fits the 48 inputs."""
+    parts["mapping"] |= {
+        "LabelEmbed/weight": np.ones((3, 24), np.float32),
+        "LabelEmbed/bias": np.full(24, 7, np.float32),
+        "LabelConcat/weight": np.full((3, 24), 5, np.float32),
+        "Dense0/weight": np.ones((48, 20), np.float32),
+    }
 
 
 SHORT = np.ones(3, np.float32)
@@ -423,6 +472,10 @@ ODD = {
     "layer between": (
         lambda: files.stylegan2(load(UNCOND)[0], changes=[without("mapping", "Dense3/weight")]),
         "unexpected mapping.fc7.weight",
+    ),
+    "two kinds of labels": (
+        lambda: files.stylegan2(load(UNCOND)[0], changes=[two_kinds_of_labels]),
+        "a mapping network with LabelConcat and LabelEmbed",
     ),
     "unexpected": (
         lambda: files.stylegan2(

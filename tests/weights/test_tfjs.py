@@ -1,6 +1,7 @@
 """TF-Hub's progan as a TensorFlow.js folder, in the structure of the published one (at 128 px)."""
 
 import json
+import math
 import os
 from typing import Any
 
@@ -230,6 +231,67 @@ def test_quantised_arrays_are_the_numbers_that_they_stand_for(tmp_path):
         assert 0 < error < 0.51 / coarse[rule["dtype"]], name
 
 
+def quantised(**rule):
+    """One bias as bytes."""
+
+    def edit(model, writer):
+        name = "module/g_model/res_1/conv1/bias"
+        numbers = np.arange(writer.weights[name].size, dtype=np.uint8)
+        writer.weights[name] = numbers, {"dtype": "uint8", "scale": 0.5, "min": 0} | rule
+
+    return edit
+
+
+NO_NUMBERS = [[0.5] * 6, [[[1]]], None, "2.5", True, math.inf, math.nan, 1e300, -1e300, 10**400]
+
+
+@pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: repr(value)[:8])
+@pytest.mark.parametrize("name", ["scale", "min"])
+def test_what_quantises_is_a_number(name, value, tmp_path):
+    folder, _, _ = write(tmp_path / "progan", edit=quantised(**{name: value}))
+    assert "an array whose scale and min are no numbers" in refused(folder)
+
+
+def test_quantised_integers_are_refused(tmp_path):
+    """TensorFlow.js would round what they stand for."""
+    folder, _, _ = write(tmp_path / "progan", edit=quantised())
+    stored = importers.read(folder / "model.json")
+    np.testing.assert_array_equal(stored.arrays["params/b0008_conv1/bias"], 0.5 * np.arange(6))
+
+    def change(model):
+        next(w for w in weights(model) if "quantization" in w).update(dtype="int32")
+
+    rewrite(folder, change)
+    assert "conv1/bias is quantised, but of type int32, not float32" in refused(folder)
+
+
+def test_numbers_beyond_float32_become_infinite_without_a_warning(tmp_path):
+    """In the npz, which may hold float64."""
+    arrays = random_arrays()
+    for name in ("res_0/conv0/bias", "res_0/conv1/kernel", "to_rgb/bias"):
+        arrays[name] = np.full(arrays[name].shape, 1e300)
+    found = npz(tmp_path, arrays).arrays
+    for name in ("b0004_conv0/bias", "b0004_conv1/weight", "b0016_torgb/bias"):
+        assert np.all(found[f"params/{name}"] == np.inf)
+
+
+def test_half_precision_is_converted_before_anything_is_subtracted(tmp_path):
+    arrays = random_arrays()
+    arrays["to_rgb/bias"][:] = 0.01, 0.1, 3  # 2 * 0.01 - 1 has more digits than float16
+    half = {name: array.astype(np.float16) for name, array in arrays.items()}
+    exact = {name: array.astype(np.float32) for name, array in half.items()}
+    found, wanted = npz(tmp_path, half), npz(tmp_path, exact)
+    for name, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
+def test_second_name_of_an_array_is_refused(tmp_path):
+    arrays = random_arrays()
+    arrays["res_00/conv0/bias"] = arrays["res_0/conv0/bias"] + 1
+    with pytest.raises(WeightsError, match="unexpected res_00/conv0/bias: not of TF-Hub's progan"):
+        npz(tmp_path, arrays)
+
+
 def test_folder_and_its_file_are_the_same_generator_and_read_anew_when_a_shard_changes(tmp_path):
     folder, model, _ = write(tmp_path / "progan")
     first = zoo.read_generator(str(folder))
@@ -248,6 +310,43 @@ def test_folder_and_its_file_are_the_same_generator_and_read_anew_when_a_shard_c
     kernel.write_bytes(kernel.read_bytes()[::-1])
     with pytest.raises(WeightsError, match="its graph is not that of progan at"):
         zoo.read_generator(str(folder))
+
+
+def linked(folder):
+    """To it from a folder without shards."""
+    link = folder.parent / "link"
+    link.mkdir()
+    (link / "model.json").symlink_to(folder / "model.json")
+    return link
+
+
+def renamed(folder):
+    return (folder / "model.json").rename(folder / "progan.json")
+
+
+@pytest.mark.parametrize("reached", [linked, renamed])
+def test_model_reached_in_another_way_is_read_anew_when_a_shard_changes(reached, tmp_path):
+    arrays = random_arrays()
+    folder, model, _ = write(tmp_path / "progan", arrays)
+    arrays["res_1/conv1/bias"] = arrays["res_1/conv1/bias"] + 1
+    changed, _, _ = write(tmp_path / "changed", arrays)
+    path = str(reached(folder))
+    first = zoo.read_generator(path)
+    assert zoo.read_generator(path) is first
+    for shard in paths(model):
+        (changed / shard).replace(folder / shard)
+    name = "params/b0008_conv1/bias"
+    again = zoo.read_generator(path)
+    np.testing.assert_array_equal(again.arrays[name], arrays["res_1/conv1/bias"])
+    assert again.sha256 != first.sha256
+
+
+def test_links_beside_the_shards_do_not_matter(tmp_path):
+    folder, _, _ = write(tmp_path / "progan")
+    (folder / "long").symlink_to("a" * 300)
+    (folder / "loop").symlink_to("loop")
+    (folder / "nowhere").symlink_to("nothing")
+    assert zoo.read_generator(str(folder)).kind == "pggan"
 
 
 def test_hash_is_of_every_shard(tmp_path):
@@ -400,6 +499,20 @@ def test_other_layers_may_not_double_the_resolution(tmp_path):
     assert "its graph is not that of progan: other layers double" in refused(folder)
 
 
+@pytest.mark.parametrize("kind", ["merged_input", "bias"])
+def test_layers_that_share_an_array_are_refused(kind, tmp_path):
+    """A small file of many such layers would become a network of any size."""
+
+    def edit(model, writer):
+        kept, gone = [n for n in writer.weights if n.endswith(kind)][1:3]
+        del writer.weights[gone]
+        for n in writer.nodes:
+            n["input"] = [kept if name == gone else name for name in n.get("input", [])]
+
+    folder, _, _ = write(tmp_path / "progan", random_arrays(widths=(5, 5, 5)), edit=edit)
+    assert "its graph is not that of progan: layers share an array" in refused(folder)
+
+
 def test_unused_array_is_refused(tmp_path):
     def edit(model, writer):
         writer.const("style", np.ones(3))
@@ -428,8 +541,8 @@ def test_deep_or_long_json_is_refused(tmp_path):
     path = tmp_path / "model.json"
     path.write_text('{"a":' + "[" * 10**6)
     refused(tmp_path)
-    path.write_bytes(b"{" + b" " * 2**24)
-    assert "more than 16777216 bytes of JSON" in refused(tmp_path)
+    path.write_bytes(b"{" + b" " * 2**22)
+    assert "more than 4194304 bytes of JSON" in refused(tmp_path)
 
 
 def test_flipped_bytes_load_strictly_or_are_refused(tmp_path):

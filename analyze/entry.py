@@ -115,7 +115,6 @@ def analyse(analysis: Analysis) -> None:
             analysis, and what is done of it stays for the next try.
     """
     print(analysis.question, flush=True)
-    started = time.time()
     models, identity = common.load_models()
     identity |= analysis.check(models) or {}
     identity |= {name: FLAGS[name].value for name in analysis.settings}
@@ -124,27 +123,50 @@ def analyse(analysis: Analysis) -> None:
         identity["ranking"], given = _ranking_settings(identity)
     classifiers = (Path(name).name for name in identity["classifiers"])
     parts = (identity["generator"], *classifiers, str(FLAGS.seed))
-    folder = results.writable_folder(common.out_folder(analysis.name, *parts))
+    folder = common.out_folder(analysis.name, *parts)
     who = f"{' and '.join(identity['classifiers'])} on generator {identity['generator']}"
+
+    def compute(folder: Path) -> tuple[Summary, Arrays]:
+        run = Run(models, identity, folder, runtime.data_mesh())
+        if analysis.ranked:
+            run = run._replace(rankings=given or _rank(run))
+        return analysis.compute(run)
+
+    draw = lambda folder, arrays: analysis.draw(folder, arrays, f"classifier {who}")  # noqa: E731
+    conclude(folder, identity, f"classifier {who}", compute, draw, analysis.describe)
+
+
+def conclude(
+    folder: Path,
+    identity: Mapping[str, Any],
+    who: str,
+    compute: Callable[[Path], tuple[Summary, Arrays]],
+    draw: Callable[[Path, Arrays], Iterable[str]],
+    describe: Callable[[Summary], Iterable[str]],
+) -> None:
+    """Make the result of this identity in a folder, unless it is there; draw it and tell of it.
+
+    Args:
+        who: what is analysed, for a person.
+    """
+    started = time.time()
+    folder = results.writable_folder(folder)
     made_by = results.provenance(identity, common.all_flags())
     result = results.find_same(folder, made_by)
     if result is not None:
         print(f"{folder} already holds this result")
         content, arrays = result.summary, result.arrays
     else:
-        print(f"classifier {who}, on {made_by['device']}; compiling", flush=True)
+        print(f"{who}, on {made_by['device']}; compiling", flush=True)
         if not FLAGS.resume:
             _forget_unfinished(folder)
-        run = Run(models, identity, folder, runtime.data_mesh())
-        if analysis.ranked:
-            run = run._replace(rankings=given or _rank(run))
-        content, arrays = analysis.compute(run)
+        content, arrays = compute(folder)
         content = {**results.without_nan(content), "seconds": round(time.time() - started, 1)}
         arrays = {name: np.asarray(a) for name, a in arrays.items()}
         results.save(folder, content, made_by, arrays)
-    figures = analysis.draw(folder, arrays, f"classifier {who}")
+    figures = draw(folder, arrays)
     _forget_unfinished(folder)
-    for line in analysis.describe(content):
+    for line in describe(content):
         print(line)
     print(f"results in {folder}")
     for name in (results.SUMMARY, results.ARRAYS, *figures):

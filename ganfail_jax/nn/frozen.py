@@ -68,6 +68,11 @@ def conv(
     return y + layer.bias
 
 
+def dense(x: Float[Array, "b h w i"], layer: Folded) -> Float[Array, "b o"]:
+    """A fully connected layer on a whole map: the one place of a convolution of its size."""
+    return jnp.einsum("bhwi,hwio->bo", x, layer.kernel, precision="highest") + layer.bias
+
+
 def max_pool(
     x: Float[Array, "b h w c"], size: int, stride: int, padding: int = 0
 ) -> Float[Array, "b _ _ c"]:

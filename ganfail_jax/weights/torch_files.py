@@ -19,6 +19,7 @@ from ganfail_jax.weights import numpy_pickles, pickles
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # it as a pickle
 BFLOAT16 = "<u2"  # the upper half of a float32; no other storage is of unsigned pairs of bytes
 LARGEST = 2**48  # elements, and steps between them
 DTYPES = {
@@ -258,6 +259,11 @@ def _read_legacy(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
         storage.fill(view[start + 8 : end])
         file.seek(end)
     return found
+
+
+def is_torch(raw: bytes) -> bool:
+    """Whether a file begins as those of `torch.save` do."""
+    return raw.startswith((b"PK\3\4", LEGACY_START))
 
 
 def read(raw: Any, budget: pickles.Budget | None = None, depth: int = 0) -> Any:

@@ -1,10 +1,13 @@
 """Weights that need no file: the same on every machine, so that goldens can be made with them."""
 
+import json
 import math
 import zlib
 from collections.abc import Mapping
 
 import numpy as np
+
+from tests.goldens import FOLDER
 
 
 def uniform(seed: int, size: int) -> np.ndarray:
@@ -28,3 +31,8 @@ def state(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
             values = (values - 0.5) / 2
         arrays[name] = values.astype(np.float32)
     return arrays
+
+
+def torchvision(name: str) -> dict[str, np.ndarray]:
+    """Of torchvision's resnet18, resnet50 (ten classes) or vgg16 (small fully connected layers)."""
+    return state(json.loads((FOLDER / "torchvision_names.json").read_text())[name])

@@ -65,3 +65,19 @@ def test_only_code_may_be_compressed():
     moved = raw.replace(b"archive/code/", b"archive/data/")
     with pytest.raises(WeightsError, match="compressed entries, which torch does not write"):
         pretrained.torch_arrays(moved)
+
+
+def test_damaged_files_are_refused_or_unchanged():
+    raw = script({"weight": ONE, "a": {"bias": TWO}})
+    wanted = pretrained.torch_arrays(raw)
+    for place in range(0, len(raw), 7):
+        with pytest.raises(WeightsError):
+            pretrained.torch_arrays(raw[:place])
+        flipped = raw[:place] + bytes([raw[place] ^ 0x55]) + raw[place + 1 :]
+        try:
+            found = pretrained.torch_arrays(flipped)
+        except WeightsError:
+            continue
+        assert found.keys() == wanted.keys()  # such as a byte of the code, which is not read
+        for name, array in wanted.items():
+            np.testing.assert_array_equal(found[name], array)

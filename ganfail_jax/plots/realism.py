@@ -21,7 +21,7 @@ def draw_extremes(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> N
     rows = [-(-len(images) // COLUMNS) for _, images, _ in blocks]
     figure = Figure(figsize=(COLUMNS, 1.3 * sum(rows) + 1.6), layout="constrained")
     figure.suptitle(f"{title}\nabove each image: its realism (1 and more: like real ones)")
-    parts = np.ravel(figure.subfigures(2, 1, height_ratios=rows))
+    parts = figure.subfigures(2, 1, squeeze=False, height_ratios=rows)[:, 0]
     for part, (name, images, scores), height in zip(parts, blocks, rows, strict=True):
         part.suptitle(f"{name} realistic", fontsize="medium")
         for axis in part.subplots(height, COLUMNS, squeeze=False).flat:

@@ -31,8 +31,6 @@ from ganfail_jax.weights import (
 )
 from ganfail_jax.weights.errors import WeightsError, one_line
 
-LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch_files.LEGACY_MAGIC as a pickle
-
 
 @lru_cache(maxsize=8)
 def _template(config: stylegan2.StyleGAN2Config) -> Any:
@@ -76,7 +74,7 @@ def _read(raw: bytes, shards: bytearray | None) -> tuple[str, str, Any, dict[str
         if pggan_names.is_tfhub(arrays):
             return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
-    if raw.startswith((b"PK\3\4", LEGACY_TORCH)):
+    if torch_files.is_torch(raw):
         return _torch(raw)
     if tensorflow_pickles.is_tensorflow(raw):
         return _tensorflow(raw)

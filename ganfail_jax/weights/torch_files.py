@@ -1,7 +1,8 @@
 """PyTorch's files as numpy arrays, without torch and without running what is in them.
 
-The zip format of `torch.save` (since 1.6), the legacy format before it, and the legacy blobs that
-NVIDIA's pickles hold. A tensor is a view of the file's own bytes: nothing is copied here.
+The zip format of `torch.save` (since 1.6) and of TorchScript, the legacy format before it, and the
+legacy blobs that NVIDIA's pickles hold. A tensor is a view of the file's own bytes: nothing is
+copied here. A TorchScript module is a bag of attributes; its code is never looked at.
 """
 
 import io
@@ -18,6 +19,7 @@ from ganfail_jax.weights import numpy_pickles, pickles
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # it as a pickle
 BFLOAT16 = "<u2"  # the upper half of a float32; no other storage is of unsigned pairs of bytes
 LARGEST = 2**48  # elements, and steps between them
 DTYPES = {
@@ -34,6 +36,7 @@ DTYPES = {
 }
 NESTING = 4  # blobs within blobs
 LONGEST_NAME, MOST_TENSORS = 200, 10_000
+SCRIPTED = "__torch__."  # how the classes of TorchScript begin
 LOCAL_HEADER = 30  # bytes of a zip entry before its name
 
 
@@ -120,6 +123,16 @@ def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Ten
     return Tensor(storage, offset, tuple(shape), tuple(strides))
 
 
+class _Names(dict[str, pickles.Make | None]):
+    """A table that also knows every class of TorchScript, as a bag of attributes."""
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or str(name).startswith(SCRIPTED)
+
+    def __missing__(self, name: str) -> pickles.Make:
+        return lambda: pickles.Opaque(name[:LONGEST_NAME])
+
+
 def table(budget: pickles.Budget, depth: int = 0) -> dict[str, pickles.Make | None]:
     """The names that tensors are pickled with.
 
@@ -142,7 +155,8 @@ def table(budget: pickles.Budget, depth: int = 0) -> dict[str, pickles.Make | No
         return {pickles.key(name): value for name, value in members(pairs)}
 
     storages = [f"{module}.{name}" for module in ("torch", "torch.storage") for name in DTYPES]
-    return {
+    typed = ("intlist", "doublelist", "boollist", "tensorlist")
+    known = {
         **dict.fromkeys(storages),
         **dict.fromkeys(("torch.float32", "torch.float16", "torch.bfloat16", "torch.int64")),
         **numpy_pickles.table(budget),
@@ -156,7 +170,10 @@ def table(budget: pickles.Budget, depth: int = 0) -> dict[str, pickles.Make | No
         "torch.Size": lambda values=(): tuple(members(values)),
         "torch.device": lambda *_: None,
         "argparse.Namespace": lambda *_: pickles.Opaque("argparse.Namespace"),
+        **{f"torch.jit._pickle.build_{kind}": lambda values: values for kind in typed},
+        "torch.jit._pickle.restore_type_tag": lambda value, _: value,
     }
+    return _Names(known)
 
 
 def _storage(identity: Any, known: dict[str, Storage]) -> Storage:
@@ -192,7 +209,7 @@ def _bytes(raw: bytes, entry: zipfile.ZipInfo) -> memoryview:
 
 def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        listed = archive.infolist()
+        listed = [info for info in archive.infolist() if "/code/" not in info.filename]
         entries = {info.filename: info for info in listed}
         if any(info.compress_type != zipfile.ZIP_STORED for info in listed):
             raise WeightsError("a zip archive with compressed entries, which torch does not write")
@@ -246,8 +263,13 @@ def _read_legacy(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
     return found
 
 
+def is_torch(raw: bytes) -> bool:
+    """Whether a file begins as those of `torch.save` do."""
+    return raw.startswith((b"PK\3\4", LEGACY_START))
+
+
 def read(raw: Any, budget: pickles.Budget | None = None, depth: int = 0) -> Any:
-    """What `torch.save` wrote, tensors as `Tensor`.
+    """What `torch.save` or `torch.jit.save` wrote, tensors as `Tensor`.
 
     Args:
         budget: of the file that this is a blob of.

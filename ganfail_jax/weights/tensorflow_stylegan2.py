@@ -64,8 +64,7 @@ def _name(name: str) -> str | None:
     if (found := LAYER.fullmatch(name)) and found[3] in FIELDS:
         return f"synthesis.b{found[1]}.{LAYERS[found[2]]}.{FIELDS[found[3]]}"
     if found := NOISE.fullmatch(name):  # noise0 is of b4.conv1, noise1 of b8.conv0
-        n = int(found[1])
-        return f"synthesis.b{4 * 2 ** ((n + 1) // 2)}.conv{(n + 1) % 2}.noise_const"
+        return f"synthesis.{nvidia.convolution(int(found[1]))}.noise_const"
     return {"dlatent_avg": "mapping.w_avg", "synthesis/4x4/Const/const": "synthesis.b4.const"}.get(
         name
     )

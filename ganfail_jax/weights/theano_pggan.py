@@ -12,9 +12,9 @@ import numpy as np
 
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.numpy_pickles import Array
+from ganfail_jax.weights.nvidia import RESOLUTIONS
 
 FUNCTIONS = ("G_paper", "G_progressive_8")
-SIZES = [4 * 2**i for i in range(11)]  # pixels, up to 4096
 # Setting -> the only value whose layers are those of the TensorFlow version
 WANTED = {
     "label_size": 0,  # else labels are appended to z after its normalisation
@@ -47,7 +47,7 @@ def _layers(resolution: int) -> Iterator[tuple[str, float]]:
     """Name and gain of each layer in the order of the parameters."""
     relu = math.sqrt(2)
     yield from (("4x4/Dense", relu / 4), ("4x4/Conv", relu))
-    growing = [size for size in SIZES[1:] if size <= resolution]
+    growing = [size for size in RESOLUTIONS[1:] if size <= resolution]
     yield from ((f"{r}x{r}/Conv{i}", relu) for r in growing for i in (0, 1))
     yield from ((f"ToRGB_lod{n}", 1.0) for n in range(len(growing) + 1))
 
@@ -75,7 +75,7 @@ def as_tensorflow(state: Mapping[str, Any], size: int) -> dict[str, Any]:
     for name, value in WANTED.items():
         if spec.get(name, value) != value:
             raise WeightsError(f"a generator of Theano whose {name} is not {value}")
-    if type(resolution) is not int or resolution not in SIZES:
+    if type(resolution) is not int or resolution not in RESOLUTIONS:
         raise WeightsError("a generator of Theano without a proper resolution")
     layers = list(_layers(resolution))
     if not isinstance(parameters, list) or len(parameters) != 3 * len(layers):

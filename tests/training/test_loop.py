@@ -110,8 +110,9 @@ def test_growing_generator_is_exported_at_the_resolution_that_dominates(
 def test_sheet_has_a_row_of_ten_per_class(tmp_path):
     from matplotlib import image
 
-    state = fresh(CONDITIONAL)
-    loop.sample_sheet(CONDITIONAL, recipe(CONDITIONAL), state, tmp_path / "sheet.png")
+    made = recipe(CONDITIONAL)
+    snapshot = made.snapshot(fresh(CONDITIONAL))
+    loop.sample_sheet(CONDITIONAL, made, snapshot, tmp_path / "sheet.png")
     assert image.imread(tmp_path / "sheet.png").shape[:2] == (3 * 8 * 2, 10 * 8 * 2)
 
 

@@ -11,7 +11,7 @@ from absl import flags
 from jax.sharding import Mesh
 
 from analyze import flags as common
-from ganfail_jax import results, runtime
+from ganfail_jax import hosts, results, runtime
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking, rank, restore
 from ganfail_jax.analysis.samples import Samples, collect
@@ -146,14 +146,22 @@ def conclude(
 ) -> None:
     """Make the result of this identity in a folder, unless it is there; draw it and tell of it.
 
+    All processes compute; the first one alone has a folder and tells.
+
     Args:
         who: what is analysed, for a person.
     """
     started = time.time()
-    folder = results.writable_folder(folder)
     made_by = results.provenance(identity, common.all_flags())
-    result = results.find_same(folder, made_by)
-    if result is not None:
+    first, result = hosts.is_first(), None
+    if first:
+        folder = results.writable_folder(folder)
+        result = results.find_same(folder, made_by)
+    found = hosts.from_first(None if result is None else b"found")
+    if not first:
+        if found is None:
+            compute(folder)
+        return
         print(f"{folder} already holds this result")
         content, arrays = result.summary, result.arrays
     else:

@@ -10,11 +10,13 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from ganfail_jax import zoo
+from ganfail_jax import hosts, zoo
 from ganfail_jax.analysis.outputs import SCORES, Models
 from ganfail_jax.analysis.ranking import NORMALIZATIONS
+from ganfail_jax.analysis.rates import early_layers, find_layers
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
+from ganfail_jax.types import Generator, Params
 
 FLAGS = flags.FLAGS
 INTERRUPTED = 130
@@ -53,12 +55,42 @@ def define_models(several: bool = False) -> None:
         flags.DEFINE_string("classifier", None, text)
 
 
+def define_hosts() -> None:
+    """For several processes; SLURM and TPU pods need none of these."""
+    flags.DEFINE_string("coordinator", None, "host:port of the first of several processes.")
+    flags.DEFINE_integer("num_processes", None, "How many processes there are.", 1)
+    flags.DEFINE_integer("process_id", None, "Which of them this is, from 0.", 0)
+
+
 def define_num_samples(num_samples: int, least: int = 1) -> None:
     flags.DEFINE_integer("num_samples", num_samples, "Number of generated images.", least)
 
 
 def define_batch_size(batch_size: int) -> None:
     flags.DEFINE_integer("batch_size", batch_size, "Images per step; does not change results.", 1)
+
+
+def define_layers() -> None:
+    text = "Layers by any of their names, by commas; all (default: the paper's early ones)."
+    flags.DEFINE_list("layers", None, text)
+
+
+def chosen_layers(generator: Generator) -> list[str]:
+    """--layers in forward order.
+
+    Raises:
+        InputError: one is unknown.
+    """
+    if FLAGS.layers == ["all"]:
+        return list(generator.layers)
+    if FLAGS.layers is None:
+        return early_layers(generator.layers)
+    return find_layers(generator.layers, FLAGS.layers)
+
+
+def define_threshold() -> None:
+    text = "R: neurons that at most this share of the samples activate are LR, the others HR."
+    flags.DEFINE_float("threshold", 0.3, text, 0.0, 1.0)
 
 
 def define_resume() -> None:
@@ -100,6 +132,28 @@ def _unique_names(paths: list[str]) -> list[str]:
     return short if len({*short}) == len(short) else paths
 
 
+def _defaults() -> zoo.Defaults:
+    if FLAGS.dataset not in DATASETS:
+        names = ", ".join(DATASETS)
+        raise InputError(f"no dataset is called {FLAGS.dataset!r}; datasets are {names}")
+    return zoo.defaults(FLAGS.dataset)
+
+
+def load_generator() -> tuple[Generator, Params, dict[str, Any]]:
+    """The generator asked for, its parameters, and what identifies its samples in a result.
+
+    Raises:
+        InputError: unknown dataset, or unreadable weights.
+    """
+    name = FLAGS.generator or _defaults().generator
+    identity = {
+        "generator": Path(name).name,
+        "generator_sha256": zoo.read_generator(name).sha256,
+        "seed": FLAGS.seed,
+    }
+    return *zoo.load_generator(name), identity
+
+
 def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     """The generator with each classifier asked for, and what identifies them in a result.
 
@@ -108,29 +162,20 @@ def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     """
     several = "classifiers" in FLAGS
     asked = FLAGS.classifiers if several else [FLAGS.classifier] if FLAGS.classifier else None
-    generator_name = FLAGS.generator
-    if not (generator_name and asked):
-        if FLAGS.dataset not in DATASETS:
-            raise InputError(
-                f"no dataset is called {FLAGS.dataset!r}; datasets are {', '.join(DATASETS)}"
-            )
-        defaults = zoo.defaults(FLAGS.dataset)
-        generator_name = generator_name or defaults.generator
-        asked = asked or list(defaults.classifiers if several else defaults.classifiers[:1])
+    if not asked:
+        asked = list(_defaults().classifiers if several else _defaults().classifiers[:1])
     if len({*asked}) < len(asked):
         raise InputError(f"--classifiers names one twice: {', '.join(asked)}")
-    generator, params = zoo.load_generator(generator_name)
+    generator, params, identity = load_generator()
+    generator_name = FLAGS.generator or identity["generator"]
     if generator.mapping is None and FLAGS.truncation_psi != 1:
         raise InputError(f"{generator_name} has no truncation; --truncation_psi must be 1")
     models = tuple(Models(generator, params, *zoo.load_classifier(name)) for name in asked)
     for name, each in zip(asked, models, strict=True):
         _check_fit(generator_name, name, each)
-    identity = {
-        "generator": Path(generator_name).name,
-        "generator_sha256": zoo.read_generator(generator_name).sha256,
+    identity |= {
         "classifiers": _unique_names(asked),
         "classifier_sha256": [zoo.read_classifier(name).sha256 for name in asked],
-        "seed": FLAGS.seed,
         "truncation_psi": FLAGS.truncation_psi,
     }
     return models, identity
@@ -172,6 +217,8 @@ def run(main: Callable[[], None]) -> None:
                 raise InputError(f"what is {argv[1]!r}? Flags are given as --name=value")
             logging.set_verbosity(logging.WARNING)  # JAX and Orbax tell of every backend and file
             jax.config.update("jax_default_matmul_precision", "highest")
+            if "coordinator" in FLAGS:
+                hosts.start(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)
             main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)

@@ -151,13 +151,13 @@ def save(
         )
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an npz file; pickled objects are refused.
+def read_arrays(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays of an npz file's content; pickled objects are refused.
 
     Raises:
-        OSError, ValueError, EOFError, zipfile.BadZipFile: missing, truncated or damaged.
+        ValueError, EOFError, zipfile.BadZipFile: truncated or damaged.
     """
-    with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+    with np.load(io.BytesIO(content), allow_pickle=False) as file:
         return dict(file)
 
 
@@ -179,7 +179,7 @@ def load(folder: str | os.PathLike[str]) -> Result:
         made_by = summary.pop("provenance")
         if not isinstance(made_by["identity"], dict):
             raise TypeError("its provenance has no identity")
-        return Result(summary, made_by, read_arrays(folder / ARRAYS))
+        return Result(summary, made_by, read_arrays((folder / ARRAYS).read_bytes()))
     except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {error}") from error
 

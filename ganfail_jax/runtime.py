@@ -1,5 +1,9 @@
-"""Devices, how a batch is spread over them, and sweeps over samples that survive interruption."""
+"""Devices, how a batch is spread over them, and sweeps over samples that survive interruption.
 
+The devices may be of several hosts: every process runs the same sweep and gets the same sums.
+"""
+
+import contextlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +16,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Int
 from tqdm import tqdm
 
+from ganfail_jax import hosts
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import DAMAGE, read_arrays, replace_file
 
@@ -23,14 +28,38 @@ def data_mesh(devices: list[Any] | None = None) -> Mesh:
     return Mesh(np.asarray(devices or jax.devices()), ("data",))
 
 
+def _put(tree: Any, sharding: NamedSharding) -> Any:
+    if jax.process_count() == 1:
+        return jax.device_put(tree, sharding)
+
+    def own_part(x: Any) -> Array:
+        x = np.asarray(x)
+        return jax.make_array_from_callback(x.shape, sharding, lambda part: x[part])
+
+    return jax.tree.map(own_part, tree)
+
+
 def shard_batch(mesh: Mesh, batch: Any) -> Any:
-    """Put arrays [b, ...] on the mesh, split along the batch."""
-    return jax.device_put(batch, NamedSharding(mesh, PartitionSpec("data")))
+    """Put arrays [b, ...], which every host has, on the mesh, split along the batch."""
+    return _put(batch, NamedSharding(mesh, PartitionSpec("data")))
 
 
 def replicate(mesh: Mesh, tree: Any) -> Any:
-    """Put arrays on the mesh, a copy on every device."""
-    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+    """Put arrays, which every host has, on the mesh, a copy on every device."""
+    return _put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def fetch(mesh: Mesh, tree: Any) -> Any:
+    """Arrays of the mesh as numpy arrays, all of them on every host."""
+    if jax.process_count() > 1:
+        tree = jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(tree)
+    return jax.device_get(tree)
+
+
+def progress_bar(name: str | None, total: int, done: int) -> tqdm:
+    """Of images, on the first process; silent without a name."""
+    silent = name is None or not hosts.is_first()
+    return tqdm(total=total, initial=done, desc=name, unit="img", disable=silent)
 
 
 def sweep(
@@ -67,43 +96,56 @@ def sweep(
     mark = json.dumps({"batch": batch, "samples": num_samples, **(identity or {})}, sort_keys=True)
     indices = np.arange(batch, dtype=np.int32)
     treedef = jax.tree.structure(jax.eval_shape(step, indices, indices < batch))
-    total, done = _read_partial(checkpoint, mark, treedef)
-    bar = tqdm(total=num_samples, initial=done, desc=progress, unit="img", disable=progress is None)
+    total, done = read_partial(checkpoint, mark, treedef)
+    bar = progress_bar(progress, num_samples, done)
     saved = time.monotonic()
     try:
         for start in range(done, num_samples, batch):
             inputs = shard_batch(mesh, (start + indices, start + indices < num_samples))
-            sums = jax.device_get(step(*inputs))
+            sums = fetch(mesh, step(*inputs))
             merged = sums if total is None else merge(total, sums)
             end = min(start + batch, num_samples)
             total, done = merged, end  # nothing between: an interrupt may come at any time
             bar.update(done - start)
             if checkpoint is not None and time.monotonic() - saved > seconds:
-                _write_partial(checkpoint, mark, total, done)
+                write_partial(checkpoint, mark, total, done)
                 saved = time.monotonic()
     except KeyboardInterrupt:
         if checkpoint is not None and total is not None:
-            _write_partial(checkpoint, mark, total, done)
+            write_partial(checkpoint, mark, total, done)
         raise
     finally:
         bar.close()
     assert total is not None
     if checkpoint is not None:
-        _write_partial(checkpoint, mark, total, done)
+        write_partial(checkpoint, mark, total, done)
     return total
 
 
-def _write_partial(path: Path, mark: str, total: Any, done: int) -> None:
+def write_partial(path: Path, mark: str, total: Any, done: int) -> None:
+    """Keep a total so far (the first process does), for `read_partial`."""
+    if not hosts.is_first():
+        return
     leaves = {f"leaf{i:04d}": np.asarray(x) for i, x in enumerate(jax.tree.leaves(total))}
     with replace_file(path) as new:
         np.savez(new, allow_pickle=False, mark=np.asarray(mark), done=np.asarray(done), **leaves)
 
 
-def _read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:
-    if path is None or not path.exists():
+def read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:
+    """The total kept under this mark and how far it goes; none: (None, 0).
+
+    All processes get what the first one finds.
+    """
+    content = None
+    if path is not None and hosts.is_first():
+        with contextlib.suppress(OSError):
+            content = path.read_bytes()
+    if path is not None:
+        content = hosts.from_first(content)
+    if content is None:
         return None, 0
     try:
-        arrays = read_arrays(path)
+        arrays = read_arrays(content)
         if str(arrays["mark"]) != mark:
             return None, 0
         names = sorted(name for name in arrays if name.startswith("leaf"))

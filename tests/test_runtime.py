@@ -55,7 +55,7 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path):
 @pytest.mark.parametrize("damage", ["other identity", "truncated"])
 def test_a_partial_sum_of_something_else_is_not_used(tmp_path, damage):
     file = tmp_path / "partial.npz"
-    runtime._write_partial(file, "other", {"sum": 10**9, "count": 1}, 50)
+    runtime.write_partial(file, "other", {"sum": 10**9, "count": 1}, 50)
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:40])
     assert sweep(checkpoint=file)["count"] == 103

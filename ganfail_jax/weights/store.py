@@ -80,8 +80,9 @@ def load(folder: str | os.PathLike[str]) -> Stored:
     network, config, about = _read_config(folder)
     file = folder / ARRAYS
     try:
-        sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
-        arrays = {name: a.astype(np.float32) for name, a in read_arrays(file).items()}
+        content = file.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        arrays = {name: a.astype(np.float32) for name, a in read_arrays(content).items()}
     except DAMAGE as error:
         reason = " ".join(repr(error).split())
         raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error

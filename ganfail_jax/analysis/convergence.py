@@ -1,0 +1,60 @@
+"""Were enough samples counted? How the LR neurons of a layer settle as N grows.
+
+Beyond Choi 2022, which takes 30,000 without saying why.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int, UInt8
+
+from ganfail_jax.analysis.rates import Rates, low_rate, uncertain
+
+
+class Sight(NamedTuple):
+    """The LR neurons of every layer after so many samples."""
+
+    num_samples: int
+    low: dict[str, UInt8[np.ndarray, " _"]]  # a bit per neuron
+    uncertain: dict[str, float]  # share of the neurons that may be LR or HR
+
+
+class Convergence(NamedTuple):
+    """n numbers of samples, l layers; shares of a layer's neurons."""
+
+    num_samples: Int[np.ndarray, " n"]
+    low: Float[np.ndarray, "n l"]  # that are LR
+    uncertain: Float[np.ndarray, "n l"]  # whose interval holds the threshold
+    changed: Float[np.ndarray, "n l"]  # on another side than after all samples
+
+
+def look(rates: Rates, threshold: float) -> Sight:
+    """What `converge` keeps of the rates so far."""
+    low = {name: np.packbits(own) for name, own in low_rate(rates, threshold).items()}
+    unsure = {name: float(own.mean()) for name, own in uncertain(rates, threshold).items()}
+    return Sight(rates.num_samples, low, unsure)
+
+
+def converge(sights: list[Sight], sizes: list[int]) -> Convergence:
+    """
+    Args:
+        sights: in the order of their samples; the last of all samples.
+        sizes: neurons of each layer.
+    """
+    final = sights[-1].low
+
+    def share(bits: UInt8[np.ndarray, " _"], size: int) -> float:
+        return int(np.bitwise_count(bits).sum()) / size
+
+    def table(of: list[list[float]]) -> Float[np.ndarray, "n l"]:
+        return np.asarray(of, np.float64)
+
+    pairs = list(zip(final, sizes, strict=True))
+    return Convergence(
+        np.asarray([each.num_samples for each in sights]),
+        table([[share(each.low[name], size) for name, size in pairs] for each in sights]),
+        table([[each.uncertain[name] for name in final] for each in sights]),
+        table(
+            [[share(each.low[name] ^ final[name], size) for name, size in pairs] for each in sights]
+        ),
+    )

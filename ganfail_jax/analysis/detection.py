@@ -1,0 +1,108 @@
+"""Which images activate the most rarely activated neurons? (Choi 2022, sec. 4.1, fig. 2)
+
+The score of an image is the number of its activated LR neurons, summed over the early layers.
+Beyond the paper: a score to which every layer contributes alike. As each layer has four times the
+neurons of the one before, the last one supplies most of the paper's sum.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.rates import activations
+from ganfail_jax.errors import InputError
+from ganfail_jax.tally import CHUNK
+from ganfail_jax.types import Generator, Params
+
+Neurons = Mapping[str, Bool[np.ndarray, "h w c"]]  # of each layer, such as `rates.low_rate`
+
+
+class Detected(NamedTuple):
+    """n samples, l layers."""
+
+    layers: tuple[str, ...]
+    activated: Int[np.ndarray, "n l"]  # number of the chosen neurons that a sample activates
+
+    @property
+    def score(self) -> Int[np.ndarray, " n"]:
+        """The paper's: summed over the layers."""
+        return self.activated.sum(axis=1)
+
+    @property
+    def balanced_score(self) -> Float[np.ndarray, " n"]:
+        """Each layer's number over its mean, averaged over the layers; 1 is an average sample."""
+        mean = self.activated.mean(axis=0)
+        return np.divide(
+            self.activated, mean, out=np.zeros(self.activated.shape), where=mean > 0
+        ).mean(axis=1)
+
+
+def detect(
+    generator: Generator,
+    params: Params,
+    neurons: Neurons,
+    *,
+    num_samples: int,
+    mesh: Mesh,
+    seed: int = 0,
+    first_index: int = 0,
+    checkpoint: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    progress: str | None = None,
+) -> Detected:
+    """Count each sample's activated neurons; images are not rendered.
+
+    Computed in chunks of `tally.CHUNK` images per device, as the rates are, so that the numbers do
+    not depend on devices.
+
+    Args:
+        neurons: masks of the layers to count in.
+        first_index: of the samples.
+    """
+    layers = tuple(neurons)
+
+    @jax.jit
+    def step(args: Any, indices: Array, mask: Array) -> dict[str, Array]:
+        params, chosen = args
+        taps = activations(generator, params, first_index + indices, seed)
+        numbers = [
+            jnp.sum((taps[name] > 0) & chosen[name], axis=(1, 2, 3), dtype=jnp.int32)
+            for name in layers
+        ]
+        return {"activated": jnp.stack(numbers, axis=1), "mask": mask}
+
+    rows = runtime.sweep(
+        partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
+        lambda a, b: {name: np.concatenate([a[name], b[name]]) for name in a},
+        num_samples,
+        CHUNK * mesh.size,
+        mesh=mesh,
+        checkpoint=checkpoint,
+        identity={"seed": seed, "first_index": first_index, **(identity or {})},
+        progress=progress,
+    )
+    return Detected(layers, np.asarray(rows["activated"])[np.asarray(rows["mask"])])
+
+
+def ends(
+    score: Sequence[float] | np.ndarray, size: int
+) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
+    """Samples with the largest (Top) and the smallest (Bottom) scores, extremes first.
+
+    Raises:
+        InputError: the two would overlap.
+    """
+    if not 0 < size <= len(score) // 2:
+        raise InputError(
+            f"{size:,} at each end of {len(score):,} samples overlap; give more samples"
+        )
+    order = np.argsort(score, kind="stable")
+    return order[::-1][:size], order[:size]

@@ -1,0 +1,221 @@
+"""How often is each neuron of a generator activated? (Choi 2022, sec. 3.1, definition 2, eq. 1)
+
+A neuron is one position (h, w, c) of a layer; its rate is the share of latents for which its
+activation is > 0. Rates are kept as integer counts: at the edge of a threshold a float32 rate may
+fall on either side.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, Bool, Float, Int
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.estimates import Z95
+from ganfail_jax.errors import InputError
+from ganfail_jax.latents import latents
+from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
+from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
+
+EARLY = (0, 1, 3)  # Choi's early layers of StyleGAN2 (sec. 4.1): 4x4, 8x8 and 16x16
+EARLY_PGGAN = (1, 3, 5)
+COUNT = "count/"  # prefix of a layer's counts in a file
+
+
+class Rates(NamedTuple):
+    """How many of `num_samples` samples activate each neuron."""
+
+    counts: Mapping[str, Int[np.ndarray, "h w c"]]  # of each layer, in forward order
+    num_samples: int
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """For a file; the inverse of `restore`."""
+        counts = {COUNT + layer: counts for layer, counts in self.counts.items()}
+        return {"num_samples": np.asarray(self.num_samples), **counts}
+
+
+def restore(arrays: Mapping[str, np.ndarray]) -> Rates:
+    """The rates in the arrays of a result.
+
+    Raises:
+        InputError: there are none.
+    """
+    names = [name for name in arrays if name.startswith(COUNT)]
+    if not names or "num_samples" not in arrays:
+        raise InputError("this result has no activation rates; analyze.rates makes one that has")
+    counts = {name.removeprefix(COUNT): arrays[name] for name in names}
+    return Rates(counts, int(arrays["num_samples"]))
+
+
+def early_layers(layers: Mapping[str, LayerInfo]) -> list[str]:
+    """The layers that the paper counts (sec. 4.1), as far as there are such resolutions.
+
+    One per resolution 4, 8, 16: the only or first convolution of StyleGAN2, the second of PGGAN.
+    """
+    wanted = EARLY_PGGAN if "b0004/conv0" in layers else EARLY
+    names = {f"choi:{i}" for i in wanted}
+    return [layer for layer, info in layers.items() if names & {*info.aliases}]
+
+
+def find_layers(layers: Mapping[str, LayerInfo], names: Sequence[str]) -> list[str]:
+    """Layers by any of their names, in forward order: the order of a list has no meaning.
+
+    Raises:
+        InputError: one is unknown or named twice.
+    """
+    found = [find_layer(layers, name) for name in names]
+    if len({*found}) < len(found):
+        raise InputError(f"a layer is named twice: {', '.join(names)}")
+    return sorted(found, key=list(layers).index)
+
+
+def activations(
+    generator: Generator, params: Params, indices: Int[Array, " b"], seed: int
+) -> Activations:
+    """What every layer computes for samples by index, without truncation (sec. 3.1)."""
+    drawn = latents(generator, seed, indices)
+    return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))[1]
+
+
+def counter(generator: Generator, layers: Sequence[str], seed: int) -> Count:
+    """How many of a chunk's samples activate each neuron; later layers are not computed."""
+
+    def count(params: Params, indices: Array, mask: Array) -> dict[str, Array]:
+        taps = activations(generator, params, indices, seed)
+        counted = mask[:, None, None, None]
+        return {name: jnp.sum((taps[name] > 0) & counted, 0, dtype=jnp.int32) for name in layers}
+
+    return count
+
+
+def milestones(num_samples: int, halvings: int = 5) -> list[int]:
+    """Numbers of samples at which convergence is looked at: halves of halves, and all."""
+    halves = {num_samples // 2**k // CHUNK * CHUNK for k in range(1, halvings + 1)}
+    return [*sorted(n for n in halves if 0 < n < num_samples), num_samples]
+
+
+def count_rates(
+    generator: Generator,
+    params: Params,
+    layers: Sequence[str],
+    *,
+    num_samples: int,
+    batch_size: int,
+    mesh: Mesh,
+    seed: int = 0,
+    see: Callable[[Rates], None] = lambda _: None,
+    folder: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    progress: str | None = None,
+) -> Rates:
+    """Count the activations of samples 0 .. num_samples - 1 (Choi 2022, eq. 1; there 30,000).
+
+    The counts do not depend on devices, hosts, batches and interruptions.
+
+    Args:
+        layers: taps; the earlier the last of them, the less is computed.
+        see: called with the rates at each of `milestones`.
+        folder: where an interrupted count is kept.
+        identity: what else tells this count from another, such as the hash of the weights.
+    """
+    counted = compile_counter(counter(generator, layers, seed), mesh)
+    params = runtime.replicate(mesh, params)
+    total = {name: np.int64(0) for name in layers}
+    done = 0
+    for part, last in enumerate(milestones(num_samples)):
+        sums = tally(
+            counted,
+            params,
+            done,
+            last,
+            batch_size=batch_size,
+            checkpoint=folder and folder / f"unfinished-rates-{part}.npz",
+            identity={"seed": seed, "layers": list(layers), **(identity or {})},
+            progress=progress and f"{progress} to {last:,}",
+        )
+        total, done = {name: total[name] + sums[name] for name in layers}, last
+        see(Rates({name: np.asarray(total[name]) for name in layers}, done))
+    return Rates({name: np.asarray(total[name]) for name in layers}, done)
+
+
+def largest_count(threshold: float, num_samples: int) -> int:
+    """The largest count whose rate is at most the threshold, by exact arithmetic."""
+    if not 0 <= threshold <= 1:
+        raise InputError(f"a rate is between 0 and 1, not {threshold}")
+    return int(Fraction(str(threshold)) * num_samples)
+
+
+def low_rate(
+    rates: Rates, threshold: float, *, dead: bool = True
+) -> dict[str, Bool[np.ndarray, "h w c"]]:
+    """The LR neurons of each layer: those of rate <= threshold (sec. 3.1).
+
+    Args:
+        dead: whether neurons that never fire belong to them: the paper's text; the authors' code
+            leaves them out.
+    """
+    largest, least = largest_count(threshold, rates.num_samples), 0 if dead else 1
+    return {name: (least <= n) & (n <= largest) for name, n in rates.counts.items()}
+
+
+def high_rate(rates: Rates, threshold: float) -> dict[str, Bool[np.ndarray, "h w c"]]:
+    """The HR neurons of each layer: those of rate > threshold."""
+    return {name: ~low for name, low in low_rate(rates, threshold).items()}
+
+
+def wilson_bounds(rates: Rates) -> dict[str, Float[np.ndarray, "2 h w c"]]:
+    """95 % Wilson intervals of every rate: lower and upper ends."""
+
+    def bounds(counts: Int[np.ndarray, "h w c"]) -> Float[np.ndarray, "2 h w c"]:
+        n, p = rates.num_samples, counts / rates.num_samples
+        middle = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+        reach = Z95 / (1 + Z95**2 / n) * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
+        return np.clip(np.stack([middle - reach, middle + reach]), 0, 1)
+
+    return {name: bounds(counts) for name, counts in rates.counts.items()}
+
+
+def uncertain(rates: Rates, threshold: float) -> dict[str, Bool[np.ndarray, "h w c"]]:
+    """Neurons that may be LR or HR: the threshold lies within the interval of their rate."""
+    return {
+        name: (low <= threshold) & (threshold < high)
+        for name, (low, high) in wilson_bounds(rates).items()
+    }
+
+
+def expected_activated(rates: Rates, neurons: Mapping[str, Bool[np.ndarray, "h w c"]]) -> float:
+    """The mean number of these neurons that one sample activates."""
+    return sum(int(rates.counts[name][own].sum()) for name, own in neurons.items()) / (
+        rates.num_samples
+    )
+
+
+def read_published(
+    file: Path, info: LayerInfo, num_samples: int = 30_000
+) -> Int[np.ndarray, "h w c"]:
+    """Counts of a layer from the authors' file: `.npy`, flat float32 rates in C, H, W order.
+
+    Raises:
+        InputError: it is no such file, of another layer or of another number of samples.
+    """
+    try:
+        flat = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise InputError(f"{file} holds no rates: {reason}") from error
+    if not isinstance(flat, np.ndarray) or flat.dtype.kind != "f":
+        raise InputError(f"{file} holds no rates: an array of floats is wanted")
+    shape = (info.channels, info.resolution, info.resolution)
+    if flat.size != np.prod(shape):
+        raise InputError(f"{file} has {flat.size:,} rates, but {shape} (C, H, W) are wanted")
+    exact = flat.astype(np.float64).reshape(shape).transpose(1, 2, 0) * num_samples
+    counts = np.rint(exact)
+    inside = counts.min() >= 0 and counts.max() <= num_samples
+    if not (inside and np.abs(exact - counts).max() < 0.01):  # float32 is off by less
+        raise InputError(f"{file} has no rates of {num_samples:,} samples; give their number")
+    return counts.astype(np.int64)

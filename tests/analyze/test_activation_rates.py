@@ -1,0 +1,59 @@
+"""Rates given by --rates: those of the result, if they are of this generator and these layers."""
+
+import re
+
+import numpy as np
+import pytest
+
+from analyze.activation_rates import read_rates
+from ganfail_jax import results
+from ganfail_jax.analysis.rates import Rates
+from ganfail_jax.errors import InputError
+
+FIRST, SECOND = np.arange(12).reshape(2, 2, 3), np.arange(32).reshape(4, 4, 2)
+MADE = {
+    "generator": "faces",
+    "generator_sha256": "abc",
+    "num_samples": 40,
+    "seed": 7,
+    "published": [],
+    "layers": ["b0004/conv0", "b0008/conv0"],
+    "threshold": 0.3,
+}
+
+
+@pytest.fixture
+def counted(tmp_path):
+    found = Rates({"b0004/conv0": FIRST, "b0008/conv0": SECOND}, 40)
+    results.save(tmp_path, {}, results.provenance(MADE), found.arrays())
+    return str(tmp_path)
+
+
+def test_rates_are_those_of_the_result(counted, tmp_path):
+    choice = read_rates(counted, "abc", ["b0008/conv0"])
+    assert choice.identity == {"num_samples": 40, "seed": 7, "published": []}
+    assert choice.num_samples == 40
+    rates = choice.rates(tmp_path / "not made")
+    assert list(rates.counts) == ["b0008/conv0"]
+    np.testing.assert_array_equal(rates.counts["b0008/conv0"], SECOND)
+    assert rates.num_samples == 40
+
+
+@pytest.mark.parametrize(
+    ("sha256", "layers", "message"),
+    [
+        ("abd", ["b0004/conv0"], "are of another generator: faces"),
+        ("abc", ["b0004/conv0", "b0016/conv0"], "lack b0016/conv0; give analyze.rates these"),
+    ],
+)
+def test_rates_that_do_not_fit_are_refused(counted, sha256, layers, message):
+    with pytest.raises(InputError, match=f"^the rates in {re.escape(counted)} {message}"):
+        read_rates(counted, sha256, layers)
+
+
+def test_a_folder_without_rates_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no readable result in"):
+        read_rates(str(tmp_path), "abc", [])
+    results.save(tmp_path, {}, results.provenance(MADE), {"realism": FIRST})
+    with pytest.raises(InputError, match=r"has no activation rates; analyze\.rates makes one"):
+        read_rates(str(tmp_path), "abc", [])

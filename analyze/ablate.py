@@ -1,0 +1,171 @@
+"""What do images look like without their rarely activated neurons? (Choi 2022, algorithm 1)
+
+    python -m analyze.ablate --dataset=mnist_c --sets=LR:0.3,HR:0.7,random:0.3
+
+Of fresh samples, those that activate the most LR neurons (Top) and the fewest (Bottom) are drawn
+again with the activated neurons of each set at zero. Several --layers are ablated in sequence, one
+alone is single ablation.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+
+from analyze import activation_rates, entry
+from analyze import flags as common
+from ganfail_jax import runtime
+from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice
+from ganfail_jax.analysis.detection import detect, ends
+from ganfail_jax.analysis.rates import Rates, low_rate
+from ganfail_jax.errors import InputError
+from ganfail_jax.latents import latents
+from ganfail_jax.plots.ablation import draw_ablated
+from ganfail_jax.types import Generator, Params
+
+FLAGS = flags.FLAGS
+common.define_dataset()
+common.define_generator()
+common.define_layers()
+common.define_threshold()
+activation_rates.define_rates()
+common.define_num_samples(10_000)
+common.define_batch_size(480)
+common.define_run()
+common.define_resume()
+SETS = ["LR:0.1", "LR:0.3", "LR:0.5", "LR:0.7", "HR:0.7", "random:0.3"]
+flags.DEFINE_list("sets", SETS, "Sets of neurons to ablate: LR:R, HR:R and random:SHARE.")
+flags.DEFINE_list("indices", None, "Samples to draw, by index (default: of Top and Bottom).")
+flags.DEFINE_integer("shown", 6, "How many of Top and how many of Bottom are drawn.", 1)
+SIZE = 16  # images rendered at a time
+Sample = tuple[int, str]  # index and what is written above it
+
+
+def extremes(
+    generator: Generator, params: Params, rates: Rates, folder: Path, identity: dict[str, Any]
+) -> list[Sample]:
+    """Samples of --num_samples fresh ones with the most and the fewest activated LR neurons."""
+    first = rates.num_samples
+    found = detect(
+        generator,
+        params,
+        low_rate(rates, FLAGS.threshold),
+        num_samples=FLAGS.num_samples,
+        first_index=first,
+        seed=FLAGS.seed,
+        mesh=runtime.data_mesh(),
+        checkpoint=folder / "unfinished-scores.npz",
+        identity=identity,
+        progress="scoring samples",
+    )
+    top, bottom = ends(found.score, FLAGS.shown)
+    named = [("Top", top), ("Bottom", bottom[::-1])]
+    return [
+        (first + int(i), f"{name}: {found.score[i]:,} LR\nsample {first + int(i)}")
+        for name, places in named
+        for i in places
+    ]
+
+
+def render_sets(
+    generator: Generator,
+    params: Params,
+    rates: Rates,
+    choices: list[Choice],
+    layers: list[str],
+    indices: list[int],
+) -> np.ndarray:
+    """Images [set, sample, h, w, c] of every set."""
+
+    @jax.jit
+    def render(params: Params, indices: jax.Array, edits: Any) -> jax.Array:
+        drawn = latents(generator, FLAGS.seed, indices)
+        styles = generator.styles(params, drawn.z, drawn.one_hot)
+        return generator.synthesize(params, styles, edits)[0]
+
+    def one_set(choice: Choice) -> np.ndarray:
+        images = []
+        for start in range(0, len(indices), SIZE):
+            some = jnp.asarray(indices[start : start + SIZE], jnp.int32)
+            edits = ablation(choice, rates, layers, ablation_keys(FLAGS.seed, some))
+            images.append(render(params, some, edits))
+        return np.concatenate(images)
+
+    return np.stack([one_set(choice) for choice in choices])
+
+
+def chosen_indices() -> list[Sample] | None:
+    """--indices.
+
+    Raises:
+        InputError: one is no index.
+    """
+    if FLAGS.indices is None:
+        return None
+    for text in FLAGS.indices:
+        if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
+            raise InputError(f"--indices has {text!r}; indices of samples count from 0")
+    return [(int(text), f"sample {int(text)}") for text in FLAGS.indices]
+
+
+def main() -> None:
+    print("ablating neurons", flush=True)
+    choices = [Choice("none", 0.0), *map(parse_choice, FLAGS.sets)]
+    given = chosen_indices()
+    generator, params, identity = common.load_generator()
+    layers = common.chosen_layers(generator)
+    source = activation_rates.choose_rates(generator, params, layers, identity)
+
+    def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
+        rates = source.rates(folder)
+        shown = given or extremes(generator, params, rates, folder, identity)
+        indices = [index for index, _ in shown]
+        images = render_sets(generator, params, rates, choices, layers, indices)
+        pixels = np.clip(127.5 * images, -127.5, 127.5)
+        changes = np.abs(pixels - pixels[0]).mean(axis=(2, 3, 4))
+        summary = {
+            "layers": layers,
+            "indices": indices,
+            "pixel_changes": {
+                str(choice): row.tolist() for choice, row in zip(choices, changes, strict=True)
+            },
+        }
+        return summary, {
+            "images": images,
+            "changes": changes,
+            "rows": [choice.text for choice in choices],
+            "heads": [head for _, head in shown],
+        }
+
+    def draw(folder: Path, arrays: entry.Arrays, title: str) -> list[str]:
+        draw_ablated(folder / "ablated.png", arrays, title)
+        return ["ablated.png"]
+
+    who = f"generator {identity['generator']}"
+    what = f"Without activated neurons of {', '.join(layers)}, {who}"
+    settings = {name: FLAGS[name].value for name in ("sets", "indices", "threshold", "shown")}
+    settings |= {"layers": layers, "num_samples": FLAGS.num_samples, "rates": source.identity}
+    entry.conclude(
+        common.out_folder("ablate", identity["generator"], str(FLAGS.seed)),
+        identity | settings,
+        who,
+        compute,
+        partial(draw, title=what),
+        describe,
+    )
+
+
+def describe(summary: entry.Summary) -> Iterator[str]:
+    yield f"without activated neurons of {', '.join(summary['layers'])}; mean change of a pixel:"
+    for name, changes in summary["pixel_changes"].items():
+        if name != "none":
+            yield f"  {name:<11} {np.mean(changes):.1f} of 255, {len(changes)} images"
+
+
+if __name__ == "__main__":
+    common.run(main)

@@ -17,10 +17,9 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float32, UInt8
 
-from analyze import entry
+from analyze import entry, feature_choice
 from analyze import flags as common
 from ganfail_jax import runtime
-from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.data.image_folder import load_folder
 from ganfail_jax.data.pipelines import load_dataset, to_uint8
 from ganfail_jax.errors import InputError
@@ -31,12 +30,8 @@ from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.kernel import kid
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
-from ganfail_jax.nn import inception
 from ganfail_jax.plots.realism import draw_extremes
 from ganfail_jax.types import Generator
-from ganfail_jax.weights import inception_names
-from ganfail_jax.weights.errors import WeightsError
-from ganfail_jax.weights.pretrained import Pretrained
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -46,20 +41,13 @@ common.define_models()
 common.define_num_samples(10_000, least=2)
 common.define_batch_size(250)
 common.define_resume()
+feature_choice.define()
 flags.DEFINE_list(
     "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
 )
 flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training images).")
-flags.DEFINE_enum(
-    "features",
-    None,
-    ["inception", "classifier"],
-    "Of which network (default: Inception where its weights are found, else --classifier).",
-)
-flags.DEFINE_string("inception_weights", None, "Its file (else: of an installed package).")
 flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
 METRIC = re.compile(r"(fid|kid|pr|realism)(?:([1-9]\d{0,5})k)?", re.ASCII)
-INCEPTION_BATCH = 25  # larger ones are slower
 SHOWN = 20  # least and most realistic images
 
 
@@ -106,34 +94,6 @@ def real_images(generator: Generator) -> Real:
             f"{generator.image_shape}; give --images"
         )
     return Real(dataset.name, dataset.images)
-
-
-def chosen_features(models: Models, identity: Mapping[str, Any]) -> Features:
-    """Inception's features, or the classifier's.
-
-    Raises:
-        WeightsError: Inception is asked for, but its weights are not there or damaged.
-    """
-    if FLAGS.features != "classifier":
-        try:
-            return inception_features(inception_names.load(FLAGS.inception_weights))
-        except WeightsError as error:
-            if FLAGS.features or FLAGS.inception_weights:
-                raise
-            print(f"{error}; until then the features of the classifier serve")
-    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
-    return classifier_features(name, models.classifier, models.classifier_params, sha256)
-
-
-def inception_features(loaded: Pretrained) -> Features:
-    run = jax.jit(inception.features)
-    return Features(
-        name="Inception-v3",
-        dim=inception.FEATURES,
-        extract=lambda images: run(loaded.layers, images),
-        preprocessing=f"TensorFlow 1's bilinear resizing to {inception.RESOLUTION}",
-        weights=loaded.sha256,
-    )
 
 
 def renderer(generator: Generator) -> Callable[..., jax.Array]:
@@ -194,7 +154,9 @@ def main() -> None:
     real = real_images(generator)
     if min(len(real.images), *asked.values()) <= FLAGS.neighbours:
         raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
-    features = chosen_features(models, identity)
+    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
+    own = classifier_features(name, models.classifier, models.classifier_params, sha256)
+    features = feature_choice.chosen(own)
     images = feature_cache.images_hash(real.images)
     whose = {
         "images": images,
@@ -205,8 +167,7 @@ def main() -> None:
     who = f"generator {identity['generator']} against {real.name}"
     parts = (identity["generator"], real.name, str(FLAGS.seed))
     total = max(asked.values())
-    large = features.dim == inception.FEATURES
-    batch = min(FLAGS.batch_size, INCEPTION_BATCH) if large else FLAGS.batch_size
+    batch = min(FLAGS.batch_size, features.at_once or FLAGS.batch_size)
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}

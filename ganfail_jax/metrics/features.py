@@ -29,6 +29,7 @@ class Features(NamedTuple):
     extract: Callable[[UInt8[np.ndarray, "b h w c"]], Array | np.ndarray]  # -> [b, dim]
     preprocessing: str = ""  # from 8-bit images to the network's input
     weights: str = ""  # SHA-256, or what else tells them from others; needed for a cache
+    at_once: int | None = None  # larger batches make a CPU slower
 
     @property
     def identity(self) -> dict[str, str | int]:

@@ -11,7 +11,7 @@ Images are judged as 8-bit pictures, rendered with the noise inputs "const" and 
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt8
 
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import to_float, to_uint8
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
@@ -70,7 +71,9 @@ def evaluator(
         extract=lambda images: classify(classifier_params, to_float(images)),
     )
     pooled = classifier_features("the", classifier, classifier_params)
-    seen = partial(extract_features, batch_size=batch_size)
+
+    def seen(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
+        return extract_features(features, in_memory(images), batch_size=batch_size)
 
     asked = latents(generator, seed, jnp.arange(num_samples)).labels
     order = np.random.default_rng(seed).permutation(len(real))

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import extract_features
@@ -38,7 +39,7 @@ def test_vgg_gives_fc2_where_the_file_has_it(dense, tmp_path):
     layers = vgg_names.load(path).layers
     maps = vgg.features(layers, ENTERED, lambda images: images)
     expected = vgg.fc2(layers, maps) if dense else maps.mean((1, 2))
-    assert_close(extract_features(features, IMAGES, batch_size=2), expected)
+    assert_close(extract_features(features, in_memory(IMAGES), batch_size=2), expected)
     assert features.dim == (16 if dense else 512)
     layer = "fc2" if dense else "conv5_3 (averaged)"
     assert features.name == f"VGG-16 {layer} of vgg16.pth"
@@ -52,7 +53,7 @@ def test_resnets_give_their_last_map_averaged(name, dim, tmp_path):
     features = networks.load("resnet", path)
     layers = resnet_names.load(path).layers
     expected = resnet.features(layers, ENTERED, lambda images: images).mean((1, 2))
-    assert_close(extract_features(features, IMAGES, batch_size=2), expected)
+    assert_close(extract_features(features, in_memory(IMAGES), batch_size=2), expected)
     assert features.dim == dim
     assert features.name == f"ResNet-{name[6:]} last map (averaged) of {name}.pth"
 
@@ -63,5 +64,5 @@ def test_the_package_s_resnet_takes_images_from_zero_to_one(tmp_path, monkeypatc
     features = networks.load("resnet", path)
     layers = resnet_names.load(path).layers
     expected = resnet.features(layers, ENTERED * imagenet.DEVIATION + imagenet.MEAN, lambda x: x)
-    assert_close(extract_features(features, IMAGES, batch_size=2), expected.mean((1, 2)))
+    assert_close(extract_features(features, in_memory(IMAGES), batch_size=2), expected.mean((1, 2)))
     assert features.preprocessing == "bilinear resizing to 224, [0, 1]"

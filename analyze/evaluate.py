@@ -171,7 +171,7 @@ def main() -> None:
         return extract_features(
             features,
             compared.images,
-            batch_size=min(FLAGS.batch_size, features.at_once or FLAGS.batch_size),
+            batch_size=FLAGS.batch_size,
             cache=feature_cache.open_cache(features.identity, compared.name, compared.key),
             progress=f"{kind} images",
         )

@@ -10,9 +10,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, UInt8
+from jaxtyping import Array, Float, Float32, Shaped, UInt8
 from tqdm import tqdm
 
+from ganfail_jax import runtime
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
@@ -30,7 +31,7 @@ class Features(NamedTuple):
     extract: Callable[[UInt8[np.ndarray, "b h w c"]], Array | np.ndarray]  # -> [b, dim]
     preprocessing: str = ""  # from 8-bit images to the network's input
     weights: str = ""  # SHA-256, or what else tells them from others; needed for a cache
-    at_once: int | None = None  # larger batches make a CPU slower
+    at_once: int | None = None  # more images per device and step make a CPU slower
 
     @property
     def identity(self) -> dict[str, str | int]:
@@ -43,6 +44,15 @@ class Features(NamedTuple):
         }
 
 
+def over_devices(
+    run: Callable[[Params, Array], Array], params: Params
+) -> Callable[[Shaped[np.ndarray, "b h w c"]], Array]:
+    """Compile `run(params, images)` for all devices, each of which takes its share of a batch."""
+    mesh, compiled = runtime.data_mesh(), jax.jit(run)
+    everywhere = runtime.replicate(mesh, params)
+    return lambda images: compiled(everywhere, runtime.shard_batch(mesh, images))
+
+
 def classifier_features(
     name: str, classifier: Classifier, params: Params, weights: str = ""
 ) -> Features:
@@ -52,15 +62,15 @@ def classifier_features(
         name: of the classifier.
     """
 
-    @jax.jit
     def pooled(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
         return jnp.mean(classifier.features(params, images), axis=(1, 2))
 
+    spread = over_devices(pooled, params)
     image = jax.ShapeDtypeStruct((1, *classifier.image_shape), np.float32)
     return Features(
         name=f"{name} classifier features",
         dim=jax.eval_shape(pooled, params, image).shape[1],
-        extract=lambda images: pooled(params, to_float(images)),
+        extract=lambda images: spread(to_float(images)),
         preprocessing="[-1, 1]",
         weights=weights,
     )
@@ -77,6 +87,7 @@ def extract_features(
     """Features of all images, a batch of images in memory at a time.
 
     Args:
+        batch_size: rounded up to a multiple of the devices.
         cache: from `feature_cache.open_cache`; images whose features it has are not looked at.
         progress: description of a progress bar; None: silent.
 
@@ -91,6 +102,7 @@ def extract_features(
     if len(kept) == n:
         return kept
     parts, fresh, saved = [kept], list[np.ndarray](), len(kept)
+    batch_size = _batch_size(features, batch_size)
     with tqdm(total=n, initial=saved, desc=progress, unit="img", disable=progress is None) as bar:
         for start in range(saved, n, batch_size):
             fresh.append(_extract(features, images, start, batch_size))
@@ -103,6 +115,13 @@ def extract_features(
     if cache is not None:
         feature_cache.write_whole(cache, found)
     return found
+
+
+def _batch_size(features: Features, asked: int) -> int:
+    devices = runtime.data_mesh().size
+    if features.at_once is not None and jax.default_backend() == "cpu":
+        asked = min(asked, features.at_once * devices)
+    return -(-asked // devices) * devices
 
 
 def _extract(

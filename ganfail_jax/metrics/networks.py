@@ -10,11 +10,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
-from ganfail_jax.metrics.features import Features
+from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import frozen, inception, resnet, vgg
 from ganfail_jax.weights import inception_names, resnet_names, vgg_names
 from ganfail_jax.weights.pretrained import Pretrained
@@ -24,11 +23,10 @@ Run = Callable[[frozen.Layers, UInt8[Array, "b h w c"]], Float[Array, "b d"]]
 
 
 def _features(name: str, loaded: Pretrained, run: Run, dim: int, preprocessing: str) -> Features:
-    compiled = jax.jit(run)
     return Features(
         name=name,
         dim=dim,
-        extract=lambda images: compiled(loaded.layers, images),
+        extract=over_devices(run, loaded.layers),
         preprocessing=preprocessing,
         weights=loaded.sha256,
         at_once=AT_ONCE,

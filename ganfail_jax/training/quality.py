@@ -24,7 +24,12 @@ from ganfail_jax.data.pipelines import to_float, to_uint8
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.corruption import looks_clean
-from ganfail_jax.metrics.features import Features, classifier_features, extract_features
+from ganfail_jax.metrics.features import (
+    Features,
+    classifier_features,
+    extract_features,
+    over_devices,
+)
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
 from ganfail_jax.types import Classifier, Generator
 
@@ -64,11 +69,11 @@ def evaluator(
         styles = generator.styles(variables, drawn.z, drawn.one_hot)
         return generator.synthesize(variables, styles)[0]
 
-    classify = jax.jit(classifier.logits)
+    classify = over_devices(classifier.logits, classifier_params)
     logits = Features(
         name="class logits",
         dim=classifier.num_classes,
-        extract=lambda images: classify(classifier_params, to_float(images)),
+        extract=lambda images: classify(to_float(images)),
     )
     pooled = classifier_features("the", classifier, classifier_params)
 

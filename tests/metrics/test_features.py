@@ -80,6 +80,57 @@ def test_classifier_features_are_its_pooled_last_feature_map():
     assert features.dim == found.shape[1] == expected.shape[3]
 
 
+DEVICES = """
+import jax, numpy as np
+from ganfail_jax.data.image_sets import generated, in_memory
+from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.metrics.features import classifier_features, extract_features
+from ganfail_jax.zoo import load_classifier
+from tests.tiny import models
+assert jax.device_count() == 8
+classifier, params = load_classifier("mnist_c_clean")
+pixels = np.random.default_rng(1).integers(0, 256, (21, 32, 32, 1), np.uint8)
+features, sizes = classifier_features("mnist_c_clean", classifier, params), set()
+def extract(images):
+    rows = features.extract(images)
+    sizes.add(len(images))
+    assert len(rows.sharding.device_set) == 8 and rows.addressable_shards[0].data.shape[0] == 2
+    return rows
+found = extract_features(features._replace(extract=extract), in_memory(pixels), batch_size=9)
+assert sizes == {16}
+maps = jax.jit(classifier.features)(params, to_float(pixels))
+assert len(maps.sharding.device_set) == 1
+np.testing.assert_allclose(found, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+generator, params = models()[:2]
+images, numbers = generated(generator, params, 30), np.arange(16)
+np.testing.assert_array_equal(images.take(numbers[5:8]), images.take(numbers)[5:8])
+"""
+
+
+def test_all_devices_take_their_share_and_the_result_is_the_same():
+    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    root = str(Path(__file__).parents[2])
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": root}
+    command = [sys.executable, "-c", DEVICES]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_cpu_takes_no_more_at_once_than_it_is_fast_with():
+    sizes = set()
+
+    def extract(images):
+        sizes.add(len(images))
+        return np.zeros((len(images), 1), np.float32)
+
+    features = Features("zeros", 1, extract, at_once=4)
+    extract_features(features, IMAGES, batch_size=9)
+    extract_features(features, IMAGES, batch_size=3)
+    assert sizes == {4, 3}
+
+
 def test_a_cache_spares_the_extractor_and_the_images(cache):
     extract_features(extractor()[0], IMAGES, batch_size=5, cache=cache)
     again, counter = extractor()

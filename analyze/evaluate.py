@@ -8,35 +8,29 @@ interrupted run goes on, and real images are looked at once.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Float64
 
-from analyze import entry
+from analyze import entry, feature_choice
 from analyze import flags as common
-from ganfail_jax import runtime
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.data.image_folder import load_folder
-from ganfail_jax.data.pipelines import load_dataset, to_uint8
+from ganfail_jax.data.image_sets import Images, generated, in_memory
+from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents
 from ganfail_jax.metrics import feature_cache
 from ganfail_jax.metrics.features import Features, classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.kernel import kid
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
-from ganfail_jax.nn import inception
 from ganfail_jax.plots.realism import draw_extremes
 from ganfail_jax.types import Generator
-from ganfail_jax.weights import inception_names
-from ganfail_jax.weights.errors import WeightsError
-from ganfail_jax.weights.pretrained import Pretrained
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -46,28 +40,22 @@ common.define_models()
 common.define_num_samples(10_000, least=2)
 common.define_batch_size(250)
 common.define_resume()
+feature_choice.define()
 flags.DEFINE_list(
     "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
 )
 flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training images).")
-flags.DEFINE_enum(
-    "features",
-    None,
-    ["inception", "classifier"],
-    "Of which network (default: Inception where its weights are found, else --classifier).",
-)
-flags.DEFINE_string("inception_weights", None, "Its file (else: of an installed package).")
 flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
 METRIC = re.compile(r"(fid|kid|pr|realism)(?:([1-9]\d{0,5})k)?", re.ASCII)
-INCEPTION_BATCH = 25  # larger ones are slower
 SHOWN = 20  # least and most realistic images
 
 
-class Real(NamedTuple):
-    """The images that are compared with."""
+class Compared(NamedTuple):
+    """One of the two sets of images."""
 
     name: str
-    images: UInt8[np.ndarray, "n h w c"]
+    images: Images
+    key: str  # what determines the images, but for their number
 
 
 def requests() -> dict[str, int]:
@@ -90,73 +78,37 @@ def requests() -> dict[str, int]:
     return found
 
 
-def real_images(generator: Generator) -> Real:
+def real_images(generator: Generator) -> Compared:
     """The pictures of --images or of the dataset.
 
     Raises:
         InputError: they are missing, damaged or of another size than the generator's.
     """
     if FLAGS.images:
-        return Real(Path(FLAGS.images).name, load_folder(FLAGS.images, generator.image_shape))
-    dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
-    print(f"real images: {dataset.source}")
-    if dataset.images.shape[1:] != generator.image_shape:
-        raise InputError(
-            f"images of {dataset.name} are {dataset.images.shape[1:]}, the generator makes "
-            f"{generator.image_shape}; give --images"
-        )
-    return Real(dataset.name, dataset.images)
+        name, images = Path(FLAGS.images).name, load_folder(FLAGS.images, generator.image_shape)
+    else:
+        dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
+        print(f"real images: {dataset.source}")
+        if dataset.images.shape[1:] != generator.image_shape:
+            raise InputError(
+                f"images of {dataset.name} are {dataset.images.shape[1:]}, the generator makes "
+                f"{generator.image_shape}; give --images"
+            )
+        name, images = dataset.name, dataset.images
+    found = in_memory(images)
+    return Compared(name, found, feature_cache.images_hash(found))
 
 
-def chosen_features(models: Models, identity: Mapping[str, Any]) -> Features:
-    """Inception's features, or the classifier's.
-
-    Raises:
-        WeightsError: Inception is asked for, but its weights are not there or damaged.
-    """
-    if FLAGS.features != "classifier":
-        try:
-            return inception_features(inception_names.load(FLAGS.inception_weights))
-        except WeightsError as error:
-            if FLAGS.features or FLAGS.inception_weights:
-                raise
-            print(f"{error}; until then the features of the classifier serve")
-    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
-    return classifier_features(name, models.classifier, models.classifier_params, sha256)
-
-
-def inception_features(loaded: Pretrained) -> Features:
-    run = jax.jit(inception.features)
-    return Features(
-        name="Inception-v3",
-        dim=inception.FEATURES,
-        extract=lambda images: run(loaded.layers, images),
-        preprocessing=f"TensorFlow 1's bilinear resizing to {inception.RESOLUTION}",
-        weights=loaded.sha256,
+def generated_images(models: Models, identity: Mapping[str, Any], n: int) -> Compared:
+    source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}
+    images = generated(
+        models.generator,
+        models.generator_params,
+        n,
+        seed=FLAGS.seed,
+        truncation_psi=FLAGS.truncation_psi,
     )
-
-
-def renderer(generator: Generator) -> Callable[..., jax.Array]:
-    """Compiled: (params, sample indices [b]) -> images [b,h,w,c] in [-1, 1]."""
-
-    @jax.jit
-    def render(params: Any, indices: jax.Array) -> jax.Array:
-        drawn = latents(generator, FLAGS.seed, indices)
-        styles = generator.styles(params, drawn.z, drawn.one_hot, FLAGS.truncation_psi)
-        return generator.synthesize(params, styles)[0]
-
-    return render
-
-
-def generated(
-    render: Callable[..., jax.Array], params: Any, samples: int
-) -> Iterator[UInt8[np.ndarray, "b h w c"]]:
-    """The first samples, a batch at a time, over all devices."""
-    mesh = runtime.data_mesh()
-    size = -(-min(FLAGS.batch_size, samples) // mesh.size) * mesh.size
-    for start in range(0, samples, size):
-        indices = runtime.shard_batch(mesh, np.arange(start, start + size, dtype=np.int32))
-        yield to_uint8(np.asarray(render(params, indices)))[: samples - start]
+    return Compared(identity["generator"], images, str(source))
 
 
 def measure(
@@ -186,50 +138,48 @@ def measure(
     return found, scores
 
 
+def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
+    """The least and the most realistic images, in rising order."""
+    order = np.argsort(scores, kind="stable")
+    order = order[np.isfinite(scores[order])]
+    arrays = {"realism": scores}
+    for name, chosen in (("least", order[:SHOWN]), ("most", order[-SHOWN:])):
+        arrays |= {name: images.take(chosen), f"{name}_realism": scores[chosen]}
+    return arrays
+
+
 def main() -> None:
     print("comparing generated with real images")
     asked = requests()
     (models,), identity = common.load_models()
-    generator, params = models.generator, models.generator_params
-    real = real_images(generator)
-    if min(len(real.images), *asked.values()) <= FLAGS.neighbours:
+    real = real_images(models.generator)
+    fake = generated_images(models, identity, max(asked.values()))
+    if min(real.images.shape[0], *asked.values()) <= FLAGS.neighbours:
         raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
-    features = chosen_features(models, identity)
-    images = feature_cache.images_hash(real.images)
+    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
+    own = classifier_features(name, models.classifier, models.classifier_params, sha256)
+    features = feature_choice.chosen(own)
     whose = {
-        "images": images,
+        "images": real.key,
         "metrics": asked,
         "neighbours": FLAGS.neighbours,
         "features": features.identity,
     }
-    who = f"generator {identity['generator']} against {real.name}"
-    parts = (identity["generator"], real.name, str(FLAGS.seed))
-    total = max(asked.values())
-    large = features.dim == inception.FEATURES
-    batch = min(FLAGS.batch_size, INCEPTION_BATCH) if large else FLAGS.batch_size
+    who = f"generator {fake.name} against {real.name}"
+
+    def extract(compared: Compared, kind: str) -> Float32[np.ndarray, "n d"]:
+        return extract_features(
+            features,
+            compared.images,
+            batch_size=FLAGS.batch_size,
+            cache=feature_cache.open_cache(features.identity, compared.name, compared.key),
+            progress=f"{kind} images",
+        )
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}
-        caches = [
-            feature_cache.open_cache(features.identity, name, what)
-            for name, what in ((real.name, images), (identity["generator"], f"{source} {total}"))
-        ]
-        render = renderer(generator)
-        kinds = (real.images, generated(render, params, total))
-        named = zip(kinds, caches, ("real images", "generated images"), strict=True)
-        seen = [
-            extract_features(features, given, batch_size=batch, cache=cache, progress=progress)
-            for given, cache, progress in named
-        ]
+        seen = extract(real, "real"), extract(fake, "generated")
         found, scores = measure(asked, features, *seen)
-        arrays = {}
-        if scores is not None:
-            order = np.argsort(scores, kind="stable")
-            order = order[np.isfinite(scores[order])]
-            for name, chosen in (("least", order[:SHOWN]), ("most", order[-SHOWN:])):
-                pictures = to_uint8(np.asarray(render(params, chosen.astype(np.int32))))
-                arrays |= {name: pictures, f"{name}_realism": scores[chosen]}
-            arrays["realism"] = scores
+        arrays = {} if scores is None else extremes(fake.images, scores)
         return {"measurements": [each.summary() for each in found]}, arrays
 
     def draw(folder: Path, arrays: entry.Arrays) -> list[str]:
@@ -242,7 +192,7 @@ def main() -> None:
         for fields in summary["measurements"]:
             yield str(Measurement(**fields))
 
-    folder = common.out_folder("evaluate", *parts)
+    folder = common.out_folder("evaluate", fake.name, real.name, str(FLAGS.seed))
     entry.conclude(folder, identity | whose, who, compute, draw, describe)
 
 

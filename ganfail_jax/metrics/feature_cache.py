@@ -1,18 +1,20 @@
 """Features on disk, found again by what they depend on: images, preprocessing, weights, extractor.
 
-A folder holds `features.npy`, or until that is finished shards named for their first image. Each
-file appears in one move, so that extraction continues where it was killed. Nothing is unpickled.
+A folder holds `features.npy`, and until more are finished shards named for their first image. How
+many images are wanted is not in the name: more go on where fewer ended. Each file appears in one
+move, so that extraction continues where it was killed. Nothing is unpickled.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
+from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
 
@@ -20,11 +22,12 @@ WHOLE, KEY = "features.npy", "key.json"
 CHUNK = 1024  # images hashed at a time
 
 
-def images_hash(images: UInt8[np.ndarray, "n h w c"]) -> str:
+def images_hash(images: Images) -> str:
     """SHA-256 of the shape and all pixels."""
     digest = hashlib.sha256(repr(images.shape).encode())
-    for start in range(0, len(images), CHUNK):
-        digest.update(images[start : start + CHUNK].tobytes())
+    n = images.shape[0]
+    for start in range(0, n, CHUNK):
+        digest.update(images.take(np.arange(start, min(start + CHUNK, n))).tobytes())
     return digest.hexdigest()
 
 
@@ -34,7 +37,7 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
     Args:
         identity: of the extractor (`Features.identity`).
         dataset: name of the images, for a person.
-        images: hash of the images, or of all that determines them.
+        images: hash of the images, or of all that determines them but their number.
 
     Raises:
         InputError: the extractor does not tell its weights, or the folder cannot be written.
@@ -58,17 +61,17 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
     return folder
 
 
-def read_whole(folder: Path, dim: int) -> Float32[np.ndarray, "n d"] | None:
-    """The features of all images; None: missing or damaged."""
-    return _read(folder / WHOLE, dim)
-
-
-def read_shards(folder: Path, dim: int) -> Iterator[Float32[np.ndarray, "_ d"]]:
+def read(folder: Path, dim: int, most: int) -> Float32[np.ndarray, "n d"]:
     """The features of the first images, up to the first shard that is missing or damaged."""
-    start = 0
-    while (rows := _read(_shard(folder, start), dim)) is not None:
-        yield rows
-        start += len(rows)
+    parts, done = [np.empty((0, dim), np.float32)], 0
+    rows = _read(folder / WHOLE, dim)
+    if rows is None:
+        rows = _read(_shard(folder, 0), dim)
+    while rows is not None and done < most:
+        parts.append(rows[: most - done])
+        done += len(rows)
+        rows = _read(_shard(folder, done), dim)
+    return np.concatenate(parts)
 
 
 def write_shard(folder: Path, start: int, rows: Float32[np.ndarray, "_ d"]) -> None:
@@ -77,10 +80,11 @@ def write_shard(folder: Path, start: int, rows: Float32[np.ndarray, "_ d"]) -> N
 
 
 def write_whole(folder: Path, rows: Float32[np.ndarray, "n d"]) -> None:
-    """In place of the shards."""
+    """In place of the shards of these images."""
     _write(folder / WHOLE, rows)
     for shard in folder.glob("shard-*.npy"):
-        shard.unlink(missing_ok=True)
+        if shard.name < _shard(folder, len(rows)).name:
+            shard.unlink(missing_ok=True)
 
 
 def _shard(folder: Path, start: int) -> Path:

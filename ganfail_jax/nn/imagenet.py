@@ -1,6 +1,7 @@
 """How images enter the ImageNet networks: each convention is a function of images in [-1, 1]."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Array, Float
@@ -38,3 +39,17 @@ def standardize(images: Float[Array, "b h w c"]) -> Float[Array, "b h w 3"]:
         InputError: neither one nor three channels.
     """
     return (unit_range(images) - MEAN) / DEVIATION
+
+
+class Entry(NamedTuple):
+    """What a publisher's network takes for an image in [-1, 1] of any size."""
+
+    text: str
+    resize: Callable[[Array], Array]
+    normalize: Normalize
+
+
+TORCHVISION = Entry(
+    f"bilinear resizing to {RESOLUTION}, torchvision's mean and deviation", resize, standardize
+)
+UNIT_RANGE = Entry(f"bilinear resizing to {RESOLUTION}, [0, 1]", resize, unit_range)

@@ -93,6 +93,12 @@ def pool(features: Float[Array, "b h w c"]) -> Float[Array, "b c"]:
     return jnp.mean(features, axis=(1, 2))
 
 
+def depth(layers: frozen.Layers) -> str:
+    """Which of FORMS these are the layers of."""
+    kernels = layers.keys() - {HEAD}
+    return next(name for name, form in FORMS.items() if kernel_shapes(form).keys() == kernels)
+
+
 def head(layers: frozen.Layers, features: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
     """Logits of the classes.
 

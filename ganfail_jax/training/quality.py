@@ -11,7 +11,7 @@ Images are judged as 8-bit pictures, rendered with the noise inputs "const" and 
 """
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from typing import Any
 
 import jax
@@ -19,11 +19,17 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt8
 
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import to_float, to_uint8
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.corruption import looks_clean
-from ganfail_jax.metrics.features import Features, classifier_features, extract_features
+from ganfail_jax.metrics.features import (
+    Features,
+    classifier_features,
+    extract_features,
+    over_devices,
+)
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
 from ganfail_jax.types import Classifier, Generator
 
@@ -63,14 +69,16 @@ def evaluator(
         styles = generator.styles(variables, drawn.z, drawn.one_hot)
         return generator.synthesize(variables, styles)[0]
 
-    classify = jax.jit(classifier.logits)
+    classify = over_devices(classifier.logits, classifier_params)
     logits = Features(
         name="class logits",
         dim=classifier.num_classes,
-        extract=lambda images: classify(classifier_params, to_float(images)),
+        extract=lambda images: classify(to_float(images)),
     )
     pooled = classifier_features("the", classifier, classifier_params)
-    seen = partial(extract_features, batch_size=batch_size)
+
+    def seen(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
+        return extract_features(features, in_memory(images), batch_size=batch_size)
 
     asked = latents(generator, seed, jnp.arange(num_samples)).labels
     order = np.random.default_rng(seed).permutation(len(real))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganfail_jax.nn import imagenet
 from ganfail_jax.nn.frozen import Layers
 from ganfail_jax.weights import torch_files, torchscript
 from ganfail_jax.weights.errors import WeightsError, list_faults, one_line
@@ -35,6 +36,7 @@ class Pretrained(NamedTuple):
     layers: Layers
     file: str  # its name, without the folder
     sha256: str  # of the file
+    entry: imagenet.Entry = imagenet.TORCHVISION  # but Inception has its own
 
 
 def find(path: str | os.PathLike[str] | None, carrier: Carrier) -> Path:

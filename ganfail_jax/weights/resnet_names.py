@@ -1,7 +1,7 @@
 """ResNets by torchvision's names: `layer1.0.conv1.weight`, `layer1.0.bn1.bias`, `fc.weight`.
 
 torchvision's own `resnet18-*.pth`, `resnet50-*.pth` have them. The package omniart-eye-classifier
-carries a ResNet-18 fine-tuned from ImageNet's, one module further in, on images in [0, 1]
+carries a ResNet-18 fine-tuned to the colours of eyes, one module further in, on images in [0, 1]
 (`imagenet.unit_range`); its head is no single layer and is left out.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganfail_jax.nn import frozen, resnet
+from ganfail_jax.nn import frozen, imagenet, resnet
 from ganfail_jax.weights import pretrained
 from ganfail_jax.weights.errors import WeightsError
 
@@ -20,6 +20,7 @@ CARRIER = pretrained.Carrier(
     "classifier_model_state.pth",
     "resnet_weights",
 )
+EYES = "ea3120ccbb6d16b39d75ff6907b968d565428869b4de650e2de26dbea70db345"  # SHA-256 of its file
 FIRST = "bn1.running_mean"  # the shortest name that ends so is of the stem
 FIELDS = {"scale": "weight", "shift": "bias", "mean": "running_mean", "variance": "running_var"}
 
@@ -94,4 +95,5 @@ def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:
     Raises:
         WeightsError: one line: not found (and how to get it), damaged, or of another network.
     """
-    return pretrained.load(path, CARRIER, lambda raw: assign(pretrained.torch_arrays(raw)))
+    loaded = pretrained.load(path, CARRIER, lambda raw: assign(pretrained.torch_arrays(raw)))
+    return loaded._replace(entry=imagenet.UNIT_RANGE) if loaded.sha256 == EYES else loaded

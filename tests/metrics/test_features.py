@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import features as features_module
@@ -19,8 +20,9 @@ from ganfail_jax.metrics.features import Features, classifier_features, extract_
 from ganfail_jax.types import Classifier
 from ganfail_jax.zoo import load_classifier
 
-IMAGES = np.random.default_rng(0).integers(0, 256, (47, 4, 4, 1), np.uint8)
-EXPECTED = IMAGES.reshape(47, -1)[:, :3].astype(np.float32)
+PIXELS = (np.arange(47 * 16) % 251).astype(np.uint8).reshape(47, 4, 4, 1)
+IMAGES = in_memory(PIXELS)
+EXPECTED = PIXELS.reshape(47, -1)[:, :3].astype(np.float32)
 
 
 class Counter:
@@ -56,13 +58,6 @@ def test_rows_are_the_images_in_order_whatever_the_batch(batch_size):
     np.testing.assert_array_equal(found, EXPECTED)
 
 
-@pytest.mark.parametrize("cuts", [[10, 20], [1, 2, 46], [0, 0]])
-def test_batches_of_an_iterator_may_have_any_size(cuts):
-    batches = iter(np.split(IMAGES, cuts))
-    found = extract_features(extractor()[0], batches, batch_size=6)
-    np.testing.assert_array_equal(found, EXPECTED)
-
-
 def test_the_extractor_sees_batches_of_one_size_only():
     sizes = set()
 
@@ -78,36 +73,84 @@ def test_classifier_features_are_its_pooled_last_feature_map():
     classifier, params = load_classifier("mnist_c_clean")
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), np.uint8)
     features = classifier_features("mnist_c_clean", classifier, params)
-    found = extract_features(features, images, batch_size=2)
+    found = extract_features(features, in_memory(images), batch_size=2)
     expected = np.asarray(classifier.features(params, jnp.asarray(to_float(images))))
     np.testing.assert_allclose(found, expected.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     assert features.name == "mnist_c_clean classifier features"
     assert features.dim == found.shape[1] == expected.shape[3]
 
 
+DEVICES = """
+import jax, numpy as np
+from ganfail_jax.data.image_sets import generated, in_memory
+from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.metrics.features import classifier_features, extract_features
+from ganfail_jax.zoo import load_classifier
+from tests.tiny import models
+assert jax.device_count() == 8
+classifier, params = load_classifier("mnist_c_clean")
+pixels = np.random.default_rng(1).integers(0, 256, (21, 32, 32, 1), np.uint8)
+features, sizes = classifier_features("mnist_c_clean", classifier, params), set()
+def extract(images):
+    rows = features.extract(images)
+    sizes.add(len(images))
+    assert len(rows.sharding.device_set) == 8 and rows.addressable_shards[0].data.shape[0] == 2
+    return rows
+found = extract_features(features._replace(extract=extract), in_memory(pixels), batch_size=9)
+assert sizes == {16}
+maps = jax.jit(classifier.features)(params, to_float(pixels))
+assert len(maps.sharding.device_set) == 1
+np.testing.assert_allclose(found, maps.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
+generator, params = models()[:2]
+images, numbers = generated(generator, params, 30), np.arange(16)
+np.testing.assert_array_equal(images.take(numbers[5:8]), images.take(numbers)[5:8])
+"""
+
+
+def test_all_devices_take_their_share_and_the_result_is_the_same():
+    flags = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+    root = str(Path(__file__).parents[2])
+    environment = {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu", "PYTHONPATH": root}
+    command = [sys.executable, "-c", DEVICES]
+    done = subprocess.run(
+        command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_cpu_takes_no_more_at_once_than_it_is_fast_with():
+    sizes = set()
+
+    def extract(images):
+        sizes.add(len(images))
+        return np.zeros((len(images), 1), np.float32)
+
+    features = Features("zeros", 1, extract, at_once=4)
+    extract_features(features, IMAGES, batch_size=9)
+    extract_features(features, IMAGES, batch_size=3)
+    assert sizes == {4, 3}
+
+
 def test_a_cache_spares_the_extractor_and_the_images(cache):
     extract_features(extractor()[0], IMAGES, batch_size=5, cache=cache)
     again, counter = extractor()
 
-    def images():
+    def never(numbers):
         raise AssertionError("asked for")
-        yield
 
-    np.testing.assert_array_equal(extract_features(again, images(), cache=cache), EXPECTED)
+    images = Images(IMAGES.shape, never)
+    np.testing.assert_array_equal(extract_features(again, images, cache=cache), EXPECTED)
     assert counter.seen == 0
     assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
 
 
 @pytest.mark.parametrize("killed_after", [0, 9, 10, 25, 46])
-@pytest.mark.parametrize("as_iterator", [False, True])
-def test_extraction_continues_where_it_was_killed(cache, killed_after, as_iterator):
+def test_extraction_continues_where_it_was_killed(cache, killed_after):
     with pytest.raises(RuntimeError, match="killed"):
         extract_features(extractor(killed_after)[0], IMAGES, batch_size=5, cache=cache)
     again, counter = extractor()
-    images = iter(np.split(IMAGES, [3, 31])) if as_iterator else IMAGES
-    np.testing.assert_array_equal(
-        extract_features(again, images, batch_size=7, cache=cache), EXPECTED
-    )
+    found = extract_features(again, IMAGES, batch_size=7, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
     kept = killed_after // 10 * 10
     assert counter.seen == -(-(47 - kept) // 7) * 7
     assert not list(cache.glob("shard*"))
@@ -117,6 +160,7 @@ KILLED = """
 import os, signal, sys
 import numpy as np
 from pathlib import Path
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.metrics import features
 features.SHARD = 10
 images = np.load(sys.argv[2])
@@ -125,12 +169,12 @@ def extract(batch):
         os.kill(os.getpid(), signal.SIGKILL)
     return batch.reshape(len(batch), -1)[:, :3].astype(np.float32)
 extractor = features.Features("first pixels", 3, extract)
-features.extract_features(extractor, images, batch_size=5, cache=Path(sys.argv[1]))
+features.extract_features(extractor, in_memory(images), batch_size=5, cache=Path(sys.argv[1]))
 """
 
 
 def test_a_killed_process_leaves_only_whole_shards(cache, tmp_path):
-    np.save(tmp_path / "images.npy", IMAGES)
+    np.save(tmp_path / "images.npy", PIXELS)
     command = [sys.executable, "-c", KILLED, str(cache), str(tmp_path / "images.npy")]
     root = str(Path(__file__).parents[2])
     done = subprocess.run(command, check=False, cwd=root, env={**os.environ, "PYTHONPATH": root})
@@ -154,6 +198,45 @@ def test_damaged_files_are_extracted_again(cache, damage):
     found = extract_features(again, IMAGES, batch_size=1, cache=cache)
     np.testing.assert_array_equal(found, EXPECTED)
     assert counter.seen == 47 - 14
+
+
+@pytest.mark.parametrize("batch_size", [4, 6])
+def test_more_images_go_on_where_fewer_ended_and_fewer_take_the_first(cache, batch_size):
+    for wanted, new in ((12, 12), (31, 19), (20, 0), (47, 16), (12, 0)):
+        again, counter = extractor()
+        found = extract_features(again, IMAGES.first(wanted), batch_size=batch_size, cache=cache)
+        np.testing.assert_array_equal(found, EXPECTED[:wanted])
+        assert counter.seen == -(-new // batch_size) * batch_size
+
+
+def test_a_killed_run_for_more_images_keeps_its_shards_for_the_next(cache):
+    extract_features(extractor()[0], IMAGES.first(12), batch_size=4, cache=cache)
+    with pytest.raises(RuntimeError):
+        extract_features(extractor(26)[0], IMAGES, batch_size=5, cache=cache)  # 12 + 20 are kept
+    for wanted, new in ((20, 0), (35, 3), (47, 12)):
+        again, counter = extractor()
+        found = extract_features(again, IMAGES.first(wanted), batch_size=1, cache=cache)
+        np.testing.assert_array_equal(found, EXPECTED[:wanted])
+        assert counter.seen == new
+    assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
+
+
+def test_shards_behind_a_damaged_one_are_found_again(cache):
+    with pytest.raises(RuntimeError):
+        extract_features(extractor(30)[0], IMAGES, batch_size=5, cache=cache)
+    (cache / "shard-00000010.npy").write_bytes(b"damaged")
+    extract_features(extractor()[0], IMAGES.first(20), batch_size=5, cache=cache)
+    again, counter = extractor()
+    found = extract_features(again, IMAGES, batch_size=1, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 17
+
+
+def test_folders_keep_their_names(cache):
+    """A cache takes hours to fill; these are the names since the first version."""
+    hashed = "6159da21261f8ef042bf94606a865e4e9a78b4e7ddf73d16a130278aac6fdd41"
+    assert images_hash(IMAGES) == hashed
+    assert cache.name == "made_up-b202bc52ae8be202b36662ed22ad35ed"
 
 
 def test_arrays_of_pickled_objects_are_never_loaded(cache):
@@ -181,10 +264,10 @@ def test_whatever_features_depend_on_has_a_folder_of_its_own(tmp_path, monkeypat
 
 
 def test_the_hash_tells_pixels_and_shapes_apart(monkeypatch):
-    changed = IMAGES.copy()
+    changed = PIXELS.copy()
     changed[-1, -1, -1] ^= 1
-    turned = IMAGES.reshape(47, 2, 8, 1)
-    assert len({images_hash(each) for each in (IMAGES, changed, turned)}) == 3
+    turned = PIXELS.reshape(47, 2, 8, 1)
+    assert len({images_hash(in_memory(each)) for each in (PIXELS, changed, turned)}) == 3
     whole = images_hash(IMAGES)
     monkeypatch.setattr("ganfail_jax.metrics.feature_cache.CHUNK", 5)
     assert images_hash(IMAGES) == whole
@@ -199,7 +282,7 @@ def test_cache_is_in_the_home_folder_by_default(tmp_path, monkeypatch):
 
 def test_what_cannot_be_used_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no images to extract first pixels from"):
-        extract_features(extractor()[0], IMAGES[:0])
+        extract_features(extractor()[0], IMAGES.first(0))
     with pytest.raises(InputError, match=r"4 features of 2 images wanted, .* shape \(2, 3\)"):
         extract_features(extractor()[0]._replace(dim=4), IMAGES, batch_size=2)
     with pytest.raises(InputError, match="first pixels cannot be cached"):
@@ -216,4 +299,4 @@ def test_generic_classifiers_too():
     features = classifier_features("linear", linear, jnp.ones((1, 6)), weights="w")
     assert features.dim == 6
     found = extract_features(features, IMAGES)
-    np.testing.assert_allclose(found[:, 0], to_float(IMAGES).mean((1, 2, 3)), atol=1e-6)
+    np.testing.assert_allclose(found[:, 0], to_float(PIXELS).mean((1, 2, 3)), atol=1e-6)

@@ -1,0 +1,59 @@
+"""Which features does a metric compare images by? Flags, and what they choose."""
+
+from collections.abc import Mapping
+
+from absl import flags
+
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import networks
+from ganfail_jax.metrics.features import Features
+from ganfail_jax.weights.errors import WeightsError
+
+FLAGS = flags.FLAGS
+DEFAULT = "inception"
+
+
+def define() -> None:
+    flags.DEFINE_enum(
+        "features",
+        None,
+        [*networks.NETWORKS, "classifier"],
+        "Of which network (default: Inception where its weights are found, else --classifier).",
+    )
+    for name in networks.NETWORKS:
+        text = f"File of --features={name} (else: of an installed package)."
+        flags.DEFINE_string(f"{name}_weights", None, text)
+
+
+def chosen(classifier: Features) -> Features:
+    """By the flags, as `choose`."""
+    files = {name: FLAGS[f"{name}_weights"].value for name in networks.NETWORKS}
+    return choose(FLAGS.features, files, classifier)
+
+
+def choose(asked: str | None, files: Mapping[str, str | None], classifier: Features) -> Features:
+    """The features asked for; where nothing is asked for and Inception is absent, a classifier's.
+
+    Args:
+        asked: "classifier" or a network; None: the one whose file is given.
+        files: of the networks.
+
+    Raises:
+        InputError: a file of another network than the one asked for.
+        WeightsError: the weights asked for are not there or damaged.
+    """
+    given = [name for name, file in files.items() if file]
+    asked = asked or next(iter(given), None)
+    for name in given:
+        if name != asked:
+            raise InputError(f"--{name}_weights does not go with features of {asked}; leave it out")
+    if asked == "classifier":
+        return classifier
+    name = asked or DEFAULT
+    try:
+        return networks.load(name, files[name])
+    except WeightsError as error:
+        if asked:
+            raise
+        print(f"{error}; until then the features of the classifier serve")
+        return classifier

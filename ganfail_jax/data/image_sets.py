@@ -1,0 +1,51 @@
+"""Sets of images that are looked up by number, so that they need not be in memory at once."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from ganfail_jax import runtime
+from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.latents import latents
+from ganfail_jax.types import Generator, Params
+
+
+class Images(NamedTuple):
+    """8-bit images of one size."""
+
+    shape: tuple[int, int, int, int]  # n, h, w, c
+    take: Callable[[Int[np.ndarray, " b"]], UInt8[np.ndarray, "b h w c"]]  # of numbers below n
+
+    def first(self, n: int) -> "Images":
+        return self._replace(shape=(n, *self.shape[1:]))
+
+
+def in_memory(images: UInt8[np.ndarray, "n h w c"]) -> Images:
+    n, h, w, c = images.shape
+    return Images((n, h, w, c), images.__getitem__)
+
+
+def generated(
+    generator: Generator, params: Params, n: int, *, seed: int = 0, truncation_psi: float = 1.0
+) -> Images:
+    """The first n samples of a generator, each batch rendered over all devices.
+
+    Other sizes of batches compile anew; the images are the same.
+    """
+    mesh = runtime.data_mesh()
+
+    @jax.jit
+    def render(params: Params, indices: jax.Array) -> Any:
+        drawn = latents(generator, seed, indices)
+        styles = generator.styles(params, drawn.z, drawn.one_hot, truncation_psi)
+        return generator.synthesize(params, styles)[0]
+
+    def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
+        filled = np.resize(numbers, -(-len(numbers) // mesh.size) * mesh.size).astype(np.int32)
+        images = np.asarray(render(params, runtime.shard_batch(mesh, filled)))
+        return to_uint8(images[: len(numbers)])
+
+    return Images((n, *generator.image_shape), take)

@@ -60,36 +60,36 @@ def detect(
 ) -> Detected:
     """Count each sample's activated neurons; images are not rendered.
 
-    Computed in chunks of `tally.CHUNK` images per device, as the rates are, so that the numbers do
+    Every device computes chunks of `tally.CHUNK` images, as for the rates, so that the numbers do
     not depend on devices.
 
     Args:
         neurons: masks of the layers to count in.
         first_index: of the samples.
     """
-    layers = tuple(neurons)
+    layers, batch = tuple(neurons), CHUNK * mesh.size
 
     @jax.jit
-    def step(args: Any, indices: Array, mask: Array) -> dict[str, Array]:
+    def step(args: Any, indices: Array, _: Array) -> Int[Array, "b l"]:
         params, chosen = args
         taps = activations(generator, params, first_index + indices, seed)
         numbers = [
             jnp.sum((taps[name] > 0) & chosen[name], axis=(1, 2, 3), dtype=jnp.int32)
             for name in layers
         ]
-        return {"activated": jnp.stack(numbers, axis=1), "mask": mask}
+        return jnp.stack(numbers, axis=1)
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
-        lambda a, b: {name: np.concatenate([a[name], b[name]]) for name in a},
-        num_samples,
-        CHUNK * mesh.size,
+        lambda a, b: np.concatenate([a, b]),
+        -(-num_samples // batch) * batch,  # whole chunks
+        batch,
         mesh=mesh,
         checkpoint=checkpoint,
         identity={"seed": seed, "first_index": first_index, **(identity or {})},
         progress=progress,
     )
-    return Detected(layers, np.asarray(rows["activated"])[np.asarray(rows["mask"])])
+    return Detected(layers, rows[:num_samples])
 
 
 def ends(

@@ -117,6 +117,10 @@ def main() -> None:
     print("ablating neurons", flush=True)
     choices = [Choice("none", 0.0), *map(parse_choice, FLAGS.sets)]
     given = chosen_indices()
+    if given is None and 2 * FLAGS.shown > FLAGS.num_samples:
+        raise InputError(
+            f"Top and Bottom of {FLAGS.shown} overlap in {FLAGS.num_samples:,} samples"
+        )
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
     source = activation_rates.choose_rates(generator, params, layers, identity)

@@ -7,7 +7,6 @@ Generated images are compared with a dataset's training images, or with the pict
 interrupted run goes on, and real images are looked at once.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,9 @@ from ganfail_jax.data.image_sets import Images, generated, in_memory
 from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import feature_cache
-from ganfail_jax.metrics.features import Features, classifier_features, extract_features
-from ganfail_jax.metrics.frechet import feature_moments, frechet
-from ganfail_jax.metrics.kernel import kid
+from ganfail_jax.metrics.evaluation import measure, requests
+from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.measurement import Measurement
-from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 from ganfail_jax.plots.realism import draw_extremes
 from ganfail_jax.types import Generator
 
@@ -46,7 +43,6 @@ flags.DEFINE_list(
 )
 flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training images).")
 flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
-METRIC = re.compile(r"(fid|kid|pr|realism)(?:([1-9]\d{0,5})k)?", re.ASCII)
 SHOWN = 20  # least and most realistic images
 
 
@@ -56,26 +52,6 @@ class Compared(NamedTuple):
     name: str
     images: Images
     key: str  # what determines the images, but for their number
-
-
-def requests() -> dict[str, int]:
-    """Metric -> number of generated images.
-
-    Raises:
-        InputError: there is no such metric.
-    """
-    found = {}
-    for asked in FLAGS.metrics:
-        match = METRIC.fullmatch(asked)
-        if match is None or match[1] in found:
-            raise InputError(
-                f"--metrics has {asked!r}; give each of fid, kid, pr and realism at most once, "
-                "with a number of thousands or without: fid50k"
-            )
-        found[match[1]] = 1000 * int(match[2]) if match[2] else FLAGS.num_samples
-    if not found:
-        raise InputError("--metrics is empty; give some of fid, kid, pr and realism")
-    return found
 
 
 def real_images(generator: Generator) -> Compared:
@@ -111,33 +87,6 @@ def generated_images(models: Models, identity: Mapping[str, Any], n: int) -> Com
     return Compared(identity["generator"], images, str(source))
 
 
-def measure(
-    asked: Mapping[str, int],
-    features: Features,
-    real: Float32[np.ndarray, "n d"],
-    fake: Float32[np.ndarray, "m d"],
-) -> tuple[list[Measurement], np.ndarray | None]:
-    """All metrics asked for, and the realism of each generated image where it is one of them."""
-    found: list[Measurement] = []
-    if "fid" in asked:
-        moments = feature_moments(real)
-        found.append(frechet(moments, fake[: asked["fid"]], features=features.name))
-    if "kid" in asked:
-        found.append(kid(real, fake[: asked["kid"]], features=features.name))
-    near = asked.keys() & {"pr", "realism"}
-    scores = None
-    if near:
-        some = fake[: max(asked[name] for name in near)]
-        balls = [manifold(each, FLAGS.neighbours) for each in (real, some)]
-        compared = precision_recall(*balls, features=features.name)
-        if "pr" in asked:
-            found += [compared.precision, compared.recall, compared.density, compared.coverage]
-        if "realism" in asked:
-            found.append(compared.realism)
-            scores = compared.scores
-    return found, scores
-
-
 def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
     """The least and the most realistic images, in rising order."""
     order = np.argsort(scores, kind="stable")
@@ -150,7 +99,7 @@ def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.
 
 def main() -> None:
     print("comparing generated with real images")
-    asked = requests()
+    asked = requests(FLAGS.metrics, FLAGS.num_samples)
     (models,), identity = common.load_models()
     real = real_images(models.generator)
     fake = generated_images(models, identity, max(asked.values()))
@@ -178,7 +127,7 @@ def main() -> None:
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         seen = extract(real, "real"), extract(fake, "generated")
-        found, scores = measure(asked, features, *seen)
+        found, scores = measure(asked, *seen, features=features.name, neighbours=FLAGS.neighbours)
         arrays = {} if scores is None else extremes(fake.images, scores)
         return {"measurements": [each.summary() for each in found]}, arrays
 

@@ -12,7 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
@@ -20,11 +19,16 @@ from absl import flags
 from analyze import activation_rates, entry
 from analyze import flags as common
 from ganfail_jax import runtime
-from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice
+from ganfail_jax.analysis.ablation import (
+    Choice,
+    ablation,
+    ablation_keys,
+    parse_choice,
+    renderer,
+)
 from ganfail_jax.analysis.detection import detect, ends
 from ganfail_jax.analysis.rates import Rates, low_rate
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents
 from ganfail_jax.plots.ablation import draw_ablated
 from ganfail_jax.types import Generator, Params
 
@@ -82,11 +86,7 @@ def render_sets(
 ) -> np.ndarray:
     """Images [set, sample, h, w, c] of every set."""
 
-    @jax.jit
-    def render(params: Params, indices: jax.Array, edits: Any) -> jax.Array:
-        drawn = latents(generator, FLAGS.seed, indices)
-        styles = generator.styles(params, drawn.z, drawn.one_hot)
-        return generator.synthesize(params, styles, edits)[0]
+    render = renderer(generator, FLAGS.seed)
 
     def one_set(choice: Choice) -> np.ndarray:
         images = []
@@ -117,6 +117,10 @@ def main() -> None:
     print("ablating neurons", flush=True)
     choices = [Choice("none", 0.0), *map(parse_choice, FLAGS.sets)]
     given = chosen_indices()
+    if given is None and 2 * FLAGS.shown > FLAGS.num_samples:
+        raise InputError(
+            f"Top and Bottom of {FLAGS.shown} overlap in {FLAGS.num_samples:,} samples"
+        )
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
     source = activation_rates.choose_rates(generator, params, layers, identity)

@@ -2,35 +2,28 @@
 
     python -m analyze.evaluate --dataset=mnist_c --metrics=fid,kid,pr,realism
 
-Generated images are compared with a dataset's training images, or with the pictures in a folder
-(--images), by the features of a network, which every output names. Features are kept on disk: an
-interrupted run goes on, and real images are looked at once.
+Generated images, or the pictures in a folder (--generated), are compared with a dataset's training
+images, or with the pictures in another folder (--images), by the features of a network, which every
+output names. Features are kept on disk: an interrupted run goes on, and more images go on where
+fewer ended.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
 from jaxtyping import Float32, Float64
 
-from analyze import entry, feature_choice
+from analyze import entry, feature_choice, image_choice
 from analyze import flags as common
-from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.data.image_folder import load_folder
-from ganfail_jax.data.image_sets import Images, generated, in_memory
-from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import feature_cache
-from ganfail_jax.metrics.features import Features, classifier_features, extract_features
-from ganfail_jax.metrics.frechet import feature_moments, frechet
-from ganfail_jax.metrics.kernel import kid
+from ganfail_jax.metrics.evaluation import measure
+from ganfail_jax.metrics.features import extract_features
 from ganfail_jax.metrics.measurement import Measurement
-from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 from ganfail_jax.plots.realism import draw_extremes
-from ganfail_jax.types import Generator
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -41,101 +34,12 @@ common.define_num_samples(10_000, least=2)
 common.define_batch_size(250)
 common.define_resume()
 feature_choice.define()
+image_choice.define()
 flags.DEFINE_list(
     "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
 )
-flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training images).")
 flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
-METRIC = re.compile(r"(fid|kid|pr|realism)(?:([1-9]\d{0,5})k)?", re.ASCII)
 SHOWN = 20  # least and most realistic images
-
-
-class Compared(NamedTuple):
-    """One of the two sets of images."""
-
-    name: str
-    images: Images
-    key: str  # what determines the images, but for their number
-
-
-def requests() -> dict[str, int]:
-    """Metric -> number of generated images.
-
-    Raises:
-        InputError: there is no such metric.
-    """
-    found = {}
-    for asked in FLAGS.metrics:
-        match = METRIC.fullmatch(asked)
-        if match is None or match[1] in found:
-            raise InputError(
-                f"--metrics has {asked!r}; give each of fid, kid, pr and realism at most once, "
-                "with a number of thousands or without: fid50k"
-            )
-        found[match[1]] = 1000 * int(match[2]) if match[2] else FLAGS.num_samples
-    if not found:
-        raise InputError("--metrics is empty; give some of fid, kid, pr and realism")
-    return found
-
-
-def real_images(generator: Generator) -> Compared:
-    """The pictures of --images or of the dataset.
-
-    Raises:
-        InputError: they are missing, damaged or of another size than the generator's.
-    """
-    if FLAGS.images:
-        name, images = Path(FLAGS.images).name, load_folder(FLAGS.images, generator.image_shape)
-    else:
-        dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
-        print(f"real images: {dataset.source}")
-        if dataset.images.shape[1:] != generator.image_shape:
-            raise InputError(
-                f"images of {dataset.name} are {dataset.images.shape[1:]}, the generator makes "
-                f"{generator.image_shape}; give --images"
-            )
-        name, images = dataset.name, dataset.images
-    found = in_memory(images)
-    return Compared(name, found, feature_cache.images_hash(found))
-
-
-def generated_images(models: Models, identity: Mapping[str, Any], n: int) -> Compared:
-    source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}
-    images = generated(
-        models.generator,
-        models.generator_params,
-        n,
-        seed=FLAGS.seed,
-        truncation_psi=FLAGS.truncation_psi,
-    )
-    return Compared(identity["generator"], images, str(source))
-
-
-def measure(
-    asked: Mapping[str, int],
-    features: Features,
-    real: Float32[np.ndarray, "n d"],
-    fake: Float32[np.ndarray, "m d"],
-) -> tuple[list[Measurement], np.ndarray | None]:
-    """All metrics asked for, and the realism of each generated image where it is one of them."""
-    found: list[Measurement] = []
-    if "fid" in asked:
-        moments = feature_moments(real)
-        found.append(frechet(moments, fake[: asked["fid"]], features=features.name))
-    if "kid" in asked:
-        found.append(kid(real, fake[: asked["kid"]], features=features.name))
-    near = asked.keys() & {"pr", "realism"}
-    scores = None
-    if near:
-        some = fake[: max(asked[name] for name in near)]
-        balls = [manifold(each, FLAGS.neighbours) for each in (real, some)]
-        compared = precision_recall(*balls, features=features.name)
-        if "pr" in asked:
-            found += [compared.precision, compared.recall, compared.density, compared.coverage]
-        if "realism" in asked:
-            found.append(compared.realism)
-            scores = compared.scores
-    return found, scores
 
 
 def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
@@ -150,24 +54,19 @@ def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.
 
 def main() -> None:
     print("comparing generated with real images")
-    asked = requests()
-    (models,), identity = common.load_models()
-    real = real_images(models.generator)
-    fake = generated_images(models, identity, max(asked.values()))
+    who, fake, real, asked, identity, classifier, parts = image_choice.chosen()
     if min(real.images.shape[0], *asked.values()) <= FLAGS.neighbours:
         raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
-    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
-    own = classifier_features(name, models.classifier, models.classifier_params, sha256)
-    features = feature_choice.chosen(own)
+    features = feature_choice.chosen(classifier)
     whose = {
         "images": real.key,
         "metrics": asked,
         "neighbours": FLAGS.neighbours,
         "features": features.identity,
     }
-    who = f"generator {fake.name} against {real.name}"
+    who = f"{who} against {real.name}"
 
-    def extract(compared: Compared, kind: str) -> Float32[np.ndarray, "n d"]:
+    def extract(compared: image_choice.Compared, kind: str) -> Float32[np.ndarray, "n d"]:
         return extract_features(
             features,
             compared.images,
@@ -178,7 +77,7 @@ def main() -> None:
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         seen = extract(real, "real"), extract(fake, "generated")
-        found, scores = measure(asked, features, *seen)
+        found, scores = measure(asked, *seen, features=features.name, neighbours=FLAGS.neighbours)
         arrays = {} if scores is None else extremes(fake.images, scores)
         return {"measurements": [each.summary() for each in found]}, arrays
 
@@ -192,7 +91,7 @@ def main() -> None:
         for fields in summary["measurements"]:
             yield str(Measurement(**fields))
 
-    folder = common.out_folder("evaluate", fake.name, real.name, str(FLAGS.seed))
+    folder = common.out_folder("evaluate", *parts)
     entry.conclude(folder, identity | whose, who, compute, draw, describe)
 
 

@@ -25,18 +25,21 @@ def define() -> None:
         flags.DEFINE_string(f"{name}_weights", None, text)
 
 
-def chosen(classifier: Features) -> Features:
+def chosen(classifier: Features | None) -> Features:
     """By the flags, as `choose`."""
     files = {name: FLAGS[f"{name}_weights"].value for name in networks.NETWORKS}
     return choose(FLAGS.features, files, classifier)
 
 
-def choose(asked: str | None, files: Mapping[str, str | None], classifier: Features) -> Features:
+def choose(
+    asked: str | None, files: Mapping[str, str | None], classifier: Features | None
+) -> Features:
     """The features asked for; where nothing is asked for and Inception is absent, a classifier's.
 
     Args:
         asked: "classifier" or a network; None: the one whose file is given.
         files: of the networks.
+        classifier: its features; None: there is no classifier.
 
     Raises:
         InputError: a file of another network than the one asked for.
@@ -47,13 +50,13 @@ def choose(asked: str | None, files: Mapping[str, str | None], classifier: Featu
     for name in given:
         if name != asked:
             raise InputError(f"--{name}_weights does not go with features of {asked}; leave it out")
-    if asked == "classifier":
+    if asked == "classifier" and classifier is not None:
         return classifier
     name = asked or DEFAULT
     try:
         return networks.load(name, files[name])
     except WeightsError as error:
-        if asked:
+        if asked or classifier is None:
             raise
         print(f"{error}; until then the features of the classifier serve")
         return classifier

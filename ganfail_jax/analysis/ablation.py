@@ -7,7 +7,7 @@ several layers is sequential, at one layer single (sec. 3.3); the order of a lis
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,7 +18,8 @@ from jaxtyping import Array, Int
 from ganfail_jax.analysis.rates import Rates, high_rate, low_rate
 from ganfail_jax.edits import zero_activated, zero_random_activated
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import sample_keys
+from ganfail_jax.latents import latents, sample_keys
+from ganfail_jax.types import Edits, Generator, Params
 
 NAME = re.compile(r"none|(LR|HR|random):(\d(?:\.\d+)?)", re.ASCII)
 STREAM = 0x41424C  # tells the keys of random ablation from those of z
@@ -82,6 +83,18 @@ def ablation(
         }
     masks = (low_rate if choice.kind == "LR" else high_rate)(rates, choice.share)
     return {layer: zero_activated(jnp.asarray(masks[layer])) for layer in layers}
+
+
+def renderer(generator: Generator, seed: int) -> Callable[..., Array]:
+    """Compiled: (params, sample indices [b], edits) -> images [b,h,w,c], without truncation."""
+
+    @jax.jit
+    def render(params: Params, indices: Array, edits: Edits) -> Array:
+        drawn = latents(generator, seed, indices)
+        styles = generator.styles(params, drawn.z, drawn.one_hot)
+        return generator.synthesize(params, styles, edits)[0]
+
+    return render
 
 
 def ablation_keys(seed: int, indices: Int[Array, " b"]) -> Array:

@@ -1,43 +1,74 @@
-"""A folder of pictures as an array, for comparing generated images with a person's own."""
+"""The pictures in a folder, opened when they are looked at: thousands need no memory."""
 
 import os
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from PIL import Image
 
+from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 MODES = {1: "L", 3: "RGB"}  # channels -> what pictures are converted to
+DEEP = ("I", "F")  # how the modes of 16 and 32 bits begin
+DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
-def load_folder(
-    folder: str | os.PathLike[str], image_shape: tuple[int, int, int]
-) -> UInt8[np.ndarray, "n h w c"]:
-    """All pictures in a folder and the folders in it, by name.
+def read_folder(
+    folder: str | os.PathLike[str],
+    image_shape: tuple[int, int, int] | None = None,
+    *,
+    like: str = "",
+) -> Images:
+    """All pictures in a folder and the folders in it, by name; `take` raises as this does.
 
     Args:
-        image_shape: (h, w, c) of every picture; colours become grey where c is 1.
+        image_shape: (h, w, c) of every picture; colours become grey where c is 1. None: the first
+            one's size, in colours.
+        like: whose shape it is, such as "the generator's images".
 
     Raises:
-        InputError: no pictures, or one that is damaged or of another size.
+        InputError: no pictures, or one that is damaged, of another size or not of 8 bits.
     """
-    paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in SUFFIXES)
+    if not os.path.isdir(folder):  # Path("") would be this one
+        raise InputError(f"there is no folder {folder}")
+    suited = (path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
+    paths = sorted(path for path in suited if path.is_file())
     if not paths:
         raise InputError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder}")
-    height, width, channels = image_shape
-    images = np.empty((len(paths), *image_shape), np.uint8)
-    for image, path in zip(images, paths, strict=True):
+    if image_shape is None:
+        like = paths[0].name
+        with _opened(paths[0]) as first:
+            image_shape = (first.height, first.width, 3)
+    height, width, channels = shape = image_shape
+
+    def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
+        images = np.empty((len(numbers), *shape), np.uint8)
+        for image, number in zip(images, numbers, strict=True):
+            image[:] = _read(paths[number], shape, like)
+        return images
+
+    return Images((len(paths), height, width, channels), take)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except DAMAGE as error:
+        raise InputError(f"{path} is damaged: {error}") from error
+
+
+def _read(path: Path, shape: tuple[int, int, int], like: str) -> UInt8[np.ndarray, "h w c"]:
+    height, width, channels = shape
+    with _opened(path) as picture:
+        if picture.size != (width, height):
+            made, wanted = f"{picture.width}x{picture.height}", f"{width}x{height}"
+            raise InputError(f"{path} is {made}, but {wanted} is wanted, like {like}")
+        if picture.mode.startswith(DEEP):
+            raise InputError(f"{path} has more than 8 bits per colour; save it with 8")
         try:
-            with Image.open(path) as picture:
-                size = picture.size
-                if size == (width, height):
-                    image[:] = np.asarray(picture.convert(MODES[channels])).reshape(image_shape)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            return np.asarray(picture.convert(MODES[channels])).reshape(shape)
+        except DAMAGE as error:
             raise InputError(f"{path} is damaged: {error}") from error
-        if size != (width, height):
-            made = f"{width}x{height}"
-            raise InputError(f"{path} is {size[0]}x{size[1]}, the generator makes {made}")
-    return images

@@ -52,4 +52,9 @@ class Entry(NamedTuple):
 TORCHVISION = Entry(
     f"bilinear resizing to {RESOLUTION}, torchvision's mean and deviation", resize, standardize
 )
+NVIDIA = Entry(  # of vgg16.pt, as public ports of it have it; the file itself was not at hand
+    f"TensorFlow 1's bilinear resizing to {RESOLUTION}, torchvision's mean and deviation",
+    lambda images: frozen.resize_bilinear(images, (RESOLUTION, RESOLUTION), half_pixel=False),
+    standardize,
+)
 UNIT_RANGE = Entry(f"bilinear resizing to {RESOLUTION}, [0, 1]", resize, unit_range)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ganfail_jax.nn import frozen, inception
+from ganfail_jax.nn import frozen, imagenet, inception
 from ganfail_jax.weights import pretrained
 
 CARRIER = pretrained.Carrier(
@@ -117,4 +117,8 @@ def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:
     Raises:
         WeightsError: one line: not found (and how to get it), damaged, or of another network.
     """
-    return pretrained.load(path, CARRIER, lambda raw: assign(pretrained.torch_arrays(raw)))
+
+    def read(raw: bytes) -> tuple[frozen.Layers, imagenet.Entry]:
+        return assign(pretrained.torch_arrays(raw)), imagenet.TORCHVISION
+
+    return pretrained.load(path, CARRIER, read)

@@ -18,6 +18,7 @@ from ganfail_jax.nn.frozen import Layers
 from ganfail_jax.weights import torch_files, torchscript
 from ganfail_jax.weights.errors import WeightsError, list_faults, one_line
 
+PERSISTENT = b"torch_utils.persistence"  # NVIDIA's pickles begin with this name
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # of a state dict in training scripts' files
 
 
@@ -34,9 +35,9 @@ class Pretrained(NamedTuple):
     """A feature network's weights."""
 
     layers: Layers
+    entry: imagenet.Entry  # how images enter it; Inception has its own way
     file: str  # its name, without the folder
     sha256: str  # of the file
-    entry: imagenet.Entry = imagenet.TORCHVISION  # but Inception has its own
 
 
 def find(path: str | os.PathLike[str] | None, carrier: Carrier) -> Path:
@@ -87,9 +88,9 @@ def torch_arrays(raw: bytes) -> dict[str, np.ndarray]:
 def load(
     path: str | os.PathLike[str] | None,
     carrier: Carrier,
-    read: Callable[[bytes], Layers],
+    read: Callable[[bytes], tuple[Layers, imagenet.Entry]],
 ) -> Pretrained:
-    """The layers that `read` makes of the file that `find` finds.
+    """What `read` makes of the file that `find` finds.
 
     Raises:
         WeightsError: one line: not found, unreadable, damaged, or of another network.
@@ -97,7 +98,12 @@ def load(
     file = find(path, carrier)
     try:
         raw = file.read_bytes()
-        return Pretrained(read(raw), file.name, hashlib.sha256(raw).hexdigest())
+        if PERSISTENT in raw[:1000]:
+            raise WeightsError(
+                "NVIDIA's .pkl with a network and its code; take its .pt instead, "
+                "inception-2015-12-05.pt or vgg16.pt"
+            )
+        return Pretrained(*read(raw), file.name, hashlib.sha256(raw).hexdigest())
     except OSError as error:
         raise WeightsError(f"{file} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # whatever a hostile file leads to: no file is trusted

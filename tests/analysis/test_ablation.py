@@ -65,7 +65,7 @@ def test_it_is_algorithm_1(toy, name, layers):
     chosen = {} if name == "none" else {i: low[i] ^ (choice.kind == "HR") for i in layers}
     weights = {k: np.asarray(v, np.float64) for k, v in params["params"].items()}
     expected = by_loops(weights, x.astype(np.float64), chosen)
-    np.testing.assert_allclose(Toy().apply(params, x, given), expected, atol=2e-5)
+    np.testing.assert_allclose(np.asarray(Toy().apply(params, x, given)), expected, atol=2e-5)
 
 
 def test_the_order_of_the_layers_has_no_meaning(toy):

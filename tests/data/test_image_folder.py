@@ -1,10 +1,10 @@
-"""Pictures in a folder become an array, or one line says which one does not fit."""
+"""Pictures in a folder are images by their numbers, or one line says which one does not fit."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganfail_jax.data.image_folder import load_folder
+from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -16,29 +16,58 @@ def write(path, *shape):
     return pixels
 
 
+def whole(*args, **options):
+    images = read_folder(*args, **options)
+    found = images.take(np.arange(images.shape[0]))
+    assert found.shape == images.shape
+    return found
+
+
 def test_pictures_come_by_name_pixel_for_pixel(tmp_path):
     (tmp_path / "b").mkdir()
     second, first = write(tmp_path / "b" / "x.PNG", 4, 6, 3), write(tmp_path / "a.bmp", 4, 6, 3)
     (tmp_path / "notes.txt").write_text("no picture")
-    np.testing.assert_array_equal(load_folder(tmp_path, (4, 6, 3)), [first, second])
+    (tmp_path / "folder.png").mkdir()
+    np.testing.assert_array_equal(whole(tmp_path, (4, 6, 3)), [first, second])
+    images = read_folder(tmp_path)
+    np.testing.assert_array_equal(images.take(np.array([1, 1, 0])), [second, second, first])
 
 
 def test_colours_become_grey_where_grey_is_asked_for_and_grey_becomes_colours(tmp_path):
     pixels = write(tmp_path / "grey.png", 4, 4)
-    found = load_folder(tmp_path, (4, 4, 3))
-    np.testing.assert_array_equal(found[0], np.repeat(pixels[..., None], 3, axis=2))
-    np.testing.assert_array_equal(load_folder(tmp_path, (4, 4, 1))[0, ..., 0], pixels)
+    for shape in ((4, 4, 3), None):
+        found = whole(tmp_path, shape)
+        np.testing.assert_array_equal(found[0], np.repeat(pixels[..., None], 3, axis=2))
+    np.testing.assert_array_equal(whole(tmp_path, (4, 4, 1))[0, ..., 0], pixels)
     colours = write(tmp_path / "grey.png", 4, 4, 3)
     luma = colours @ [0.299, 0.587, 0.114]  # ITU-R 601
-    assert np.abs(load_folder(tmp_path, (4, 4, 1))[0, ..., 0] - luma).max() <= 1
+    assert np.abs(whole(tmp_path, (4, 4, 1))[0, ..., 0] - luma).max() <= 1
+
+
+def test_pictures_are_opened_only_when_they_are_looked_at(tmp_path):
+    first = write(tmp_path / "a.png", 4, 6, 3)
+    (tmp_path / "b.png").write_bytes(b"no picture")
+    images = read_folder(tmp_path)
+    assert images.shape == (2, 4, 6, 3)
+    np.testing.assert_array_equal(images.take(np.array([0])), [first])
+    with pytest.raises(InputError, match=r"b.png is damaged: "):
+        images.take(np.array([1]))
 
 
 def test_what_does_not_fit_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"there is no folder .*absent"):
+        read_folder(tmp_path / "absent")
     with pytest.raises(InputError, match=r"no pictures \(.bmp, .jpeg, .jpg, .png, .webp\) in"):
-        load_folder(tmp_path, (4, 4, 3))
+        read_folder(tmp_path)
     write(tmp_path / "a.png", 4, 6, 3)
-    with pytest.raises(InputError, match=r"a.png is 6x4, the generator makes 4x4"):
-        load_folder(tmp_path, (4, 4, 3))
+    with pytest.raises(InputError, match=r"a.png is 6x4, but 4x4 is wanted, like the generator"):
+        whole(tmp_path, (4, 4, 3), like="the generator's images")
+    write(tmp_path / "b.png", 4, 5, 3)
+    with pytest.raises(InputError, match=r"b.png is 5x4, but 6x4 is wanted, like a.png$"):
+        whole(tmp_path)
+    Image.fromarray(np.ones((4, 6), np.uint16)).save(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"b.png has more than 8 bits per colour; save it with 8"):
+        whole(tmp_path)
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
     with pytest.raises(InputError, match=r"a.png is damaged: "):
-        load_folder(tmp_path, (4, 6, 3))
+        whole(tmp_path, (4, 6, 3))

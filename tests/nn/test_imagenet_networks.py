@@ -23,7 +23,7 @@ MAPS = uniform(2, 14 * 14 * 512).reshape(1, 14, 14, 512).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def vgg16():
-    return vgg_names.read(torch_saved.save(torchvision("vgg16")))
+    return vgg_names.read(torch_saved.save(torchvision("vgg16")))[0]
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

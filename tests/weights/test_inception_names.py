@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax.nn import inception
-from ganfail_jax.weights import inception_names, pretrained
+from ganfail_jax.weights import inception_names, pretrained, vgg_names
 from ganfail_jax.weights.errors import WeightsError
 from tests.weights import inception_files, torch_saved
 
@@ -107,6 +107,17 @@ def test_an_installed_package_is_found_and_not_imported(theirs, layers, tmp_path
     assert pretrained.find(None, carrier) == folder / "default_1.pt"
     monkeypatch.setattr(inception_names, "CARRIER", carrier)
     assert_same(inception_names.load().layers, layers)
+
+
+def test_nvidia_s_pickle_with_code_is_refused_with_what_to_take_instead(tmp_path):
+    path = tmp_path / "inception-v3-2015-12-05.pkl"
+    path.write_bytes(b"\x80\x04\x8c\x17torch_utils.persistence\x8c\x1b_reconstruct_persistent_obj")
+    wanted = (
+        "NVIDIA's .pkl with a network and its code; take its .pt instead, inception-2015-12-05.pt"
+    )
+    for names in (inception_names, vgg_names):
+        with pytest.raises(WeightsError, match=re.escape(f"{path}: {wanted}")):
+            names.load(path)
 
 
 def test_a_file_that_is_none_of_these(tmp_path):

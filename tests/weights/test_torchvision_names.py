@@ -3,10 +3,11 @@
 import pickle
 import re
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax.nn import resnet, vgg
+from ganfail_jax.nn import imagenet, resnet, vgg
 from ganfail_jax.weights import resnet_names, vgg_names
 from ganfail_jax.weights.errors import WeightsError
 from tests.weights import torch_saved
@@ -36,7 +37,7 @@ def lpips(theirs):
 
 def test_vgg_of_torchvision_and_of_lpips_are_the_same(tmp_path):
     theirs = torchvision("vgg16")
-    wanted = vgg_names.read(torch_saved.save(theirs))
+    wanted = vgg_names.read(torch_saved.save(theirs))[0]
     assert list(wanted) == list(vgg.kernel_shapes((24, 16, 5)))
     path = tmp_path / "vgg16.ckpt"
     path.write_bytes(pickle.dumps(lpips(theirs), protocol=3))
@@ -44,7 +45,31 @@ def test_vgg_of_torchvision_and_of_lpips_are_the_same(tmp_path):
     assert found.file == "vgg16.ckpt"
     assert_same(found.layers, {name: wanted[name] for name in vgg.kernel_shapes()})
     features = {name: array for name, array in theirs.items() if name.startswith("features")}
-    assert_same(vgg_names.read(torch_saved.save(features)), found.layers)
+    assert_same(vgg_names.read(torch_saved.save(features))[0], found.layers)
+
+
+def test_vgg_of_nvidia_is_the_same_with_another_resizing(tmp_path):
+    theirs = torchvision("vgg16")
+    convs, dense = (
+        [name.removesuffix(".weight") for name in theirs if re.match(f"{part}.*weight", name)]
+        for part in ("features", "classifier")
+    )
+    modules = {
+        f"{kind}{i}": {field: theirs[f"{name}.{field}"] for field in ("weight", "bias")}
+        for kind, names in (("conv", convs), ("fc", dense))
+        for i, name in enumerate(names, 1)
+    }
+    path = tmp_path / "vgg16.pt"
+    lpips = {f"lpips{i}": np.ones((64, 1, 1), np.float32) for i in range(5)}
+    path.write_bytes(torch_saved.script({"layers": modules, **lpips}))
+    found = vgg_names.load(path)
+    layers, entry = vgg_names.read(torch_saved.save(theirs))
+    assert_same(found.layers, layers)
+    assert (found.entry, entry) == (imagenet.NVIDIA, imagenet.TORCHVISION)
+    columns = np.arange(448, dtype=np.float32)[None, None, :, None] * np.ones((1, 448, 1, 1))
+    resized = [e.resize(jnp.asarray(columns))[0, 0, :, 0] for e in (found.entry, entry)]
+    np.testing.assert_allclose(resized[0], np.arange(0, 448, 2), atol=1e-3)
+    np.testing.assert_allclose(resized[1], np.arange(0, 448, 2) + 0.5, atol=1e-3)
 
 
 def test_a_pickle_of_something_else_is_refused(tmp_path):

@@ -1,0 +1,139 @@
+"""Which two sets of images are compared? Flags, and what they choose."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from absl import flags
+
+from analyze import flags as common
+from ganfail_jax import zoo
+from ganfail_jax.data import image_sets
+from ganfail_jax.data.image_folder import read_folder
+from ganfail_jax.data.image_sets import Images, in_memory
+from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics.evaluation import requests
+from ganfail_jax.metrics.feature_cache import images_hash
+from ganfail_jax.metrics.features import Features, classifier_features
+
+FLAGS = flags.FLAGS
+Shape = tuple[int, int, int]
+
+
+class Compared(NamedTuple):
+    """One of the two sets."""
+
+    name: str
+    images: Images
+    key: str  # what determines the images, but for their number
+
+
+class Choice(NamedTuple):
+    """What is asked for."""
+
+    who: str  # the generated images, for a person
+    generated: Compared
+    real: Compared
+    metrics: Mapping[str, int]  # each with its number of generated images
+    identity: dict[str, Any]  # of the result
+    classifier: Features | None  # its features, where there is one
+    parts: tuple[str, ...]  # of the folder of the result
+
+
+def define() -> None:
+    flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training set).")
+    flags.DEFINE_string("generated", None, "Folder of pictures in place of a generator's images.")
+
+
+def chosen() -> Choice:
+    """By the flags.
+
+    Raises:
+        InputError: flags that contradict each other; images that are missing, damaged, too few or
+            of a size that does not fit.
+    """
+    return _of_pictures() if FLAGS.generated is not None else _of_generator()
+
+
+def _of_generator() -> Choice:
+    asked = requests(FLAGS.metrics, FLAGS.num_samples)
+    (models,), identity = common.load_models()
+    made = image_sets.generated(
+        models.generator,
+        models.generator_params,
+        max(asked.values()),
+        seed=FLAGS.seed,
+        truncation_psi=FLAGS.truncation_psi,
+    )
+    source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}
+    generated = Compared(identity["generator"], made, str(source))
+    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
+    own = classifier_features(name, models.classifier, models.classifier_params, sha256)
+    real = _real(models.generator.image_shape, "the generator's images")
+    who, parts = f"generator {generated.name}", (generated.name, real.name, str(FLAGS.seed))
+    return Choice(who, generated, real, asked, identity, own, parts)
+
+
+def _of_pictures() -> Choice:
+    for name in ("generator", "truncation_psi", "seed"):
+        if FLAGS[name].present:
+            raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
+    if not (FLAGS.images or FLAGS["dataset"].present):
+        raise InputError("give what to compare with: --images=FOLDER or --dataset=NAME")
+    own, shape = _classifier()
+    pictures = _pictures(FLAGS.generated, shape, "the classifier's images")
+    n = pictures.shape[0]
+    asked = requests(FLAGS.metrics, FLAGS.num_samples if FLAGS["num_samples"].present else n)
+    for name, size in asked.items():
+        if size > n:
+            raise InputError(
+                f"{name} of {size:,} pictures is asked for, but {FLAGS.generated} has {n:,}; "
+                f"--metrics={name} without --num_samples takes all"
+            )
+    some = pictures.first(max(asked.values()))
+    generated = Compared(_name(FLAGS.generated), some, images_hash(pictures))
+    real = _real(shape, "the classifier's images")
+    identity = {"generated": generated.name, "generated_images": generated.key}
+    parts = (generated.name, real.name)
+    return Choice(f"pictures {generated.name}", generated, real, asked, identity, own, parts)
+
+
+def _classifier() -> tuple[Features | None, Shape | None]:
+    """Of --classifier, where its features are asked for: they and its images' shape."""
+    name = FLAGS.classifier
+    if (name is not None) != (FLAGS.features == "classifier"):
+        raise InputError("with --generated, --classifier and --features=classifier go together")
+    if name is None:
+        return None, None
+    classifier, params = zoo.load_classifier(name)
+    sha256 = zoo.read_classifier(name).sha256
+    return classifier_features(name, classifier, params, sha256), classifier.image_shape
+
+
+def _real(shape: Shape | None, like: str) -> Compared:
+    """The pictures of --images, or the images of the dataset."""
+    if FLAGS.images:
+        images = _pictures(FLAGS.images, shape, like)
+        return Compared(_name(FLAGS.images), images, images_hash(images))
+    dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
+    print(f"real images: {dataset.source}")
+    images = in_memory(dataset.images)
+    if shape not in (None, images.shape[1:]):
+        raise InputError(
+            f"images of {dataset.name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
+            "give --images"
+        )
+    return Compared(dataset.name, images, images_hash(images))
+
+
+def _name(folder: str) -> str:
+    return Path(os.path.abspath(folder)).name
+
+
+def _pictures(folder: str, shape: Shape | None, like: str) -> Images:
+    images = read_folder(folder, shape, like=like)
+    n, height, width, _ = images.shape
+    print(f"{n:,} pictures of {width}x{height} in {folder}", flush=True)
+    return images

@@ -1,0 +1,64 @@
+"""Figures of tables: measurements with intervals, by row and column."""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ganfail_jax.metrics.table import Cell
+from ganfail_jax.plots.figure import COLOURS, save
+
+MARKERS = "osD^vPX*"
+
+
+def _names(cells: Sequence[Cell]) -> tuple[list[str], list[str]]:
+    rows = dict.fromkeys(cell.row for cell in cells)
+    return list(rows), list(dict.fromkeys(cell.column for cell in cells))
+
+
+def _points(axes: Axes, at: Sequence[float], cells: Sequence[Cell], **style: object) -> None:
+    values = np.asarray([cell.measured.value for cell in cells])
+    ends = np.asarray([cell.measured.interval or (cell.measured.value,) * 2 for cell in cells])
+    reach = np.abs(ends.T - values)
+    axes.errorbar(at, values, reach, capsize=2, lw=1.2, ms=5, **style)  # pyright: ignore
+
+
+def draw_grid(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
+    """One metric: a line per row over the columns, on a logarithmic scale."""
+    rows, columns = _names(cells)
+    figure = Figure(figsize=(1.5 * len(columns) + 3.5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for i, row in enumerate(rows):
+        own = [cell for cell in cells if cell.row == row]
+        at = [columns.index(cell.column) + 0.04 * (i - len(rows) / 2) for cell in own]
+        style = {"marker": "", "ls": "--"} if i == 0 else {"marker": MARKERS[i % len(MARKERS)]}
+        colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
+        _points(axes, at, own, label=row, color=colour, **style)
+    axes.set_yscale("log")
+    axes.set_xticks(range(len(columns)), [name.replace(" + ", "\n+ ") for name in columns], size=8)
+    axes.set_ylabel(cells[0].measured.title, size=9)
+    sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
+    axes.set_title(f"{title}\n{sizes}; bars: 95 %", size=10)
+    axes.grid(axis="y", which="both", alpha=0.2)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
+    save(figure, path)
+
+
+def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
+    """A panel per column, each with a point per row."""
+    rows, columns = _names(cells)
+    figure = Figure(figsize=(2.8 * len(columns), 3.4), layout="constrained")
+    sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
+    figure.suptitle(f"{title}\n{cells[0].measured.features}; {sizes}; bars: 95 %", size=10)
+    for axes, column in zip(
+        figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
+    ):
+        for i, cell in enumerate(cell for cell in cells if cell.column == column):
+            _points(axes, [i], [cell], fmt="o", color=COLOURS[i % len(COLOURS)])
+        axes.set_xticks(range(len(rows)), rows, size=8)
+        axes.set_xlim(-0.5, len(rows) - 0.5)
+        axes.set_title(column, size=10)
+        axes.grid(axis="y", alpha=0.2)
+    save(figure, path)

@@ -1,0 +1,111 @@
+"""Flags choose two sets of images; what contradicts itself or does not fit is one line."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analyze import image_choice
+from ganfail_jax.errors import InputError
+
+RNG = np.random.default_rng(0)
+
+
+class Flags:
+    """Values of flags, and which of them were given."""
+
+    def __init__(self, **given):
+        self.given = given
+        defaults = {"generated": None, "images": None, "classifier": None, "features": None}
+        defaults |= {"dataset": "mnist_c", "mnist_dir": None, "num_samples": 10_000}
+        defaults |= {"metrics": ["fid", "kid"]}
+        vars(self).update(defaults | given)
+
+    def __getitem__(self, name):
+        return SimpleNamespace(present=name in self.given)
+
+
+@pytest.fixture
+def choose(monkeypatch):
+    def choose(**given):
+        monkeypatch.setattr(image_choice, "FLAGS", Flags(**given))
+        return image_choice.chosen()
+
+    return choose
+
+
+def pictures(folder, n, *shape):
+    folder.mkdir()
+    pixels = RNG.integers(0, 256, (n, *shape), np.uint8)
+    for i, image in enumerate(pixels):
+        Image.fromarray(image).save(folder / f"{i}.png")
+    return str(folder)
+
+
+@pytest.fixture
+def grey(tmp_path):
+    return pictures(tmp_path / "grey", 5, 8, 8)
+
+
+@pytest.fixture
+def colours(tmp_path):
+    return pictures(tmp_path / "colours", 7, 6, 9, 3)
+
+
+def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose):
+    found = choose(generated=grey, images=colours)
+    assert found.metrics == {"fid": 5, "kid": 5}
+    assert found.generated.images.shape == (5, 8, 8, 3)
+    assert found.real.images.shape == (7, 6, 9, 3)
+    assert (found.who, found.parts) == ("pictures grey", ("grey", "colours"))
+    assert found.identity == {"generated": "grey", "generated_images": found.generated.key}
+    assert found.classifier is None
+    swapped = choose(generated=f"{colours}/", images=f"{grey}/.")
+    assert (swapped.generated.key, swapped.real.key) == (found.real.key, found.generated.key)
+    assert swapped.parts == ("colours", "grey")
+
+
+def test_fewer_pictures_are_the_first_of_the_same_set(grey, colours, choose):
+    found = choose(generated=colours, images=grey, num_samples=4)
+    assert found.metrics == {"fid": 4, "kid": 4}
+    assert found.generated.images.shape == (4, 6, 9, 3)
+    assert found.generated.key == choose(generated=colours, images=grey).generated.key
+
+
+def test_a_classifier_decides_the_size(grey, colours, folders, choose):
+    given = {"classifier": str(folders / "classifier"), "features": "classifier"}
+    found = choose(generated=grey, images=grey, **given)
+    assert found.generated.images.shape == (5, 8, 8, 1)
+    assert found.classifier is not None
+    assert found.classifier.name == f"{folders / 'classifier'} classifier features"
+    with pytest.raises(InputError, match="is 9x6, but 8x8 is wanted, like the classifier's images"):
+        choose(generated=grey, images=colours, **given)
+
+
+BAD = [
+    ({"generator": "mnist_c"}, "--generated takes pictures, no generator: leave --generator out"),
+    ({"truncation_psi": 0.5}, "no generator: leave --truncation_psi out"),
+    ({"images": None}, "give what to compare with: --images=FOLDER or --dataset=NAME"),
+    ({"images": None, "dataset": "nope"}, "no dataset is called 'nope'"),
+    ({"classifier": "x"}, "--classifier and --features=classifier go together"),
+    ({"features": "classifier"}, "--classifier and --features=classifier go together"),
+    ({"metrics": ["is"]}, "--metrics has 'is'"),
+    (
+        {"metrics": ["kid", "fid50k"]},
+        "fid of 50,000 pictures is asked for, but {grey} has 5; --metrics=fid without "
+        "--num_samples takes all",
+    ),
+    ({"num_samples": 6}, "fid of 6 pictures is asked for, but {grey} has 5;"),
+    ({"generated": "absent"}, "there is no folder absent"),
+    ({"generated": ""}, "there is no folder "),
+    ({"images": "absent"}, "there is no folder absent"),
+]
+
+
+@pytest.mark.parametrize(("given", "message"), BAD, ids=lambda x: str(x)[:30])
+def test_bad_input_is_one_line(given, message, grey, choose):
+    with pytest.raises(InputError, match=re.escape(message.format(grey=grey))) as refused:
+        choose(**{"generated": grey, "images": grey} | given)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,74 @@
+"""`python -m analyze.table` on tiny models: the numbers are those of the images, and bad input."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganfail_jax.metrics.table import restore
+from tests.analyze import commands
+from tests.analyze.commands import run
+
+SMALL = ["--rates_samples=64", "--num_samples=80", "--ends=20", "--num_real=30", "--seed=1"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
+        Image.fromarray(image).save(folder / f"{i:02d}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
+        yield folder
+
+
+def table(name, models, pictures, cwd, *args):
+    args = [f"--table={name}", f"--images={pictures}", "--features=classifier", *SMALL, *args]
+    return run("table", *models, *args, cwd=cwd)
+
+
+def test_ablation_fid_has_a_cell_for_every_set_and_layers(models, pictures, tmp_path):
+    done = table("ablation_fid", models, pictures, tmp_path, "--sets=LR:0,LR:0.5,random:1")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "ablation_fid" / f"generator-{pictures.name}-1"
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["result.json", "result.npz", "table.csv", "table.md", "table.png"]
+    cells = list(map(restore, json.loads((folder / "result.json").read_text())["cells"]))
+    layers = ["b0004/conv1", "b0008/conv0", "b0004/conv1 + b0008/conv0"]
+    rows = ["none", "LR, R ≤ 0", "LR, R ≤ 0.5", "random 100%, of the activated"]
+    assert [(c.row, c.column) for c in cells] == [(r, c) for r in rows for c in layers]
+    values = {(cell.row, cell.column): cell.measured.value for cell in cells}
+    for column in layers:  # neurons that never fire are not activated: nothing to ablate
+        assert values[rows[1], column] == pytest.approx(values["none", column], rel=1e-3)
+        assert abs(values[rows[3], column] / values["none", column] - 1) > 0.01
+    assert cells[0].measured.samples == {"real": 30, "generated": 20}
+    assert "covariance" in done.stdout
+    assert (folder / "table.md").read_text().rstrip() in done.stdout
+
+
+def test_top_bottom_measures_both_ends(models, pictures, tmp_path):
+    done = table("top_bottom", models, pictures, tmp_path)
+    assert done.returncode == 0, done.stderr
+    (summary,) = tmp_path.glob("runs/top_bottom/*/result.json")
+    cells = list(map(restore, json.loads(summary.read_text())["cells"]))
+    assert [c.row for c in cells[::3]] == ["Bottom 20", "Top 20", "any 20"]
+    assert [c.column for c in cells[:3]] == ["precision", "recall", "realism"]
+    assert all(c.measured.interval is not None for c in cells)
+
+
+BAD = [
+    ("nope", [], "flag --table=nope"),
+    ("top_bottom", ["--ends=41"], "Top and Bottom of 41 overlap in 80"),
+    ("ablation_fid", ["--layer_sets=choi:0;choi:9"], "no layer 'choi:9'; the layers are"),
+    ("top_bottom", ["--truncation_psi=0.5"], "--truncation_psi must be 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "args", "message"), BAD)
+def test_bad_input_is_one_line_and_writes_nothing(name, args, message, models, pictures, tmp_path):
+    done = table(name, models, pictures, tmp_path, *args)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert message in line
+    assert not list(tmp_path.iterdir())

@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float32, Int, UInt8
 
-from analyze import activation_rates, compared, entry, feature_choice
+from analyze import activation_rates, entry, feature_choice, image_choice
 from analyze import flags as common
 from ganfail_jax import results, runtime
 from ganfail_jax.analysis.ablation import (
@@ -49,7 +49,7 @@ common.define_num_samples(50_000, least=4)
 common.define_batch_size(250)
 common.define_run()
 common.define_resume()
-compared.define_images()
+image_choice.define_real()
 feature_choice.define()
 SETS = ["LR:0.7", "LR:0.5", "LR:0.3", "LR:0.1", "HR:0.7", "random:0.3"]
 flags.DEFINE_list("sets", SETS, "ablation_fid: sets of neurons to ablate.")
@@ -91,10 +91,9 @@ class Study(NamedTuple):
 
         images = Images((len(indices), *self.generator.image_shape), take)
         which = {"indices": indices.tolist(), "choice": str(choice), "layers": list(layers)}
-        made = compared.Compared(
-            self.identity["generator"], images, str({**self.identity, **which})
-        )
-        return compared.extract(self.features, made, name)
+        made = str({**self.identity, **which})
+        compared = image_choice.Compared(self.identity["generator"], images, made)
+        return compared.seen(self.features, name)
 
 
 def ablation_fid(study: Study) -> list[Cell]:
@@ -176,7 +175,7 @@ def main() -> None:
     needed = {*layers, *(name for each in layer_sets(generator.layers) for name in each)}
     counted = find_layers(generator.layers, list(needed))
     source = activation_rates.choose_rates(generator, params, counted, identity)
-    real = compared.real_images(generator, FLAGS.num_real)
+    real = image_choice.real_images(generator.image_shape, "the generator's images", FLAGS.num_real)
     if real.images.shape[0] <= FLAGS.neighbours or FLAGS.ends <= FLAGS.neighbours:
         raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
@@ -202,7 +201,7 @@ def main() -> None:
             identity=made,
             progress="scoring samples",
         )
-        seen = compared.extract(features, real, "real images")
+        seen = real.seen(features, "real images")
         study = Study(
             generator, params, made, rates, features, seen, found.score, source.num_samples
         )

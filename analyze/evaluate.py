@@ -13,15 +13,13 @@ from pathlib import Path
 
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, Float64
+from jaxtyping import Float64
 
 from analyze import entry, feature_choice, image_choice
 from analyze import flags as common
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
-from ganfail_jax.metrics import feature_cache
 from ganfail_jax.metrics.evaluation import measure
-from ganfail_jax.metrics.features import extract_features
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.plots.realism import draw_extremes
 
@@ -34,7 +32,8 @@ common.define_num_samples(10_000, least=2)
 common.define_batch_size(250)
 common.define_resume()
 feature_choice.define()
-image_choice.define()
+image_choice.define_real()
+image_choice.define_generated()
 flags.DEFINE_list(
     "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
 )
@@ -66,17 +65,8 @@ def main() -> None:
     }
     who = f"{who} against {real.name}"
 
-    def extract(compared: image_choice.Compared, kind: str) -> Float32[np.ndarray, "n d"]:
-        return extract_features(
-            features,
-            compared.images,
-            batch_size=FLAGS.batch_size,
-            cache=feature_cache.open_cache(features.identity, compared.name, compared.key),
-            progress=f"{kind} images",
-        )
-
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        seen = extract(real, "real"), extract(fake, "generated")
+        seen = real.seen(features, "real images"), fake.seen(features, "generated images")
         found, scores = measure(asked, *seen, features=features.name, neighbours=FLAGS.neighbours)
         arrays = {} if scores is None else extremes(fake.images, scores)
         return {"measurements": [each.summary() for each in found]}, arrays

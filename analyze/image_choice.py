@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 from absl import flags
+from jaxtyping import Float32
 
 from analyze import flags as common
 from ganfail_jax import zoo
@@ -15,8 +17,8 @@ from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import requests
-from ganfail_jax.metrics.feature_cache import images_hash
-from ganfail_jax.metrics.features import Features, classifier_features
+from ganfail_jax.metrics.feature_cache import images_hash, open_cache
+from ganfail_jax.metrics.features import Features, classifier_features, extract_features
 
 FLAGS = flags.FLAGS
 Shape = tuple[int, int, int]
@@ -28,6 +30,16 @@ class Compared(NamedTuple):
     name: str
     images: Images
     key: str  # what determines the images, but for their number
+
+    def seen(self, features: Features, progress: str) -> Float32[np.ndarray, "n d"]:
+        """Features of all images, kept on disk."""
+        return extract_features(
+            features,
+            self.images,
+            batch_size=FLAGS.batch_size,
+            cache=open_cache(features.identity, self.name, self.key),
+            progress=progress,
+        )
 
 
 class Choice(NamedTuple):
@@ -42,8 +54,11 @@ class Choice(NamedTuple):
     parts: tuple[str, ...]  # of the folder of the result
 
 
-def define() -> None:
+def define_real() -> None:
     flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training set).")
+
+
+def define_generated() -> None:
     flags.DEFINE_string("generated", None, "Folder of pictures in place of a generator's images.")
 
 
@@ -71,7 +86,7 @@ def _of_generator() -> Choice:
     generated = Compared(identity["generator"], made, str(source))
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
     own = classifier_features(name, models.classifier, models.classifier_params, sha256)
-    real = _real(models.generator.image_shape, "the generator's images")
+    real = real_images(models.generator.image_shape, "the generator's images")
     who, parts = f"generator {generated.name}", (generated.name, real.name, str(FLAGS.seed))
     return Choice(who, generated, real, asked, identity, own, parts)
 
@@ -94,7 +109,7 @@ def _of_pictures() -> Choice:
             )
     some = pictures.first(max(asked.values()))
     generated = Compared(_name(FLAGS.generated), some, images_hash(pictures))
-    real = _real(shape, "the classifier's images")
+    real = real_images(shape, "the classifier's images")
     identity = {"generated": generated.name, "generated_images": generated.key}
     parts = (generated.name, real.name)
     return Choice(f"pictures {generated.name}", generated, real, asked, identity, own, parts)
@@ -112,20 +127,32 @@ def _classifier() -> tuple[Features | None, Shape | None]:
     return classifier_features(name, classifier, params, sha256), classifier.image_shape
 
 
-def _real(shape: Shape | None, like: str) -> Compared:
-    """The pictures of --images, or the images of the dataset."""
+def real_images(shape: Shape | None, like: str, most: int | None = None) -> Compared:
+    """The pictures of --images, or the training images of --dataset.
+
+    Args:
+        shape: that of what they are compared with; None: any.
+        like: what that is, for a person.
+        most: no more than so many of them, drawn at random with --seed; None: all.
+
+    Raises:
+        InputError: they are missing, damaged or of another shape.
+    """
     if FLAGS.images:
-        images = _pictures(FLAGS.images, shape, like)
-        return Compared(_name(FLAGS.images), images, images_hash(images))
-    dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
-    print(f"real images: {dataset.source}")
-    images = in_memory(dataset.images)
-    if shape not in (None, images.shape[1:]):
-        raise InputError(
-            f"images of {dataset.name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
-            "give --images"
-        )
-    return Compared(dataset.name, images, images_hash(images))
+        name, images = _name(FLAGS.images), _pictures(FLAGS.images, shape, like)
+    else:
+        dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
+        print(f"real images: {dataset.source}")
+        name, images = dataset.name, in_memory(dataset.images)
+        if shape not in (None, images.shape[1:]):
+            raise InputError(
+                f"images of {name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
+                "give --images"
+            )
+    if most is not None and most < images.shape[0]:
+        drawn = np.random.default_rng(FLAGS.seed).permutation(images.shape[0])[:most]
+        images = in_memory(images.take(drawn))
+    return Compared(name, images, images_hash(images))
 
 
 def _name(folder: str) -> str:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from jaxtyping import Float32, Int, UInt8
+from jaxtyping import Float, Float32, Int, UInt8
 
-from analyze import activation_rates, compared, entry, feature_choice
+from analyze import activation_rates, entry, feature_choice, image_choice
 from analyze import flags as common
 from ganfail_jax import results, runtime
 from ganfail_jax.analysis.ablation import (
@@ -27,7 +27,7 @@ from ganfail_jax.analysis.ablation import (
     parse_choice,
     renderer,
 )
-from ganfail_jax.analysis.detection import detect, ends
+from ganfail_jax.analysis.detection import detect, ends, rank_within
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers, low_rate
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_uint8
@@ -49,7 +49,7 @@ common.define_num_samples(50_000, least=4)
 common.define_batch_size(250)
 common.define_run()
 common.define_resume()
-compared.define_images()
+image_choice.define_real()
 feature_choice.define()
 SETS = ["LR:0.7", "LR:0.5", "LR:0.3", "LR:0.1", "HR:0.7", "random:0.3"]
 flags.DEFINE_list("sets", SETS, "ablation_fid: sets of neurons to ablate.")
@@ -57,6 +57,7 @@ flags.DEFINE_string(
     "layer_sets", None, "ablation_fid: layers to ablate together, as choi:0;choi:0,choi:1."
 )
 flags.DEFINE_integer("ends", 2000, "Images of Top and of Bottom.", 2)
+flags.DEFINE_bool("within_classes", False, "Top and Bottom of every class, as many of each.")
 flags.DEFINE_integer("num_real", 10_000, "Real images, drawn at random.", 4)
 flags.DEFINE_integer("neighbours", 3, "top_bottom: k of precision, recall and realism.", 1)
 NONE = Choice("none", 0.0)
@@ -71,7 +72,7 @@ class Study(NamedTuple):
     rates: Rates
     features: Features
     real: Float32[np.ndarray, "n d"]
-    score: Int[np.ndarray, " n"]  # of samples first_index ..
+    score: Float[np.ndarray, " n"]  # of samples first_index ..
     first_index: int
 
     def seen(
@@ -91,10 +92,9 @@ class Study(NamedTuple):
 
         images = Images((len(indices), *self.generator.image_shape), take)
         which = {"indices": indices.tolist(), "choice": str(choice), "layers": list(layers)}
-        made = compared.Compared(
-            self.identity["generator"], images, str({**self.identity, **which})
-        )
-        return compared.extract(self.features, made, name)
+        made = str({**self.identity, **which})
+        compared = image_choice.Compared(self.identity["generator"], images, made)
+        return compared.seen(self.features, name)
 
 
 def ablation_fid(study: Study) -> list[Cell]:
@@ -170,13 +170,15 @@ def main() -> None:
     list(map(parse_choice, FLAGS.sets))
     (models,), identity = common.load_models()
     generator, params = models.generator, models.generator_params
+    if FLAGS.within_classes and not generator.num_classes:
+        raise InputError("--within_classes needs a generator with classes")
     if FLAGS.truncation_psi != 1:
         raise InputError("activation rates are without truncation; --truncation_psi must be 1")
     layers = early_layers(generator.layers)
     needed = {*layers, *(name for each in layer_sets(generator.layers) for name in each)}
     counted = find_layers(generator.layers, list(needed))
     source = activation_rates.choose_rates(generator, params, counted, identity)
-    real = compared.real_images(generator, FLAGS.num_real)
+    real = image_choice.real_images(generator.image_shape, "the generator's images", FLAGS.num_real)
     if real.images.shape[0] <= FLAGS.neighbours or FLAGS.ends <= FLAGS.neighbours:
         raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
@@ -202,10 +204,12 @@ def main() -> None:
             identity=made,
             progress="scoring samples",
         )
-        seen = compared.extract(features, real, "real images")
-        study = Study(
-            generator, params, made, rates, features, seen, found.score, source.num_samples
-        )
+        seen = real.seen(features, "real images")
+        score = found.score.astype(np.float64)
+        if FLAGS.within_classes:
+            indices = source.num_samples + np.arange(FLAGS.num_samples)
+            score = rank_within(score, indices % generator.num_classes)
+        study = Study(generator, params, made, rates, features, seen, score, source.num_samples)
         cells = table.measure(study)
         return {"cells": [cell.summary() for cell in cells]}, {"score": found.score}
 
@@ -226,7 +230,8 @@ def main() -> None:
     def describe(summary: entry.Summary) -> Iterator[str]:
         yield to_markdown([restore(each) for each in summary["cells"]], table.corner).rstrip()
 
-    settings = {n: FLAGS[n].value for n in ("table", "num_samples", "ends", "num_real")}
+    names = ("table", "num_samples", "ends", "num_real", "within_classes")
+    settings = {n: FLAGS[n].value for n in names}
     own_settings = ("sets", "layer_sets") if FLAGS.table == "ablation_fid" else ("neighbours",)
     settings |= {n: FLAGS[n].value for n in own_settings}
     settings |= {"real": real.key, "features": features.identity}

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
+from scipy.stats import rankdata
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations
@@ -106,3 +107,18 @@ def ends(
         )
     order = np.argsort(score, kind="stable")
     return order[::-1][:size], order[:size]
+
+
+def rank_within(
+    score: Float[np.ndarray, " n"] | Int[np.ndarray, " n"], classes: Int[np.ndarray, " n"]
+) -> Float[np.ndarray, " n"]:
+    """The share of its own class that a sample's score is above, between 0 and 1.
+
+    By this score Top and Bottom have all classes alike: differences between classes, of which some
+    activate many more LR neurons than others, play no part.
+    """
+    found = np.zeros(len(score))
+    for each in np.unique(classes):
+        own = classes == each
+        found[own] = (rankdata(score[own]) - 0.5) / own.sum()
+    return found

@@ -48,7 +48,7 @@ def test_ablation_fid_has_a_cell_for_every_set_and_layers(models, pictures, tmp_
 
 
 def test_top_bottom_measures_both_ends(models, pictures, tmp_path):
-    done = table("top_bottom", models, pictures, tmp_path)
+    done = table("top_bottom", models, pictures, tmp_path, "--within_classes")
     assert done.returncode == 0, done.stderr
     (summary,) = tmp_path.glob("runs/top_bottom/*/result.json")
     cells = list(map(restore, json.loads(summary.read_text())["cells"]))

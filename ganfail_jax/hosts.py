@@ -73,7 +73,7 @@ def _in_slurm_step() -> bool:
     return int(os.environ.get("SLURM_STEP_NUM_TASKS") or 1) > 1
 
 
-def _within(seconds: float, call: Callable[[], Any]) -> Any:
+def _within(seconds: int, call: Callable[[], Any]) -> Any:
     """Make a call that Ctrl-C cannot interrupt, so that it can.
 
     Raises:

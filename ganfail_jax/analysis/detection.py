@@ -5,7 +5,7 @@ Beyond the paper: a score to which every layer contributes alike. As each layer 
 neurons of the one before, the last one supplies most of the paper's sum.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Real
 from scipy.stats import rankdata
 
 from ganfail_jax import runtime
@@ -94,7 +94,7 @@ def detect(
 
 
 def ends(
-    score: Sequence[float] | np.ndarray, size: int
+    score: Real[np.ndarray, " n"], size: int
 ) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
     """Samples with the largest (Top) and the smallest (Bottom) scores, extremes first.
 

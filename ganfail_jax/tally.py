@@ -84,7 +84,7 @@ def tally(
     last: int,
     *,
     batch_size: int,
-    every: int = 50,
+    every: int = 20,
     checkpoint: Path | None = None,
     identity: Mapping[str, Any] | None = None,
     progress: str | None = None,

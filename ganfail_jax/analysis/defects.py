@@ -73,16 +73,16 @@ def sample_scores(
     def unit(own: tuple[Array, Array]) -> Float[Array, " b"]:
         maps, threshold = own
         limits = jnp.broadcast_to(threshold, len(maps))
-        region = active_region(maps, limits, *masks.shape[1:], order)
+        region = active_region(maps, limits, masks.shape[1], masks.shape[2], order)
         both, either = (jnp.sum(x, axis=(1, 2)) for x in (region & masks, region | masks))
         return both / jnp.maximum(either, 1)
 
-    def layer(maps: Array, thresholds: Array) -> Array:
+    def layer(maps: Float[Array, "b h w c"], limits: Float[Array, " c"]) -> Float[Array, "b c"]:
         together = max(1, AT_ONCE // masks[0].size)
-        units = jnp.einsum("bhwc->cbhw", maps), jnp.asarray(thresholds)
+        units = jnp.einsum("bhwc->cbhw", maps), limits
         return lax.map(unit, units, batch_size=together).T
 
-    return {name: layer(activations[name], thresholds[name]) for name in thresholds}
+    return {name: layer(activations[name], jnp.asarray(x)) for name, x in thresholds.items()}
 
 
 def normalize(scores: Float[Array | np.ndarray, "*b c"]) -> Float[Array, "*b c"]:

@@ -151,30 +151,28 @@ def conclude(
     Args:
         who: what is analysed, for a person.
     """
-    started = time.time()
+    started, first = time.time(), hosts.is_first()
     made_by = results.provenance(identity, common.all_flags())
-    first, result = hosts.is_first(), None
-    if first:
-        folder = results.writable_folder(folder)
-        result = results.find_same(folder, made_by)
-    found = hosts.from_first(None if result is None else b"found")
-    if not first:
-        if found is None:
-            compute(folder)
-        return
+
+    def find() -> bytes | None:
+        return results.find_same(results.writable_folder(folder), made_by) and b"found"
+
+    if hosts.from_first(find):
         print(f"{folder} already holds this result")
-        content, arrays = result.summary, result.arrays
     else:
         print(f"{who}, on {made_by['device']}; compiling", flush=True)
-        if not FLAGS.resume:
+        if first and not FLAGS.resume:
             _forget_unfinished(folder)
-        content, arrays = compute(folder)
-        content = {**results.without_nan(content), "seconds": round(time.time() - started, 1)}
-        arrays = {name: np.asarray(a) for name, a in arrays.items()}
-        results.save(folder, content, made_by, arrays)
-    figures = draw(folder, arrays)
+        summary, arrays = compute(folder)
+        if first:
+            content = {**results.without_nan(summary), "seconds": round(time.time() - started, 1)}
+            results.save(folder, content, made_by, {k: np.asarray(a) for k, a in arrays.items()})
+    if not first:
+        return
+    result = results.load(folder)
+    figures = draw(folder, result.arrays)
     _forget_unfinished(folder)
-    for line in describe(content):
+    for line in describe(result.summary):
         print(line)
     print(f"results in {folder}")
     for name in (results.SUMMARY, results.ARRAYS, *figures):

@@ -222,13 +222,19 @@ def run(main: Callable[[], None]) -> None:
             main()
         except InputError as error:
             print(f"error: {error}", file=sys.stderr)
-            sys.exit(1)
+            hosts.leave(1)
+        except jax.errors.JaxRuntimeError as error:
+            if jax.process_count() == 1:
+                raise
+            reason = str(error).splitlines()[0]
+            print(f"error: another process has ended, or was not heard: {reason}", file=sys.stderr)
+            hosts.leave(1)
         except BrokenPipeError:  # the reader of our output, such as head, has had enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(1)
         except KeyboardInterrupt:
             print("interrupted; the same command goes on from the last checkpoint", file=sys.stderr)
-            sys.exit(INTERRUPTED)
+            hosts.leave(INTERRUPTED)
 
     app.run(guarded, flags_parser=_parse)
 

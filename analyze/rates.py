@@ -6,7 +6,8 @@ Counts, for every neuron of the early layers, how many of 30,000 samples activat
 counts on one device, on several, and on several hosts. --published reads the authors' own rates.
 """
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ganfail_jax.analysis import rates
 from ganfail_jax.analysis.convergence import Convergence, Sight, converge, look
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots.rates import draw_convergence, draw_rates
-from ganfail_jax.types import LayerInfo
+from ganfail_jax.types import Generator, find_layer
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -71,15 +72,15 @@ def describe(summary: entry.Summary) -> Iterator[str]:
 def draw(folder: Path, arrays: entry.Arrays, who: str) -> list[str]:
     found = rates.restore(arrays)
     draw_rates(folder / "rates.png", found, float(arrays["threshold"]), who)
-    if "low" not in arrays:
+    if "at" not in arrays:  # published
         return ["rates.png"]
-    settled = Convergence(arrays["at"], *(arrays[name] for name in Convergence._fields[1:]))
+    settled = Convergence(*(arrays[name] for name in Convergence._fields))
     draw_convergence(folder / "convergence.png", settled, list(found.counts), who)
     return ["rates.png", "convergence.png"]
 
 
-def read_published(layers: Mapping[str, LayerInfo]) -> rates.Rates | None:
-    """The rates in --published.
+def read_published(generator: Generator, layers: list[str]) -> rates.Rates | None:
+    """The rates in --published, whose files are in the order of --layers.
 
     Raises:
         InputError: a file is unreadable or misfitting, or there is not one for each layer.
@@ -87,18 +88,20 @@ def read_published(layers: Mapping[str, LayerInfo]) -> rates.Rates | None:
     files, n = FLAGS.published, FLAGS.num_samples
     if not files:
         return None
-    if len(files) != len(layers):
-        raise InputError(f"--published has {len(files)} files for the layers {', '.join(layers)}")
-    pairs = zip(files, layers.items(), strict=True)
-    counts = {name: rates.read_published(Path(file), info, n) for file, (name, info) in pairs}
-    return rates.Rates(counts, n)
+    asked = layers if FLAGS.layers in (None, ["all"]) else FLAGS.layers
+    if len(files) != len(asked):
+        raise InputError(f"--published has {len(files)} files for the layers {', '.join(asked)}")
+    of = {find_layer(generator.layers, name): f for name, f in zip(asked, files, strict=True)}
+    infos = {layer: generator.layers[layer] for layer in layers}
+    read = {name: rates.read_published(Path(of[name]), info, n) for name, info in infos.items()}
+    return rates.Rates(read, n)
 
 
 def main() -> None:
     print("counting how often every neuron is activated", flush=True)
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
-    published = read_published({name: generator.layers[name] for name in layers})
+    published = read_published(generator, layers)
     counted = {"layers": layers, "num_samples": FLAGS.num_samples} | identity
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
@@ -118,14 +121,15 @@ def main() -> None:
         )
         arrays = found.arrays() | {"threshold": FLAGS.threshold}
         if sights:
-            fields = converge(sights, [n.size for n in found.counts.values()])._asdict()
-            arrays |= fields | {"at": fields.pop("num_samples")}
+            arrays |= converge(sights, [n.size for n in found.counts.values()])._asdict()
         summary = {"num_samples": found.num_samples, "threshold": FLAGS.threshold}
         return summary | {"layers": summarize(found, FLAGS.threshold)}, arrays
 
     who = f"generator {identity['generator']}"
     parts = ("rates", identity["generator"], str(FLAGS.seed))
-    settings = {"threshold": FLAGS.threshold, "published": FLAGS.published}
+    files = published.counts.values() if published else ()
+    hashes = [hashlib.sha256(counts.tobytes()).hexdigest() for counts in files]
+    settings = {"threshold": FLAGS.threshold, "published": hashes}
     entry.conclude(
         common.out_folder(*parts),
         counted | settings,

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Int
 from tqdm import tqdm
@@ -49,11 +50,9 @@ def replicate(mesh: Mesh, tree: Any) -> Any:
     return _put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def fetch(mesh: Mesh, tree: Any) -> Any:
-    """Arrays of the mesh as numpy arrays, all of them on every host."""
-    if jax.process_count() > 1:
-        tree = jax.jit(lambda x: x, out_shardings=NamedSharding(mesh, PartitionSpec()))(tree)
-    return jax.device_get(tree)
+def fetch(tree: Any) -> Any:
+    """Arrays of a mesh as numpy arrays, whole on every host."""
+    return multihost_utils.process_allgather(tree, tiled=True)
 
 
 def progress_bar(name: str | None, total: int, done: int) -> tqdm:
@@ -102,7 +101,7 @@ def sweep(
     try:
         for start in range(done, num_samples, batch):
             inputs = shard_batch(mesh, (start + indices, start + indices < num_samples))
-            sums = fetch(mesh, step(*inputs))
+            sums = fetch(step(*inputs))
             merged = sums if total is None else merge(total, sums)
             end = min(start + batch, num_samples)
             total, done = merged, end  # nothing between: an interrupt may come at any time
@@ -136,12 +135,14 @@ def read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:
 
     All processes get what the first one finds.
     """
-    content = None
-    if path is not None and hosts.is_first():
+    if path is None:
+        return None, 0
+
+    def read() -> bytes | None:
         with contextlib.suppress(OSError):
-            content = path.read_bytes()
-    if path is not None:
-        content = hosts.from_first(content)
+            return path.read_bytes()
+
+    content = hosts.from_first(read)
     if content is None:
         return None, 0
     try:

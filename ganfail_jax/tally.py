@@ -24,7 +24,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.types import Params
 
 CHUNK = 16  # images; on CPU as fast as any larger one
-LARGEST = 2**30  # samples that are counted in int32
+LARGEST = 2**30  # samples; indices and counts are int32 on the devices
 Count = Callable[[Params, Int[Array, " c"], Bool[Array, " c"]], Any]
 
 
@@ -94,21 +94,22 @@ def tally(
     Args:
         params: on all devices (`runtime.replicate`).
         first: a multiple of CHUNK, so that chunks are the same in every tally.
-        batch_size: samples between two looks at the clock; has no influence on the result.
+        batch_size: samples that are computed without a break; has no influence on the result.
         every: batches between two checkpoints, at which devices and hosts add up.
         checkpoint, identity, progress: as for `runtime.sweep`; the first process writes.
 
     Raises:
-        InputError: nothing to count.
+        InputError: nothing to count, or more than can be.
     """
     if first % CHUNK:
         raise ValueError(f"a tally starts at a multiple of {CHUNK}, not at {first}")
     if last <= first or batch_size < 1:
         raise InputError(f"nothing to count in samples {first} to {last} by {batch_size}")
+    if last > LARGEST:
+        raise InputError(f"samples are numbered to {LARGEST:,} at most, not to {last:,}")
     mark = json.dumps({"first": first, "last": last, "chunk": CHUNK, **(identity or {})})
     round_size = CHUNK * counter.mesh.size
     rounds = -(-batch_size // round_size)
-    every = min(every, max(1, LARGEST // (rounds * round_size)))
     shapes = jax.eval_shape(counter.zeros, params)
     total, done = runtime.read_partial(checkpoint, mark, jax.tree.structure(shapes))
     if total is None:

@@ -22,7 +22,7 @@ class Sight(NamedTuple):
 class Convergence(NamedTuple):
     """n numbers of samples, l layers; shares of a layer's neurons."""
 
-    num_samples: Int[np.ndarray, " n"]
+    at: Int[np.ndarray, " n"]  # the numbers of samples
     low: Float[np.ndarray, "n l"]  # that are LR
     uncertain: Float[np.ndarray, "n l"]  # whose interval holds the threshold
     changed: Float[np.ndarray, "n l"]  # on another side than after all samples
@@ -42,19 +42,17 @@ def converge(sights: list[Sight], sizes: list[int]) -> Convergence:
         sizes: neurons of each layer.
     """
     final = sights[-1].low
+    pairs = list(zip(final, sizes, strict=True))
 
     def share(bits: UInt8[np.ndarray, " _"], size: int) -> float:
         return int(np.bitwise_count(bits).sum()) / size
 
-    def table(of: list[list[float]]) -> Float[np.ndarray, "n l"]:
-        return np.asarray(of, np.float64)
+    def differ(each: Sight) -> list[float]:
+        return [share(each.low[name] ^ final[name], size) for name, size in pairs]
 
-    pairs = list(zip(final, sizes, strict=True))
     return Convergence(
         np.asarray([each.num_samples for each in sights]),
-        table([[share(each.low[name], size) for name, size in pairs] for each in sights]),
-        table([[each.uncertain[name] for name in final] for each in sights]),
-        table(
-            [[share(each.low[name] ^ final[name], size) for name, size in pairs] for each in sights]
-        ),
+        np.asarray([[share(each.low[name], size) for name, size in pairs] for each in sights]),
+        np.asarray([[each.uncertain[name] for name in final] for each in sights]),
+        np.asarray([differ(each) for each in sights]),
     )

@@ -5,7 +5,7 @@ Beyond the paper: a score to which every layer contributes alike. As each layer 
 neurons of the one before, the last one supplies most of the paper's sum.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, Real
 from scipy.stats import rankdata
 
 from ganfail_jax import runtime
@@ -61,40 +61,40 @@ def detect(
 ) -> Detected:
     """Count each sample's activated neurons; images are not rendered.
 
-    Computed in chunks of `tally.CHUNK` images per device, as the rates are, so that the numbers do
+    Every device computes chunks of `tally.CHUNK` images, as for the rates, so that the numbers do
     not depend on devices.
 
     Args:
         neurons: masks of the layers to count in.
         first_index: of the samples.
     """
-    layers = tuple(neurons)
+    layers, batch = tuple(neurons), CHUNK * mesh.size
 
     @jax.jit
-    def step(args: Any, indices: Array, mask: Array) -> dict[str, Array]:
+    def step(args: Any, indices: Array, _: Array) -> Int[Array, "b l"]:
         params, chosen = args
         taps = activations(generator, params, first_index + indices, seed)
         numbers = [
             jnp.sum((taps[name] > 0) & chosen[name], axis=(1, 2, 3), dtype=jnp.int32)
             for name in layers
         ]
-        return {"activated": jnp.stack(numbers, axis=1), "mask": mask}
+        return jnp.stack(numbers, axis=1)
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
-        lambda a, b: {name: np.concatenate([a[name], b[name]]) for name in a},
-        num_samples,
-        CHUNK * mesh.size,
+        lambda a, b: np.concatenate([a, b]),
+        -(-num_samples // batch) * batch,  # whole chunks
+        batch,
         mesh=mesh,
         checkpoint=checkpoint,
         identity={"seed": seed, "first_index": first_index, **(identity or {})},
         progress=progress,
     )
-    return Detected(layers, np.asarray(rows["activated"])[np.asarray(rows["mask"])])
+    return Detected(layers, rows[:num_samples])
 
 
 def ends(
-    score: Sequence[float] | np.ndarray, size: int
+    score: Real[np.ndarray, " n"], size: int
 ) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
     """Samples with the largest (Top) and the smallest (Bottom) scores, extremes first.
 

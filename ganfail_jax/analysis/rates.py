@@ -5,6 +5,7 @@ activation is > 0. Rates are kept as integer counts: at the edge of a threshold 
 fall on either side.
 """
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -16,9 +17,10 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.estimates import Z95
+from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
+from ganfail_jax.results import DAMAGE
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
 from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
 
@@ -125,22 +127,21 @@ def count_rates(
     """
     counted = compile_counter(counter(generator, layers, seed), mesh)
     params = runtime.replicate(mesh, params)
-    total = {name: np.int64(0) for name in layers}
-    done = 0
+    found = Rates({name: np.zeros((), np.int64) for name in layers}, 0)
     for part, last in enumerate(milestones(num_samples)):
         sums = tally(
             counted,
             params,
-            done,
+            found.num_samples,
             last,
             batch_size=batch_size,
             checkpoint=folder and folder / f"unfinished-rates-{part}.npz",
             identity={"seed": seed, "layers": list(layers), **(identity or {})},
             progress=progress and f"{progress} to {last:,}",
         )
-        total, done = {name: total[name] + sums[name] for name in layers}, last
-        see(Rates({name: np.asarray(total[name]) for name in layers}, done))
-    return Rates({name: np.asarray(total[name]) for name in layers}, done)
+        found = Rates({name: found.counts[name] + sums[name] for name in layers}, last)
+        see(found)
+    return found
 
 
 def largest_count(threshold: float, num_samples: int) -> int:
@@ -168,31 +169,26 @@ def high_rate(rates: Rates, threshold: float) -> dict[str, Bool[np.ndarray, "h w
     return {name: ~low for name, low in low_rate(rates, threshold).items()}
 
 
-def wilson_bounds(rates: Rates) -> dict[str, Float[np.ndarray, "2 h w c"]]:
+def wilson_bounds(rates: Rates) -> dict[str, Float[np.ndarray, "h w c 2"]]:
     """95 % Wilson intervals of every rate: lower and upper ends."""
-
-    def bounds(counts: Int[np.ndarray, "h w c"]) -> Float[np.ndarray, "2 h w c"]:
-        n, p = rates.num_samples, counts / rates.num_samples
-        middle = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
-        reach = Z95 / (1 + Z95**2 / n) * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-        return np.clip(np.stack([middle - reach, middle + reach]), 0, 1)
-
-    return {name: bounds(counts) for name, counts in rates.counts.items()}
+    return {
+        name: wilson(counts, np.full_like(counts, rates.num_samples))
+        for name, counts in rates.counts.items()
+    }
 
 
 def uncertain(rates: Rates, threshold: float) -> dict[str, Bool[np.ndarray, "h w c"]]:
     """Neurons that may be LR or HR: the threshold lies within the interval of their rate."""
     return {
-        name: (low <= threshold) & (threshold < high)
-        for name, (low, high) in wilson_bounds(rates).items()
+        name: (ends[..., 0] <= threshold) & (threshold < ends[..., 1])
+        for name, ends in wilson_bounds(rates).items()
     }
 
 
 def expected_activated(rates: Rates, neurons: Mapping[str, Bool[np.ndarray, "h w c"]]) -> float:
     """The mean number of these neurons that one sample activates."""
-    return sum(int(rates.counts[name][own].sum()) for name, own in neurons.items()) / (
-        rates.num_samples
-    )
+    activated = sum(int(rates.counts[name][own].sum()) for name, own in neurons.items())
+    return activated / rates.num_samples
 
 
 def read_published(
@@ -204,11 +200,11 @@ def read_published(
         InputError: it is no such file, of another layer or of another number of samples.
     """
     try:
-        flat = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        flat = np.lib.format.read_array(io.BytesIO(file.read_bytes()), allow_pickle=False)
+    except DAMAGE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{file} holds no rates: {reason}") from error
-    if not isinstance(flat, np.ndarray) or flat.dtype.kind != "f":
+        raise InputError(f"{file} holds no rates: {' '.join(str(reason).split())}") from error
+    if flat.dtype.kind != "f":
         raise InputError(f"{file} holds no rates: an array of floats is wanted")
     shape = (info.channels, info.resolution, info.resolution)
     if flat.size != np.prod(shape):

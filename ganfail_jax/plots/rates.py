@@ -60,7 +60,7 @@ def draw_convergence(
     for axes, (name, shares) in zip(figure.subplots(1, 3), panels, strict=True):
         for i, layer in enumerate(layers):
             axes.plot(
-                settled.num_samples,
+                settled.at,
                 100 * shares[:, i],
                 marker="o",
                 ms=3,

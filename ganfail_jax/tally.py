@@ -41,7 +41,7 @@ def compile_counter(count: Count, mesh: Mesh) -> Counter:
     """
     Args:
         count: (params, sample indices [c], mask [c]) -> integers summed over the samples whose mask
-            holds; each at most c.
+            holds; each at most c, or `tally` is told to add up more often.
     """
     devices = mesh.size
     split, whole = PartitionSpec("data"), PartitionSpec()

@@ -51,6 +51,8 @@ class Classifier(NamedTuple):
 
     features: (params, images [b,h,w,c] in [-1,1]) -> the last feature map [b,h',w',c']
     head:     (params, features) -> logits [b,k]
+    margins:  rows above (and below) and columns left (and right) of the image that features do not
+              see; the map covers what is between
     """
 
     image_shape: tuple[int, int, int]
@@ -58,6 +60,7 @@ class Classifier(NamedTuple):
     class_names: tuple[str, ...]
     features: Callable[..., Array]
     head: Callable[..., Array]
+    margins: tuple[int, int] = (0, 0)
 
     def logits(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
         """Class logits [b, k] of images in [-1, 1]."""

@@ -99,4 +99,6 @@ def build(config: CNNConfig, class_names: tuple[str, ...]) -> Classifier:
     def head(params: Params, features: Float[Array, "b _ _ _"]) -> Float[Array, "b k"]:
         return jnp.asarray(module.apply({"params": params}, features, method="head"))
 
-    return Classifier(config.image_shape, config.num_classes, class_names, features, head)
+    return Classifier(
+        config.image_shape, config.num_classes, class_names, features, head, config.margins
+    )

@@ -284,11 +284,16 @@ class StyleGAN2(nn.Module):
 
 
 def layer_table(config: StyleGAN2Config) -> dict[str, LayerInfo]:
-    """The taps in forward order: NVIDIA's names, genforce's index, which is Choi's layer i."""
+    """The taps in forward order: NVIDIA's names; genforce's index is Choi's layer i.
+
+    Tousi's layers are counted from 1, as PGGAN's are; the paper (sec. 5.4) does not say.
+    """
     names = [(r, conv) for r in config.resolutions for conv in ("conv0", "conv1")][1:]
     return {
         f"{block_name(r)}/{conv}": LayerInfo(
-            r, config.channels(r), (f"b{r}.{conv}", f"genforce:layer{i}", f"choi:{i}")
+            r,
+            config.channels(r),
+            (f"b{r}.{conv}", f"genforce:layer{i}", f"choi:{i}", f"tousi:{i + 1}"),
         )
         for i, (r, conv) in enumerate(names)
     }

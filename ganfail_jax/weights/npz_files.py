@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 from numpy.lib import format as npy
 
+from ganfail_jax.weights import untrusted
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 RATIO = 4  # by which weights may be compressed; zeros by more, but no network is all zeros
@@ -17,7 +18,7 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 def is_npz(raw: bytes) -> bool:
     """Whether these bytes are a zip archive of .npy files."""
     try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        with untrusted.archive(raw) as archive:
             names = archive.namelist()
     except Exception:  # whatever a damaged archive leads to: no file is trusted
         return False

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 Make = Callable[..., Any]
-LONGEST_KEY = 1_000  # characters
+LONGEST_KEY, LONGEST_NAME = 1_000, 200  # characters
 LARGEST_KEY = 2**31
 LARGEST_INT = 128  # bits; torch's magic number has 77
 MOST_ARGUMENTS = 16
@@ -97,6 +97,8 @@ class _Machine:
     def name(self, module: Any, attribute: Any) -> None:
         if not (isinstance(module, str) and isinstance(attribute, str)):
             raise ValueError("a name that is no text")
+        if len(module) + len(attribute) > LONGEST_NAME:  # a text of the memo, joined ever again
+            raise ValueError("a name longer than any that a checkpoint needs")
         full = f"{module}.{attribute}"
         if full not in self.table:
             raise ValueError(f"{full} is not a name that a checkpoint needs")
@@ -298,5 +300,7 @@ def read(
     except WeightsError:
         raise
     except Exception as error:  # whatever a damaged file leads to: no file is trusted
-        raise PickleFault(f"refused at byte {position}: {one_line(error)}") from error
+        missing = isinstance(error, IndexError | KeyError)  # on the stack or in the memo
+        reason = "a value that is not there" if missing else one_line(error)
+        raise PickleFault(f"refused at byte {position}: {reason}") from error
     raise PickleFault(f"ends at byte {position} before its end")

@@ -15,8 +15,8 @@ import numpy as np
 
 from ganfail_jax.nn import imagenet
 from ganfail_jax.nn.frozen import Layers
-from ganfail_jax.weights import torch_files, torchscript
-from ganfail_jax.weights.errors import WeightsError, list_faults, one_line
+from ganfail_jax.weights import torch_files, torchscript, untrusted
+from ganfail_jax.weights.errors import WeightsError, list_faults
 
 PERSISTENT = b"torch_utils.persistence"  # NVIDIA's pickles begin with this name
 WRAPPERS = ("state_dict", "model_state_dict", "model")  # of a state dict in training scripts' files
@@ -44,11 +44,9 @@ def find(path: str | os.PathLike[str] | None, carrier: Carrier) -> Path:
     """The user's own file, or the one in the installed package.
 
     Raises:
-        WeightsError: no such file, or no such package; the line says how to get it.
+        WeightsError: no such package; the line says how to get it.
     """
     if path is not None:
-        if not Path(path).is_file():
-            raise WeightsError(f"there is no file {path}")
         return Path(path)
     spec = importlib.util.find_spec(carrier.module)
     folders = (spec.submodule_search_locations if spec else None) or []
@@ -76,13 +74,13 @@ def torch_arrays(raw: bytes) -> dict[str, np.ndarray]:
     Raises:
         WeightsError: damaged, or neither.
     """
+    if not torch_files.is_torch(raw):
+        raise WeightsError("this is no file of torch.save or torch.jit.save")
     root = torch_files.read(raw)
-    if torchscript.is_script(root):
-        return torch_files.named_arrays(torchscript.named_tensors(root), len(raw))
-    found = _state_dict(root).items()
-    kept = [(k, v) for k, v in found if not str(k).endswith("num_batches_tracked")]
-    arrays = torch_files.named_arrays(kept, len(raw))
-    return {name.removeprefix("module."): array for name, array in arrays.items()}
+    script = torchscript.is_script(root)
+    found = torchscript.named_tensors(root) if script else _state_dict(root).items()
+    kept = ((k, v) for k, v in found if not str(k).endswith("num_batches_tracked"))
+    return torch_files.unwrapped(torch_files.named_arrays(kept, len(raw)), "module.")
 
 
 def load(
@@ -96,18 +94,18 @@ def load(
         WeightsError: one line: not found, unreadable, damaged, or of another network.
     """
     file = find(path, carrier)
-    try:
-        raw = file.read_bytes()
+    with untrusted.refusals(file):
+        raw = untrusted.contents(file)
         if PERSISTENT in raw[:1000]:
             raise WeightsError(
                 "NVIDIA's .pkl with a network and its code; take its .pt instead, "
                 "inception-2015-12-05.pt or vgg16.pt"
             )
-        return Pretrained(*read(raw), file.name, hashlib.sha256(raw).hexdigest())
-    except OSError as error:
-        raise WeightsError(f"{file} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # whatever a hostile file leads to: no file is trusted
-        raise WeightsError(f"{file}: {one_line(error)}") from error
+        layers, how = read(raw)
+        for name, layer in layers.items():
+            if not (np.isfinite(layer.kernel).all() and np.isfinite(layer.bias).all()):
+                raise WeightsError(f"{name} is not finite once its batch norm is folded in")
+        return Pretrained(layers, how, file.name, hashlib.sha256(raw).hexdigest())
 
 
 def take(
@@ -127,14 +125,15 @@ def take(
     faults = [f"missing {name}" for name in wanted if name not in arrays]
     unexpected = [n for n in arrays if n not in wanted and not n.startswith(ignored)]
     faults += [f"unexpected {name}" for name in unexpected]
-    for name, shape in wanted.items():
-        if name in arrays and arrays[name].shape != shape:
-            faults.append(f"{name} has shape {arrays[name].shape}, wanted {shape}")
-        elif name in arrays and not np.isfinite(arrays[name]).all():
+    taken = {name: arrays[name].astype(np.float32) for name in wanted if name in arrays}
+    for name, array in taken.items():
+        if array.shape != wanted[name]:
+            faults.append(f"{name} has shape {array.shape}, wanted {wanted[name]}")
+        elif not np.isfinite(array).all():
             faults.append(f"{name} is not finite")
     if faults:
         raise list_faults(faults)
-    return {name: arrays[name].astype(np.float32) for name in wanted}
+    return taken
 
 
 def hwio(kernel: np.ndarray) -> np.ndarray:

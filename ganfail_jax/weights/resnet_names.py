@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ganfail_jax.nn import frozen, imagenet, resnet
-from ganfail_jax.weights import pretrained
+from ganfail_jax.weights import pretrained, torch_files
 from ganfail_jax.weights.errors import WeightsError
 
 CARRIER = pretrained.Carrier(
@@ -56,8 +56,7 @@ def _modules(name: str) -> tuple[str, str]:
 def _unwrapped(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The names within the module that is the network, such as `layers.`."""
     found = [name.removesuffix(FIRST) for name in arrays if f".{name}".endswith(f".{FIRST}")]
-    prefix = min(found, key=len, default="")
-    return {name.removeprefix(prefix): array for name, array in arrays.items()}
+    return torch_files.unwrapped(arrays, min(found, key=len, default=""))
 
 
 def assign(arrays: Mapping[str, np.ndarray]) -> frozen.Layers:

@@ -44,7 +44,4 @@ def generator(root: Any, size: int) -> tuple[dict[str, np.ndarray], Mapping[Any,
     """
     found, beside = _find(root)
     arrays = torch_files.named_arrays(found.items(), size)
-    plain = {name.removeprefix("module."): array for name, array in arrays.items()}
-    if len(plain) < len(arrays):
-        raise WeightsError("names with and without the prefix module.")
-    return plain, beside
+    return torch_files.unwrapped(arrays, "module."), beside

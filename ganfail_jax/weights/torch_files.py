@@ -10,12 +10,12 @@ import math
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganfail_jax.weights import numpy_pickles, pickles
+from ganfail_jax.weights import numpy_pickles, pickles, untrusted
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -101,12 +101,26 @@ def named_arrays(tensors: Iterable[tuple[Any, Any]], size: int) -> dict[str, np.
             raise WeightsError("a tensor without a proper name")
         if not isinstance(tensor, Tensor):
             raise WeightsError(f"{name} is no tensor")
+        if name in found:
+            raise WeightsError(f"two tensors called {name}")
         found[name] = tensor.array()
         size -= found[name].size * tensor.storage.dtype.itemsize
         if found[name].dtype.kind != "f":
             raise WeightsError(f"{name} holds {found[name].dtype}, no floats")
         if size < 0:
             raise WeightsError("tensors that share their storage")
+    return found
+
+
+def unwrapped(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays by their names within a module that is around some or all of them.
+
+    Raises:
+        WeightsError: a name occurs within and without it.
+    """
+    found = {name.removeprefix(prefix): array for name, array in arrays.items()}
+    if len(found) < len(arrays):
+        raise WeightsError(f"names with and without the prefix {prefix}")
     return found
 
 
@@ -130,7 +144,7 @@ class _Names(dict[str, pickles.Make | None]):
         return super().__contains__(name) or str(name).startswith(SCRIPTED)
 
     def __missing__(self, name: str) -> pickles.Make:
-        return lambda: pickles.Opaque(name[:LONGEST_NAME])
+        return lambda: pickles.Opaque(name)
 
 
 def table(budget: pickles.Budget, depth: int = 0) -> dict[str, pickles.Make | None]:
@@ -208,7 +222,7 @@ def _bytes(raw: bytes, entry: zipfile.ZipInfo) -> memoryview:
 
 
 def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+    with untrusted.archive(raw) as archive:
         listed = [info for info in archive.infolist() if "/code/" not in info.filename]
         entries = {info.filename: info for info in listed}
         if any(info.compress_type != zipfile.ZIP_STORED for info in listed):

@@ -15,17 +15,17 @@ def named_tensors(root: pickles.Opaque) -> Iterator[tuple[str, torch_files.Tenso
     Raises:
         WeightsError: more, deeper or longer named modules than a network has.
     """
-    waiting, seen = [("", root, 0)], {id(root)}
+    waiting, seen = [("", root, 0)], {id(root.state)}  # modules could share their attributes
     while waiting:
         prefix, module, depth = waiting.pop()
         attributes = module.state if isinstance(module.state, dict) else {}
         for name, value in attributes.items():
             if isinstance(value, torch_files.Tensor):
                 yield f"{prefix}{str(name)[:LONGEST]}", value
-            elif isinstance(value, pickles.Opaque) and id(value) not in seen:
+            elif isinstance(value, pickles.Opaque) and id(value.state) not in seen:
                 if depth == DEEPEST or len(seen) == MOST_MODULES or len(str(name)) > LONGEST:
                     raise WeightsError("more, deeper or longer named modules than a network has")
-                seen.add(id(value))
+                seen.add(id(value.state))
                 waiting.append((f"{prefix}{name}.", value, depth + 1))
 
 

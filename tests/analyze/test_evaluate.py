@@ -124,7 +124,7 @@ def test_pictures_in_place_of_a_generator(pictures, models, cache, tmp_path):
 BAD = [
     (
         ["--images={pictures}", "--inception_weights={tmp}/none.pt"],
-        "there is no file",
+        "cannot be read: No such file",
     ),
     (["--dataset=mnist_c"], "images of mnist_c are (32, 32, 1), but (8, 8, 1) is"),
     (["--num_samples=3", "--images={pictures}"], "more than 3 images of each kind are needed"),

@@ -23,7 +23,7 @@ def test_it_tells_what_a_file_holds(tmp_path):
         "format stylegan2-ada-pytorch",
         f"sha256 {zoo.read_generator(str(ADA)).sha256}",
         "S has 160 dimensions: 104 of convolutions, 56 of tRGB",
-        "b0016/conv0    16x16x16       b16.conv0, genforce:layer3, choi:3",
+        "b0016/conv0    16x16x16       b16.conv0, genforce:layer3, choi:3, tousi:4",
     ):
         assert part in done.stdout
 

@@ -184,6 +184,7 @@ NAMES = [
     (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:0", "b0004/conv1"),
     (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:3", "b0016/conv0"),
     (stylegan2.build(stylegan2.StyleGAN2Config()), "choi:5", "b0032/conv0"),
+    (stylegan2.build(stylegan2.StyleGAN2Config()), "tousi:6", "b0032/conv0"),
     (stylegan2.build(stylegan2.StyleGAN2Config()), "b16.conv1", "b0016/conv1"),
     (stylegan2.build(stylegan2.StyleGAN2Config()), "b0016/conv1", "b0016/conv1"),
 ]

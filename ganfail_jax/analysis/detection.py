@@ -23,11 +23,11 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
 
-Neurons = Mapping[str, Bool[np.ndarray, "h w c"]]  # of each layer, such as `rates.low_rate`
+Neurons = Mapping[str, Bool[Array | np.ndarray, "_ _ _"]]  # of each layer: `rates.low_rate`
 
 
 class Detected(NamedTuple):
-    """n samples, l layers."""
+    """n samples, l layers; from `detect`."""
 
     layers: tuple[str, ...]
     activated: Int[np.ndarray, "n l"]  # number of the chosen neurons that a sample activates
@@ -40,10 +40,26 @@ class Detected(NamedTuple):
     @property
     def balanced_score(self) -> Float[np.ndarray, " n"]:
         """Each layer's number over its mean, averaged over the layers; 1 is an average sample."""
-        mean = self.activated.mean(axis=0)
-        return np.divide(
-            self.activated, mean, out=np.zeros(self.activated.shape), where=mean > 0
-        ).mean(axis=1)
+        return balance(self.activated, self.activated.mean(axis=0))
+
+
+def balance(
+    activated: Int[np.ndarray, "n l"], mean: Float[np.ndarray, " l"]
+) -> Float[np.ndarray, " n"]:
+    """Each layer's number over a mean of that layer, averaged over the layers."""
+    return np.divide(activated, mean, out=np.zeros(activated.shape), where=mean > 0).mean(axis=1)
+
+
+def activated_numbers(
+    generator: Generator, params: Params, neurons: Neurons, indices: Int[Array, " b"], seed: int
+) -> Int[Array, "b l"]:
+    """How many of the neurons of each layer a sample activates; images are not rendered."""
+    taps = activations(generator, params, indices, seed)
+    numbers = [
+        jnp.sum((taps[name] > 0) & chosen, axis=(1, 2, 3), dtype=jnp.int32)
+        for name, chosen in neurons.items()
+    ]
+    return jnp.stack(numbers, axis=1)
 
 
 def detect(
@@ -73,12 +89,9 @@ def detect(
     @jax.jit
     def step(args: Any, indices: Array, mask: Array) -> dict[str, Array]:
         params, chosen = args
-        taps = activations(generator, params, first_index + indices, seed)
-        numbers = [
-            jnp.sum((taps[name] > 0) & chosen[name], axis=(1, 2, 3), dtype=jnp.int32)
-            for name in layers
-        ]
-        return {"activated": jnp.stack(numbers, axis=1), "mask": mask}
+        chosen = {name: chosen[name] for name in layers}  # jit sorts them
+        numbers = activated_numbers(generator, params, chosen, first_index + indices, seed)
+        return {"activated": numbers, "mask": mask}
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, (params, dict(neurons)))),

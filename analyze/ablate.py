@@ -26,9 +26,8 @@ from ganfail_jax.analysis.ablation import (
     parse_choice,
     renderer,
 )
-from ganfail_jax.analysis.detection import detect, ends
+from ganfail_jax.analysis.detection import check_ends, detect, ends
 from ganfail_jax.analysis.rates import Rates, low_rate
-from ganfail_jax.errors import InputError
 from ganfail_jax.plots.ablation import draw_ablated
 from ganfail_jax.types import Generator, Params
 
@@ -44,7 +43,7 @@ common.define_run()
 common.define_resume()
 SETS = ["LR:0.1", "LR:0.3", "LR:0.5", "LR:0.7", "HR:0.7", "random:0.3"]
 flags.DEFINE_list("sets", SETS, "Sets of neurons to ablate: LR:R, HR:R and random:SHARE.")
-flags.DEFINE_list("indices", None, "Samples to draw, by index (default: of Top and Bottom).")
+common.define_indices()
 flags.DEFINE_integer("shown", 6, "How many of Top and how many of Bottom are drawn.", 1)
 SIZE = 16  # images rendered at a time
 Sample = tuple[int, str]  # index and what is written above it
@@ -99,35 +98,22 @@ def render_sets(
     return np.stack([one_set(choice) for choice in choices])
 
 
-def chosen_indices() -> list[Sample] | None:
-    """--indices.
-
-    Raises:
-        InputError: one is no index.
-    """
-    if FLAGS.indices is None:
-        return None
-    for text in FLAGS.indices:
-        if not (text.isascii() and text.isdecimal() and int(text) < 2**31):
-            raise InputError(f"--indices has {text!r}; indices of samples count from 0")
-    return [(int(text), f"sample {int(text)}") for text in FLAGS.indices]
-
-
 def main() -> None:
     print("ablating neurons", flush=True)
     choices = [Choice("none", 0.0), *map(parse_choice, FLAGS.sets)]
-    given = chosen_indices()
-    if given is None and 2 * FLAGS.shown > FLAGS.num_samples:
-        raise InputError(
-            f"Top and Bottom of {FLAGS.shown} overlap in {FLAGS.num_samples:,} samples"
-        )
+    given = common.given_indices()
+    if given is None:
+        check_ends(FLAGS.num_samples, FLAGS.shown)
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
     source = activation_rates.choose_rates(generator, params, layers, identity)
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         rates = source.rates(folder)
-        shown = given or extremes(generator, params, rates, folder, identity)
+        if given is None:
+            shown = extremes(generator, params, rates, folder, identity)
+        else:
+            shown = [(index, f"sample {index}") for index in given]
         indices = [index for index, _ in shown]
         images = render_sets(generator, params, rates, choices, layers, indices)
         pixels = np.clip(127.5 * images, -127.5, 127.5)

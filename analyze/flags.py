@@ -75,22 +75,51 @@ def define_layers() -> None:
     flags.DEFINE_list("layers", None, text)
 
 
-def chosen_layers(generator: Generator) -> list[str]:
+def chosen_layers(generator: Generator, default: int = 3) -> list[str]:
     """--layers in forward order.
 
+    Args:
+        default: number of resolutions that the paper's early layers are taken of.
+
     Raises:
-        InputError: one is unknown.
+        InputError: one is unknown, or there is none.
     """
+    if FLAGS.layers == []:
+        raise InputError("--layers is empty; give some, or leave it out for the paper's")
     if FLAGS.layers == ["all"]:
         return list(generator.layers)
     if FLAGS.layers is None:
-        return early_layers(generator.layers)
+        return early_layers(generator.layers, default)
     return find_layers(generator.layers, FLAGS.layers)
 
 
 def define_threshold() -> None:
     text = "R: neurons that at most this share of the samples activate are LR, the others HR."
     flags.DEFINE_float("threshold", 0.3, text, 0.0, 1.0)
+
+
+def define_exclude_dead() -> None:
+    text = "Neurons that never fired are not LR (the authors' code; in the paper they are)."
+    flags.DEFINE_bool("exclude_dead", False, text)
+
+
+def define_indices() -> None:
+    text = "Samples to draw, by index, such as 0,7,123 (default: of Top and Bottom)."
+    flags.DEFINE_list("indices", None, text)
+
+
+def given_indices() -> list[int] | None:
+    """--indices.
+
+    Raises:
+        InputError: one is no index, or there is none.
+    """
+    if FLAGS.indices == []:
+        raise InputError("--indices is empty; give some, or leave it out for Top and Bottom")
+    for text in FLAGS.indices or ():
+        if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
+            raise InputError(f"--indices has {text!r}; indices of samples count from 0")
+    return None if FLAGS.indices is None else [int(text) for text in FLAGS.indices]
 
 
 def define_resume() -> None:
@@ -167,18 +196,28 @@ def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:
     if len({*asked}) < len(asked):
         raise InputError(f"--classifiers names one twice: {', '.join(asked)}")
     generator, params, identity = load_generator()
-    generator_name = FLAGS.generator or identity["generator"]
     if generator.mapping is None and FLAGS.truncation_psi != 1:
-        raise InputError(f"{generator_name} has no truncation; --truncation_psi must be 1")
-    models = tuple(Models(generator, params, *zoo.load_classifier(name)) for name in asked)
-    for name, each in zip(asked, models, strict=True):
-        _check_fit(generator_name, name, each)
-    identity |= {
-        "classifiers": _unique_names(asked),
-        "classifier_sha256": [zoo.read_classifier(name).sha256 for name in asked],
-        "truncation_psi": FLAGS.truncation_psi,
+        name = FLAGS.generator or identity["generator"]
+        raise InputError(f"{name} has no truncation; --truncation_psi must be 1")
+    models, seen_by = with_classifiers(generator, params, asked)
+    return models, identity | seen_by | {"truncation_psi": FLAGS.truncation_psi}
+
+
+def with_classifiers(
+    generator: Generator, params: Params, names: list[str]
+) -> tuple[tuple[Models, ...], dict[str, Any]]:
+    """The generator with each of these classifiers, and what identifies them in a result.
+
+    Raises:
+        InputError: unreadable weights, or models that do not fit each other.
+    """
+    models = tuple(Models(generator, params, *zoo.load_classifier(name)) for name in names)
+    for name, each in zip(names, models, strict=True):
+        _check_fit(FLAGS.generator or _defaults().generator, name, each)
+    return models, {
+        "classifiers": _unique_names(names),
+        "classifier_sha256": [zoo.read_classifier(name).sha256 for name in names],
     }
-    return models, identity
 
 
 def _check_fit(generator_name: str, classifier_name: str, models: Models) -> None:

@@ -27,7 +27,7 @@ from ganfail_jax.analysis.ablation import (
     parse_choice,
     renderer,
 )
-from ganfail_jax.analysis.detection import detect, ends, rank_within
+from ganfail_jax.analysis.detection import check_ends, detect, ends, rank_within
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers, low_rate
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_uint8
@@ -165,8 +165,7 @@ def main() -> None:
         raise InputError(f"which table? Give --table as one of {', '.join(TABLES)}")
     table = TABLES[FLAGS.table]
     print(f"measuring table {FLAGS.table}", flush=True)
-    if not 2 * FLAGS.ends <= FLAGS.num_samples:
-        raise InputError(f"Top and Bottom of {FLAGS.ends:,} overlap in {FLAGS.num_samples:,}")
+    check_ends(FLAGS.num_samples, FLAGS.ends)
     list(map(parse_choice, FLAGS.sets))
     (models,), identity = common.load_models()
     generator, params = models.generator, models.generator_params

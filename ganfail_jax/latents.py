@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ganfail_jax.types import Generator
+from ganfail_jax.types import Activations, Edits, Generator, Params
 
 
 class Latents(NamedTuple):
@@ -30,3 +30,15 @@ def latents(generator: Generator, seed: int, indices: Int[Array, " b"]) -> Laten
         return Latents(z, None, None)
     labels = indices % generator.num_classes
     return Latents(z, labels, jax.nn.one_hot(labels, generator.num_classes, dtype=jnp.float32))
+
+
+def generate(
+    generator: Generator,
+    params: Params,
+    seed: int,
+    indices: Int[Array, " b"],
+    edits: Edits | None = None,
+) -> tuple[Float[Array, "b h w c"], Activations]:
+    """Images of samples and what every layer computes for them, without truncation."""
+    drawn = latents(generator, seed, indices)
+    return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot), edits)

@@ -18,7 +18,7 @@ from jaxtyping import Array, Int
 from ganfail_jax.analysis.rates import Rates, high_rate, low_rate
 from ganfail_jax.edits import zero_activated, zero_random_activated
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents, sample_keys
+from ganfail_jax.latents import generate, sample_keys
 from ganfail_jax.types import Edits, Generator, Params
 
 NAME = re.compile(r"none|(LR|HR|random):(\d(?:\.\d+)?)", re.ASCII)
@@ -90,9 +90,7 @@ def renderer(generator: Generator, seed: int) -> Callable[..., Array]:
 
     @jax.jit
     def render(params: Params, indices: Array, edits: Edits) -> Array:
-        drawn = latents(generator, seed, indices)
-        styles = generator.styles(params, drawn.z, drawn.one_hot)
-        return generator.synthesize(params, styles, edits)[0]
+        return generate(generator, params, seed, indices, edits)[0]
 
     return render
 

@@ -23,11 +23,11 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
 
-Neurons = Mapping[str, Bool[np.ndarray, "h w c"]]  # of each layer, such as `rates.low_rate`
+Neurons = Mapping[str, Bool[Array | np.ndarray, "_ _ _"]]  # of each layer: `rates.low_rate`
 
 
 class Detected(NamedTuple):
-    """n samples, l layers."""
+    """n samples, l layers; from `detect`."""
 
     layers: tuple[str, ...]
     activated: Int[np.ndarray, "n l"]  # number of the chosen neurons that a sample activates
@@ -40,10 +40,26 @@ class Detected(NamedTuple):
     @property
     def balanced_score(self) -> Float[np.ndarray, " n"]:
         """Each layer's number over its mean, averaged over the layers; 1 is an average sample."""
-        mean = self.activated.mean(axis=0)
-        return np.divide(
-            self.activated, mean, out=np.zeros(self.activated.shape), where=mean > 0
-        ).mean(axis=1)
+        return balance(self.activated, self.activated.mean(axis=0))
+
+
+def balance(
+    activated: Int[np.ndarray, "n l"], mean: Float[np.ndarray, " l"]
+) -> Float[np.ndarray, " n"]:
+    """Each layer's number over a mean of that layer, averaged over the layers."""
+    return np.divide(activated, mean, out=np.zeros(activated.shape), where=mean > 0).mean(axis=1)
+
+
+def activated_numbers(
+    generator: Generator, params: Params, neurons: Neurons, indices: Int[Array, " b"], seed: int
+) -> Int[Array, "b l"]:
+    """How many of the neurons of each layer a sample activates; images are not rendered."""
+    taps = activations(generator, params, indices, seed)
+    numbers = [
+        jnp.sum((taps[name] > 0) & chosen, axis=(1, 2, 3), dtype=jnp.int32)
+        for name, chosen in neurons.items()
+    ]
+    return jnp.stack(numbers, axis=1)
 
 
 def detect(
@@ -73,12 +89,8 @@ def detect(
     @jax.jit
     def step(args: Any, indices: Array, _: Array) -> Int[Array, "b l"]:
         params, chosen = args
-        taps = activations(generator, params, first_index + indices, seed)
-        numbers = [
-            jnp.sum((taps[name] > 0) & chosen[name], axis=(1, 2, 3), dtype=jnp.int32)
-            for name in layers
-        ]
-        return jnp.stack(numbers, axis=1)
+        chosen = {name: chosen[name] for name in layers}  # jit sorts them
+        return activated_numbers(generator, params, chosen, first_index + indices, seed)
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
@@ -93,6 +105,17 @@ def detect(
     return Detected(layers, rows[:num_samples])
 
 
+def check_ends(num_samples: int, size: int) -> None:
+    """
+    Raises:
+        InputError: Top and Bottom of this size would overlap.
+    """
+    if not 0 < size <= num_samples // 2:
+        raise InputError(
+            f"{size:,} at each end of {num_samples:,} samples overlap; give more samples"
+        )
+
+
 def ends(
     score: Real[np.ndarray, " n"], size: int
 ) -> tuple[Int[np.ndarray, " s"], Int[np.ndarray, " s"]]:
@@ -101,10 +124,7 @@ def ends(
     Raises:
         InputError: the two would overlap.
     """
-    if not 0 < size <= len(score) // 2:
-        raise InputError(
-            f"{size:,} at each end of {len(score):,} samples overlap; give more samples"
-        )
+    check_ends(len(score), size)
     order = np.argsort(score, kind="stable")
     return order[::-1][:size], order[:size]
 

@@ -6,6 +6,7 @@ alpha_c is the mean over the positions of dy / dA_c, the map is ReLU(sum_c alpha
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax.analysis.outputs import logit_score
@@ -16,7 +17,7 @@ THRESHOLD = 0.15  # of the maximum: Selvaraju et al. 2017, sec. 4.1; Tousi 2021 
 
 
 def enlarge(
-    maps: Float[Array, "*n h w"], height: int, width: int
+    maps: Float[Array | np.ndarray, "*n h w"], height: int, width: int
 ) -> Float[Array, "*n {height} {width}"]:
     """Bilinear, from pixel centre to pixel centre; constant beyond the outermost centres."""
     return jax.image.resize(maps, (*maps.shape[:-2], height, width), "bilinear")

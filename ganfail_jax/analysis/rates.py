@@ -19,13 +19,13 @@ from jaxtyping import Array, Bool, Float, Int
 from ganfail_jax import runtime
 from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate
 from ganfail_jax.results import DAMAGE
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
 from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
 
-EARLY = (0, 1, 3)  # Choi's early layers of StyleGAN2 (sec. 4.1): 4x4, 8x8 and 16x16
-EARLY_PGGAN = (1, 3, 5)
+EARLY = (0, 1, 3, 5, 7)  # Choi's layers of StyleGAN2, one per resolution from 4x4 on (fig. 4)
+EARLY_PGGAN = (1, 3, 5, 7, 9)
 COUNT = "count/"  # prefix of a layer's counts in a file
 
 
@@ -54,13 +54,16 @@ def restore(arrays: Mapping[str, np.ndarray]) -> Rates:
     return Rates(counts, int(arrays["num_samples"]))
 
 
-def early_layers(layers: Mapping[str, LayerInfo]) -> list[str]:
+def early_layers(layers: Mapping[str, LayerInfo], number: int = 3) -> list[str]:
     """The layers that the paper counts (sec. 4.1), as far as there are such resolutions.
 
     One per resolution 4, 8, 16: the only or first convolution of StyleGAN2, the second of PGGAN.
+
+    Args:
+        number: of resolutions; 5 goes on to 32 and 64, as in the paper's figure 4.
     """
     wanted = EARLY_PGGAN if "b0004/conv0" in layers else EARLY
-    names = {f"choi:{i}" for i in wanted}
+    names = {f"choi:{i}" for i in wanted[:number]}
     return [layer for layer, info in layers.items() if names & {*info.aliases}]
 
 
@@ -80,8 +83,7 @@ def activations(
     generator: Generator, params: Params, indices: Int[Array, " b"], seed: int
 ) -> Activations:
     """What every layer computes for samples by index, without truncation (sec. 3.1)."""
-    drawn = latents(generator, seed, indices)
-    return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))[1]
+    return generate(generator, params, seed, indices)[1]
 
 
 def counter(generator: Generator, layers: Sequence[str], seed: int) -> Count:

@@ -24,7 +24,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 def show_image(axes: Axes, image: Float[np.ndarray, "h w c"]) -> None:
     """An image in [-1, 1], grey or RGB, without ticks."""
     pixels = np.clip(image * 0.5 + 0.5, 0, 1)
-    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    # "auto": pixels stay squares where each is three dots wide or more
+    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="auto")
     axes.set_xticks([])
     axes.set_yticks([])
 

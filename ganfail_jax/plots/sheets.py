@@ -1,13 +1,43 @@
-"""Sheets of images, pixel for pixel."""
+"""Sheets of images: pixel for pixel, or in blocks with a caption above every image."""
 
 import os
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib import image
+from matplotlib.figure import Figure
 
 from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.plots.figure import save, show_image
 from ganfail_jax.results import replace_file
+
+COLUMNS = 10
+
+
+class Block(NamedTuple):
+    """Images that belong together."""
+
+    name: str
+    images: UInt8[np.ndarray, "n h w c"]
+    captions: Sequence[str]  # one for each image
+
+
+def draw_blocks(path: str | os.PathLike[str], blocks: Sequence[Block], title: str) -> None:
+    """Blocks of images, one above the other, a caption above every image."""
+    rows = [-(-len(block.images) // COLUMNS) for block in blocks]
+    figure = Figure(figsize=(COLUMNS, 1.15 * sum(rows) + 1.4), layout="constrained")
+    figure.suptitle(title)
+    parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
+    for part, block, height in zip(parts, blocks, rows, strict=True):
+        part.suptitle(block.name, fontsize="medium")
+        for axis in part.subplots(height, COLUMNS, squeeze=False).flat:
+            axis.set_axis_off()
+        for axis, picture, caption in zip(part.axes, block.images, block.captions, strict=False):
+            show_image(axis, picture / 127.5 - 1)
+            axis.set_title(caption, fontsize="small")
+    save(figure, path)
 
 
 def tile(

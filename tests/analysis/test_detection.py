@@ -6,7 +6,7 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import rates
-from ganfail_jax.analysis.detection import Detected, detect, ends
+from ganfail_jax.analysis.detection import Detected, detect, ends, rank_within
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from tests.tiny import models
@@ -106,3 +106,15 @@ def test_ends_that_overlap_are_refused(size):
     message = f"{size} at each end of 5 samples overlap; give more samples"
     with pytest.raises(InputError, match=message):
         ends(np.arange(5), size)
+
+
+def test_within_classes_both_ends_have_all_classes_alike():
+    classes = np.arange(40) % 4
+    score = np.random.default_rng(0).integers(0, 9, 40) + 100.0 * classes
+    ranks = rank_within(score, classes)
+    for each in range(4):
+        own = classes == each
+        assert ((ranks[own][:, None] > ranks[own]) == (score[own][:, None] > score[own])).all()
+        assert ranks[own].mean() == pytest.approx(0.5)
+    top, bottom = ends(rank_within(np.arange(40.0), classes), 8)
+    assert np.bincount(classes[top]).tolist() == np.bincount(classes[bottom]).tolist() == [2] * 4

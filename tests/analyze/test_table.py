@@ -59,7 +59,7 @@ def test_top_bottom_measures_both_ends(models, pictures, tmp_path):
 
 BAD = [
     ("nope", [], "flag --table=nope"),
-    ("top_bottom", ["--ends=41"], "Top and Bottom of 41 overlap in 80"),
+    ("top_bottom", ["--ends=41"], "41 at each end of 80 samples overlap"),
     ("ablation_fid", ["--layer_sets=choi:0;choi:9"], "no layer 'choi:9'; the layers are"),
     ("top_bottom", ["--truncation_psi=0.5"], "--truncation_psi must be 1"),
 ]

@@ -1,0 +1,68 @@
+"""`python -m analyze.heatmaps` on a tiny generator: which samples, their maps, and bad input."""
+
+import numpy as np
+import pytest
+
+from ganfail_jax import results, runtime, zoo
+from ganfail_jax.analysis import detection, heatmaps, rates
+from ganfail_jax.data.pipelines import to_uint8
+from tests.analyze.commands import run
+
+LAYERS = ["b0004/conv1", "b0008/conv0"]
+
+
+def test_samples_of_both_ends_are_shown(models, tmp_path):
+    args = ["--rates_samples=64", "--num_samples=60", "--shown=1"]
+    done = run("heatmaps", models[0], *args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "runs" / "heatmaps" / "generator-0"
+    result = results.load(folder)
+    generator, params = zoo.load_generator(models[0].split("=")[1])
+    mesh = runtime.data_mesh()
+    counted = rates.count_rates(generator, params, LAYERS, num_samples=64, batch_size=64, mesh=mesh)
+    low = rates.low_rate(counted, 0.3)
+    score = detection.detect(
+        generator, params, low, num_samples=60, first_index=64, mesh=mesh
+    ).score
+    indices = result.arrays["indices"]
+    np.testing.assert_array_equal(score[indices - 64], [score.max(), score.min()])
+    assert [sample["kind"] for sample in result.summary["samples"]] == ["Top", "Bottom"]
+    found = heatmaps.heatmaps(generator, params, low, indices.astype(np.int32))
+    for name, array in found.arrays().items():
+        np.testing.assert_array_equal(result.arrays[name], array)
+    difference = result.arrays["images"].astype(int) - to_uint8(found.images)
+    assert abs(difference).max() <= 1
+    numbers = [list(sample["activated"].values()) for sample in result.summary["samples"]]
+    assert numbers == found.activated.tolist()
+    figures = {f"sample-{i}.png" for i in indices} | {"overview.png"}
+    assert {path.name for path in folder.glob("*.png")} == figures
+    for name in figures:
+        assert f"{folder.relative_to(tmp_path) / name}" in done.stdout
+
+
+def test_chosen_samples_and_layers_are_shown(models, tmp_path):
+    args = ["--rates_samples=64", "--indices=9,2", "--layers=choi:1", "--out=found"]
+    done = run("heatmaps", models[0], *args, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    arrays = results.load(tmp_path / "found").arrays
+    assert arrays["indices"].tolist() == [9, 2]
+    assert arrays["layers"].tolist() == ["b0008/conv0"]
+    assert arrays["plain/b0008/conv0"].shape == (2, 8, 8)
+    assert "Chosen sample 9: LR neurons activated: " in done.stdout
+
+
+BAD = [
+    (["--indices=4,1,4"], "--indices has 3 samples; give at most 24, each once"),
+    (["--indices=4", "--shown=2"], "--indices are the samples shown: leave --shown out"),
+    (["--indices=-4"], "--indices has '-4'; indices of samples count from 0"),
+    (["--shown=13"], "--shown=13: at most 12 of either end"),
+]
+
+
+@pytest.mark.parametrize(("args", "message"), BAD, ids=lambda x: x[0] if type(x) is list else "")
+def test_bad_input_is_one_line_and_writes_nothing(args, message, models, tmp_path):
+    done = run("heatmaps", models[0], *args, cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line == f"error: {message}"
+    assert not list(tmp_path.iterdir())

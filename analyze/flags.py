@@ -32,9 +32,13 @@ def define_mnist_dir() -> None:
     )
 
 
-def define_run() -> None:
+def define_seed() -> None:
     largest = 2**32 - 1
     flags.DEFINE_integer("seed", 0, "Seed of everything random.", 0, largest)
+
+
+def define_run() -> None:
+    define_seed()
     flags.DEFINE_string("out", None, "Folder for the results (default: a name below runs/).")
 
 

@@ -10,7 +10,7 @@ RANKS = [
     {"types", "errors", "edits"},
     {"latents", "accumulate", "hosts", "runtime", "results", "tally"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
-    {"zoo", "training"},
+    {"zoo", "training", "labelling"},
     {"train", "analyze"},
 ]
 FORBIDDEN = {  # part -> what it may not import

@@ -1,0 +1,145 @@
+"""Labels are on disk when `record` returns, each once, by whoever wrote first."""
+
+import errno
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ganfail_jax.data import label_store
+from ganfail_jax.data.label_store import LabelStore
+from ganfail_jax.errors import InputError
+
+OWN = "0123456789abcdef"
+FIRST_LINE = "index,seed,label,generator\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "labels.csv"
+
+
+@pytest.fixture
+def store(file):
+    opened = LabelStore(file, OWN)
+    yield opened
+    opened.close()
+
+
+def test_the_file_is_what_was_recorded_in_its_order(file, store):
+    assert not file.exists()
+    store.record({(5, 0): "normal", (3, 7): "skip"})
+    store.record({(4, 0): "artifact"})
+    rows = "5,0,normal,0123456789ab\n3,7,skip,0123456789ab\n4,0,artifact,0123456789ab\n"
+    assert file.read_text() == FIRST_LINE + rows
+
+
+def test_a_new_label_takes_the_place_of_the_old_one_and_none_takes_it_away(file, store):
+    store.record({(1, 0): "normal", (2, 0): "normal", (3, 0): "normal"})
+    store.record({(1, 0): "artifact", (2, 0): None, (9, 0): None})
+    assert file.read_text() == FIRST_LINE + "3,0,normal,0123456789ab\n1,0,artifact,0123456789ab\n"
+    assert store.labels == {(3, 0): "normal", (1, 0): "artifact"}
+
+
+def test_it_goes_on_with_what_is_there(file, store):
+    store.record({(1, 0): "normal"})
+    store.close()
+    again = LabelStore(file, OWN)
+    again.record({(2, 0): "skip"})
+    again.close()
+    assert file.read_text() == FIRST_LINE + "1,0,normal,0123456789ab\n2,0,skip,0123456789ab\n"
+
+
+def test_a_table_that_does_not_tell_its_generator_is_taken_for_this_one(file):
+    file.write_text("index,seed,label\n1,0,normal\n")
+    store = LabelStore(file, OWN)
+    store.record({(2, 0): "skip"})
+    store.close()
+    assert file.read_text() == FIRST_LINE + "1,0,normal,0123456789ab\n2,0,skip,0123456789ab\n"
+
+
+def test_labels_of_another_generator_are_refused(file, store):
+    store.record({(1, 0): "normal"})
+    store.close()
+    with pytest.raises(InputError) as caught:
+        LabelStore(file, "f" * 64)
+    wanted = "has labels of another generator, 0123456789ab; this one is ffffffffffff"
+    assert str(caught.value) == f"{file} {wanted}"
+    LabelStore(file, OWN).close()  # and the lock was given back
+
+
+def test_nobody_else_writes_the_file(file, store, tmp_path):
+    with pytest.raises(InputError, match=r"labels\.csv is in use by another analyze\.label"):
+        LabelStore(file, OWN)
+    (tmp_path / "link.csv").symlink_to(file)
+    with pytest.raises(InputError, match=r"link\.csv is in use by another analyze\.label"):
+        LabelStore(tmp_path / "link.csv", OWN)
+    LabelStore(tmp_path / "other.csv", OWN).close()
+
+
+def test_a_link_stays_a_link(file, tmp_path):
+    link = tmp_path / "link.csv"
+    link.symlink_to(file)
+    store = LabelStore(link, OWN)
+    store.record({(1, 0): "skip"})
+    store.close()
+    assert link.is_symlink()
+    assert file.read_text() == FIRST_LINE + "1,0,skip,0123456789ab\n"
+
+
+@pytest.mark.parametrize("change", [lambda f: f.write_text("mine"), lambda f: f.unlink()])
+def test_what_another_program_wrote_is_not_written_over(change, file, store):
+    store.record({(1, 0): "normal"})
+    change(file)
+    before = file.exists() and file.read_text()
+    with pytest.raises(InputError, match=r"labels\.csv was changed by another program"):
+        store.record({(2, 0): "normal"})
+    assert (file.exists() and file.read_text()) == before
+
+
+def test_what_cannot_be_written_is_not_recorded(file, store, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store.record({(1, 0): "normal"})
+    before = file.read_text()
+    with monkeypatch.context() as patched:
+        patched.setattr(label_store.os, "fsync", full)
+        with pytest.raises(InputError, match=r"cannot write .*\(No space left on device\)"):
+            store.record({(1, 0): "artifact", (2, 0): "normal"})
+    assert store.labels == {(1, 0): "normal"}
+    assert file.read_text() == before
+    assert sorted(path.name for path in file.parent.iterdir()) == [".labels.csv.lock", file.name]
+    store.record({(3, 0): "skip"})
+    assert store.labels == {(1, 0): "normal", (3, 0): "skip"}
+
+
+def test_a_place_that_cannot_be_written_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"cannot write .*none/labels\.csv \(No such file or"):
+        LabelStore(tmp_path / "none" / "labels.csv", OWN)
+
+
+def test_a_closed_store_refuses(file, store):
+    store.close()
+    with pytest.raises(InputError, match=r"labels\.csv is closed"):
+        store.record({(1, 0): "normal"})
+    assert not file.exists()
+
+
+def test_what_waits_for_the_disk_is_written_at_once(file, store, monkeypatch):
+    """Sixteen threads at a slow disk: all are recorded, with fewer writes than records."""
+    written = []
+
+    def slow(descriptor):
+        written.append(descriptor)
+        time.sleep(0.01)
+
+    monkeypatch.setattr(label_store.os, "fsync", slow)
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda index: store.record({(index, 0): "normal"}), range(160)))
+    store.close()
+    again = LabelStore(file, OWN)
+    again.close()
+    assert {*again.labels} == {(index, 0) for index in range(160)}
+    assert len(written) / 2 < 80  # a write syncs the file and its folder

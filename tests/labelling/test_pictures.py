@@ -1,0 +1,71 @@
+"""A sample's picture is the sample, whoever asks in whatever order."""
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganfail_jax.labelling import pictures
+from ganfail_jax.latents import latents
+from ganfail_jax.types import Generator
+
+
+def pixels(png):
+    with Image.open(io.BytesIO(png)) as picture:
+        return np.asarray(picture)
+
+
+# its pixels are its z
+Z_IS_SEEN = Generator(
+    z_dim=64,
+    num_classes=0,
+    image_shape=(8, 8, 1),
+    layers={},
+    style_dims={"z": 64},
+    mapping=None,
+    styles=lambda params, z, one_hot: {"z": z},
+    synthesize=lambda params, styles, edits: (styles["z"].reshape(-1, 8, 8, 1) / 3, {}),
+)
+
+
+def test_each_is_the_sample_of_its_index_and_seed(monkeypatch):
+    monkeypatch.setattr(pictures, "LARGEST_BATCH", 4)
+    picture = pictures.pictures(Z_IS_SEEN, {}, seed=3)
+    for index in (5, 0, 7):
+        z = np.asarray(latents(Z_IS_SEEN, 3, jnp.asarray([index])).z).reshape(8, 8)
+        wanted = np.clip(z / 3 * 127.5 + 128, 0, 255)
+        assert np.abs(pixels(picture(index)) + 0.5 - wanted).max() < 0.51
+
+
+def test_batches_are_rendered_once_and_the_latest_are_kept(monkeypatch):
+    rendered = []
+
+    def renderer(generator, seed):
+        def render(params, indices, edits):
+            rendered.append(indices.tolist())
+            return jnp.full((len(indices), 8, 8, 1), -1 + indices[:, None, None, None] / 128)
+
+        return render
+
+    monkeypatch.setattr(pictures, "renderer", renderer)
+    monkeypatch.setattr(pictures, "LARGEST_BATCH", 4)
+    monkeypatch.setattr(pictures, "KEPT", 2 * 4 * 64)
+    picture = pictures.pictures(Z_IS_SEEN, {}, seed=0)
+    with ThreadPoolExecutor(8) as pool:
+        found = [pixels(png)[0, 0] for png in pool.map(picture, [1, 3, 5, 2, 0, 4, 6, 7] * 5)]
+    assert np.abs(np.subtract(found, [1, 3, 5, 2, 0, 4, 6, 7] * 5)).max() <= 1
+    assert sorted(rendered) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    picture(8)
+    picture(10)
+    assert rendered[2:] == [[8, 9, 10, 11]]
+    picture(7 if rendered[1][0] == 4 else 0)  # the later of the first two is kept
+    assert len(rendered) == 3
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_holds_the_pixels(channels):
+    image = np.random.default_rng(0).integers(0, 256, (6, 5, channels), np.uint8)
+    assert (pixels(pictures.encode(image)).reshape(6, 5, channels) == image).all()

@@ -64,15 +64,15 @@ SHOWN = 40  # images of each end
 RENDERED, LARGEST = 8, 256  # images at once; pixels to which a larger one is shrunk
 
 
-def read_labelled() -> Labels | None:
+def read_labelled(generator_sha256: str) -> Labels | None:
     """--labels.
 
     Raises:
-        InputError: unreadable, or without two samples of each kind.
+        InputError: unreadable, of another generator, or without two samples of each kind.
     """
     if FLAGS.labels is None:
         return None
-    labels = read_labels(FLAGS.labels, FLAGS.seed)
+    labels = read_labels(FLAGS.labels, FLAGS.seed, generator_sha256)
     counts = [int((labels.artifact == kind).sum()) for kind in (True, False)]
     if min(counts) < 2:
         raise InputError(
@@ -167,7 +167,7 @@ def main() -> None:
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
     choice = activation_rates.choose_rates(generator, params, layers, identity)
-    labels = read_labelled()
+    labels = read_labelled(identity["generator_sha256"])
     scanned = identity | {
         "layers": layers,
         "threshold": FLAGS.threshold,

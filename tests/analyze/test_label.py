@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from ganfail_jax import zoo
-from ganfail_jax.data.image_folder import load_folder
+from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.label_table import read_csv, read_folders
 from tests.analyze.commands import ENVIRONMENT, command, run
 from tests.labelling.serving import Address, Client
@@ -65,7 +65,7 @@ def test_exported_pictures_that_are_sorted_again_are_merged(own, tmp_path):
     ]
     folder = tmp_path / "sorted"
     assert read_folders(folder).labels == {(0, 0): "normal", (1, 0): "artifact"}
-    assert load_folder(folder, (8, 8, 1)).shape == (4, 8, 8, 1)
+    assert read_folder(folder, (8, 8, 1)).shape == (4, 8, 8, 1)
     shutil.move(folder / "unlabelled" / "seed0-index000003.png", folder / "skip")
     shutil.move(folder / "normal" / "seed0-index000000.png", folder / "artifact")
     merged = run("label", *own, "--merge=sorted", "--num_samples=4", cwd=tmp_path)

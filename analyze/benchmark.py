@@ -14,10 +14,11 @@ import numpy as np
 from absl import flags
 
 from analyze import flags as common
-from ganfail_jax import results
-from ganfail_jax.analysis import ranking
+from ganfail_jax import results, runtime
+from ganfail_jax.analysis import ranking, rates
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
 from ganfail_jax.errors import InputError
+from ganfail_jax.tally import CHUNK, compile_counter
 from ganfail_jax.training import stylegan2_step
 
 FLAGS = flags.FLAGS
@@ -28,6 +29,7 @@ common.define_run()
 flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
 
 ROUNDS = 5
+COUNTED = 16  # chunks per device that are counted at a time
 MATMUL = 2048  # rows and columns of the product that measures the floor
 
 
@@ -69,6 +71,18 @@ def passes(models: Models, batch: int) -> dict[str, Any]:
     return {name: (jax.jit(f).lower(*args).compile(), args) for name, f in named.items()}
 
 
+def counting(models: Models) -> tuple[float, float]:
+    """Counting activations of the early layers: images per second, operations per image."""
+    generator, mesh = models.generator, runtime.data_mesh()
+    count = rates.counter(generator, rates.early_layers(generator.layers), 0)
+    indices = jnp.arange(CHUNK)
+    work = flops(jax.jit(count).lower(models.generator_params, indices, indices >= 0).compile())
+    counter, params = compile_counter(count, mesh), runtime.replicate(mesh, models.generator_params)
+    size = COUNTED * CHUNK * mesh.size
+    args = (params, counter.zeros(params), np.int32(size), np.int32(0), np.int32(COUNTED))
+    return size / seconds(counter.advance, *args), work / CHUNK
+
+
 def training_rate(config: stylegan2_step.StyleGAN2Run) -> float:
     """Images per second over one whole cycle of lazy regularisation."""
     shape = (config.batch_size, config.generator.resolution, config.generator.resolution, 1)
@@ -100,6 +114,12 @@ def main() -> None:
         share = rate * work / floor
         content[name] = {"images_per_s": rate, "mflop_per_image": work / 1e6, "of_matmul": share}
         print(f"{name}: {rate:,.0f} img/s, {work / 1e6:.0f} MFLOP each, {share:.0%} of that rate")
+    rate, work = counting(models)
+    share = rate * work / floor
+    content["counting"] = {"images_per_s": rate, "mflop_per_image": work / 1e6, "of_matmul": share}
+    print(
+        f"counting activations of the early layers: {rate:,.0f} img/s, {work / 1e6:.0f} MFLOP each"
+    )
     ratio = content["forward"]["images_per_s"] / content["style gradient"]["images_per_s"]
     content["gradient_over_forward"] = ratio
     print(f"a style gradient costs {ratio:.2f} forward passes")

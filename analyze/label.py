@@ -8,6 +8,7 @@ pictures sorted into folders, --export writes such folders.
 """
 
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 from absl import flags
@@ -79,18 +80,20 @@ def main() -> None:
     if last > LARGEST["index"]:
         raise InputError(f"--first_index and --num_samples go beyond sample {LARGEST['index']}")
     generator, params, identity = common.load_generator()
-    store = LabelStore(FLAGS.labels, identity["generator_sha256"])
-    session = Session(
-        store=store,
-        picture=pictures(generator, params, FLAGS.seed),
-        generator=identity["generator"],
-        num_classes=generator.num_classes,
-        seed=FLAGS.seed,
-        first_index=FLAGS.first_index,
-        num_samples=FLAGS.num_samples,
-    )
-    print(f"samples {FLAGS.first_index} to {last} of {session.generator}, seed {FLAGS.seed}")
-    try:
+    print(f"samples {FLAGS.first_index} to {last} of {identity['generator']}, seed {FLAGS.seed}")
+    with (
+        closing(LabelStore(FLAGS.labels, identity["generator_sha256"])) as store,
+        pictures(generator, params, FLAGS.seed) as picture,
+    ):
+        session = Session(
+            store=store,
+            picture=picture,
+            generator=identity["generator"],
+            num_classes=generator.num_classes,
+            seed=FLAGS.seed,
+            first_index=FLAGS.first_index,
+            num_samples=FLAGS.num_samples,
+        )
         if FLAGS.merge:
             print(merge(store, FLAGS.merge))
         if FLAGS.export:
@@ -98,8 +101,6 @@ def main() -> None:
             print(f"pictures in {FLAGS.export}")
         if not FLAGS.merge and not FLAGS.export:
             serve(session)
-    finally:
-        store.close()
     made = Counter(session.labels().values())
     counts = ", ".join(f"{made[label]} {label}" for label in LABELS)
     print(f"{counts}, {FLAGS.num_samples - made.total()} without a label\nlabels in {store.file}")

@@ -1,8 +1,9 @@
 """Which picture is sample i? PNG files of samples, rendered when they are asked for."""
 
 import io
-from collections.abc import Callable
-from threading import Lock
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import jax.numpy as jnp
 import numpy as np
@@ -25,29 +26,44 @@ def encode(image: UInt8[np.ndarray, "h w c"]) -> bytes:
     return file.getvalue()
 
 
-def pictures(generator: Generator, params: Params, seed: int) -> Callable[[int], bytes]:
+@contextmanager
+def pictures(generator: Generator, params: Params, seed: int) -> Iterator[Callable[[int], bytes]]:
     """A function from a sample's index to its PNG file, without truncation; threads may share it.
 
-    It renders the batch that the sample is in, and keeps the latest batches.
+    It renders the batch that the sample is in, and keeps the latest batches. All is rendered by one
+    thread, which has ended when the block has: a process must not end while XLA works in a thread.
+    From then on the function raises ConnectionError, as it does in those who still wait for it.
     """
     render = renderer(generator, seed)
     pixels = generator.image_shape[0] * generator.image_shape[1]
     size = min(max(STEP // pixels, 1), LARGEST_BATCH)
     limit = max(KEPT // (size * pixels), 1)
     rendered: dict[int, list[bytes]] = {}
-    rendering = Lock()
+    worker = ThreadPoolExecutor(1)
 
     def batch(start: int) -> list[bytes]:
-        with rendering:
-            if start not in rendered:
-                images = np.asarray(render(params, start + jnp.arange(size), {}))
-                if len(rendered) >= limit:
-                    rendered.pop(next(iter(rendered)))
-                rendered[start] = [encode(image) for image in to_uint8(images)]
-            return rendered[start]
+        if start not in rendered:
+            images = np.asarray(render(params, start + jnp.arange(size), {}))
+            if len(rendered) >= limit:
+                rendered.pop(next(iter(rendered)))
+            rendered[start] = [encode(image) for image in to_uint8(images)]
+        return rendered[start]
+
+    def wait_for(start: int) -> list[bytes]:
+        try:
+            asked = worker.submit(batch, start)
+        except RuntimeError as error:
+            raise ConnectionError("nothing is rendered any more") from error
+        try:
+            return asked.result()
+        except CancelledError as error:
+            raise ConnectionError("nothing is rendered any more") from error
 
     def picture(index: int) -> bytes:
         start = index - index % size
-        return (rendered.get(start) or batch(start))[index - start]
+        return (rendered.get(start) or wait_for(start))[index - start]
 
-    return picture
+    try:
+        yield picture
+    finally:
+        worker.shutdown(cancel_futures=True)

@@ -63,9 +63,10 @@ class Refused(Exception):
 
 
 class LabelServer(ThreadingHTTPServer):
-    """Serves the page of a session until `shutdown`."""
+    """Serves the page of a session until it is closed, and then ends every connection."""
 
-    daemon_threads = True
+    # the process ends when its threads have: JAX aborts it if they do not
+    daemon_threads = block_on_close = False
     request_queue_size = 128
 
     def __init__(self, session: Session, port: int = 0) -> None:
@@ -77,6 +78,7 @@ class LabelServer(ThreadingHTTPServer):
             InputError: the port cannot be had.
         """
         self.session = session
+        self._open: set[Any] = set()  # connections
         self.token = secrets.token_urlsafe(16)
         self.files = {path: (PAGE / name).read_bytes() for path, (name, _) in FILES.items()}
         self.images = re.compile(rf"{session.images}([0-9]{{1,10}})\.png")
@@ -94,6 +96,20 @@ class LabelServer(ThreadingHTTPServer):
     def address(self) -> str:
         """Where to point the browser; what is behind # is not sent by it."""
         return f"http://{HOST}:{self.server_port}/#{self.token}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in self._open.copy():
+            with suppress(OSError):  # it has just ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         error = sys.exception()

@@ -30,14 +30,16 @@ def test_label_a_few_and_end_with_control_c(own, folders, tmp_path):
             address = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+)\n", printed[2])
             assert address
             port, token = address.groups()
-            with Client(Address(int(port), token)) as client:
-                assert client.label([2, "normal"], [3, "artifact"]).status == 200
-                assert client.label([6, "artifact"]).status == 200
             refused = run("label", *own, cwd=tmp_path)
             assert refused.stderr == "error: labels.csv is in use by another analyze.label\n"
             assert refused.returncode == 1
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=60)
+            with Client(Address(int(port), token)) as client:
+                assert client.label([2, "normal"], [3, "artifact"]).status == 200
+                assert client.label([6, "artifact"]).status == 200
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=60)  # although we are still connected
+                with pytest.raises(EOFError):
+                    client.answer()
         finally:
             process.kill()
     assert (process.returncode, err) == (0, "")

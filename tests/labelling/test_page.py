@@ -1,12 +1,9 @@
 """The page in a real browser: keys, both views, undo, resume, and saves that fail."""
 
-import time
-
 import numpy as np
 import pytest
 
 from ganfail_jax.data.label_table import read_csv
-from ganfail_jax.labelling import server as under_test
 from ganfail_jax.labelling.pictures import encode
 from tests.labelling.browser import browser, needs_browser
 from tests.labelling.serving import serving
@@ -174,12 +171,10 @@ def test_a_label_that_cannot_be_saved_is_taken_back_and_said(window, file):
     assert file.read_text() == "of another program"
 
 
-def test_a_server_that_has_ended_is_missed(window, file, monkeypatch):
-    monkeypatch.setattr(under_test, "PATIENCE", 0.3)
+def test_a_server_that_has_ended_is_missed(window, file):
     with served(file) as server:
         open_page(window, server)
         press(window, "n")
-        time.sleep(1)  # until no connection is left
     window.press("a")
     window.until("document.getElementById('message').innerText.includes('has it ended')")
     assert counts(window) == ["1", "0", "0", "99"]

@@ -361,6 +361,16 @@ def test_killed_at_any_moment_no_acknowledged_label_is_lost_or_doubled(file):
     assert len(acknowledged) >= 60
 
 
+def test_the_end_of_the_server_is_that_of_every_connection(file):
+    with serving(file) as server:
+        client = Client(server)
+        assert client.label([10, "normal"]).status == 200
+    with client, pytest.raises(EOFError):
+        client.answer()
+    with pytest.raises(ConnectionRefusedError):
+        Client(server)
+
+
 def test_a_client_that_leaves_early_makes_no_noise(server, capfd):
     for _ in range(5):
         with Client(server) as client:

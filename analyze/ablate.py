@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
@@ -28,6 +29,7 @@ from ganfail_jax.analysis.ablation import (
 )
 from ganfail_jax.analysis.detection import check_ends, detect, ends
 from ganfail_jax.analysis.rates import Rates, low_rate
+from ganfail_jax.analysis.views import in_batches
 from ganfail_jax.plots.ablation import draw_ablated
 from ganfail_jax.types import Generator, Params
 
@@ -84,18 +86,14 @@ def render_sets(
     indices: list[int],
 ) -> np.ndarray:
     """Images [set, sample, h, w, c] of every set."""
-
     render = renderer(generator, FLAGS.seed)
 
-    def one_set(choice: Choice) -> np.ndarray:
-        images = []
-        for start in range(0, len(indices), SIZE):
-            some = jnp.asarray(indices[start : start + SIZE], jnp.int32)
-            edits = ablation(choice, rates, layers, ablation_keys(FLAGS.seed, some))
-            images.append(render(params, some, edits))
-        return np.concatenate(images)
+    def one_set(choice: Choice, some: np.ndarray) -> jax.Array:
+        edits = ablation(choice, rates, layers, ablation_keys(FLAGS.seed, jnp.asarray(some)))
+        return render(params, some, edits)
 
-    return np.stack([one_set(choice) for choice in choices])
+    samples = np.asarray(indices, np.int32)
+    return np.stack([in_batches(partial(one_set, choice), SIZE, samples) for choice in choices])
 
 
 def main() -> None:

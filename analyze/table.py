@@ -28,6 +28,7 @@ from ganfail_jax.analysis.ablation import (
     renderer,
 )
 from ganfail_jax.analysis.detection import check_ends, detect, ends, rank_within
+from ganfail_jax.analysis.detection_summary import classes_of
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers, low_rate
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_uint8
@@ -153,11 +154,9 @@ def layer_sets(layers: Mapping[str, LayerInfo]) -> list[list[str]]:
     """
     if FLAGS.layer_sets is not None:
         return [find_layers(layers, names.split(",")) for names in FLAGS.layer_sets.split(";")]
-    early = early_layers(layers)
-    together = [early[:n] for n in range(2, len(early) + 1)]
-    step = "conv1" if "b0004/conv0" in layers else "conv0"
-    later = [name for name in layers if name > early[-1] and name.endswith(step)]
-    return [[name] for name in early] + together + ([early + later[:1]] if later else [])
+    early, further = early_layers(layers), early_layers(layers, 4)
+    together = [further[:n] for n in range(2, len(further) + 1)]
+    return [[name] for name in early] + together
 
 
 def main() -> None:
@@ -188,13 +187,11 @@ def main() -> None:
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         rates = source.rates(folder)
-        low = low_rate(
-            Rates({n: rates.counts[n] for n in layers}, rates.num_samples), FLAGS.threshold
-        )
+        low = low_rate(rates, FLAGS.threshold)
         found = detect(
             generator,
             params,
-            low,
+            {name: low[name] for name in layers},
             num_samples=FLAGS.num_samples,
             first_index=source.num_samples,
             seed=FLAGS.seed,
@@ -205,9 +202,10 @@ def main() -> None:
         )
         seen = real.seen(features, "real images")
         score = found.score.astype(np.float64)
-        if FLAGS.within_classes:
-            indices = source.num_samples + np.arange(FLAGS.num_samples)
-            score = rank_within(score, indices % generator.num_classes)
+        indices = source.num_samples + np.arange(FLAGS.num_samples)
+        classes = classes_of(generator, indices)
+        if FLAGS.within_classes and classes is not None:
+            score = rank_within(score, classes)
         study = Study(generator, params, made, rates, features, seen, score, source.num_samples)
         cells = table.measure(study)
         return {"cells": [cell.summary() for cell in cells]}, {"score": found.score}

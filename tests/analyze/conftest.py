@@ -29,6 +29,7 @@ def folders(tmp_path_factory):
     for seed, name in enumerate(("classifier", "other")):
         params = jax.jit(lambda s: classifiers.init(CLASSIFIER, jax.random.key(s)))(seed)
         store.save(folder / name, "classifier", CLASSIFIER.to_dict(), params, about)
+    _, params = zoo.load_classifier(str(folder / "classifier"))
     names = {"class_names": ["normal", "artifact", "real"]}
     for name, generator in (
         ("artifacts", "generator"),

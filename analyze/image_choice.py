@@ -142,13 +142,13 @@ def real_images(shape: Shape | None, like: str, most: int | None = None) -> Comp
         name, images = _name(FLAGS.images), _pictures(FLAGS.images, shape, like)
     else:
         dataset = load_dataset(FLAGS.dataset, "train", mnist_dir=FLAGS.mnist_dir)
-        print(f"real images: {dataset.source}")
         name, images = dataset.name, in_memory(dataset.images)
         if shape not in (None, images.shape[1:]):
             raise InputError(
                 f"images of {name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
                 "give --images"
             )
+        print(f"real images: {dataset.source}")
     if most is not None and most < images.shape[0]:
         drawn = np.random.default_rng(FLAGS.seed).permutation(images.shape[0])[:most]
         images = in_memory(images.take(drawn))

@@ -156,3 +156,12 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
     except MISFITS as error:
         raise WeightsError(f"{name_or_path}: its class_names are no list of names") from error
     return NETWORKS[stored.kind][1].build(config, names), params
+
+
+def load_cnn(name_or_path: str) -> tuple[classifiers.CNNConfig, Any]:
+    """The configuration and the parameters of a CNN, for a network that is built on it.
+
+    Raises:
+        WeightsError: as `load_classifier`, and for a classifier of another kind.
+    """
+    return _fill(_read(name_or_path, ("classifier",), "CNN"), name_or_path)

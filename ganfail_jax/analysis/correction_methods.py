@@ -123,7 +123,7 @@ def correct(method: Method, setting: Setting, look: Look | None = None) -> dict[
 
 def _units(
     method: Method, setting: Setting, scores: Scores, layer: str
-) -> Bool[Array | np.ndarray, "*b c"]:
+) -> Bool[Array | np.ndarray, "*s _"]:
     number, size = setting.numbers[layer], setting.layers[layer].channels
     if method.by == "random":
         return random_units(layer, number, size, setting.seed)

@@ -18,7 +18,7 @@ from absl import flags
 from analyze import artifacts, correction_choice, entry
 from analyze import flags as common
 from ganfail_jax import results
-from ganfail_jax.analysis.correction import SHARE, given_units, layers_to, number_of_units
+from ganfail_jax.analysis.correction import given_units, layers_to, number_of_units
 from ganfail_jax.analysis.correction_effect import Views, effect, in_batches, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS
 from ganfail_jax.data.pipelines import to_uint8
@@ -34,7 +34,7 @@ common.define_resume()
 correction_choice.define()
 correction_choice.define_methods()
 correction_choice.define_stop()
-flags.DEFINE_float("share", SHARE, "n: the share of a layer's units that is corrected.", 0, 1)
+correction_choice.define_share()
 flags.DEFINE_list("units", None, "Units of the layer --stop to set to zero, as the method manual.")
 common.define_indices("held-out ones")
 flags.DEFINE_integer("shown", 6, "Held-out artifacts, and as many normals, that are drawn.", 1)

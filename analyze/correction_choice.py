@@ -1,17 +1,17 @@
 """Which corrections of which units are asked for? Flags, and what they choose."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 from absl import flags
 
 from analyze import artifacts
-from analyze.unit_fids import read_unit_fid
-from ganfail_jax.analysis.correction import STOP, STRENGTH, layers_to
+from analyze.unit_fid import UnitFid, read_unit_fid
+from ganfail_jax.analysis.correction import SHARE, STOP, STRENGTH, layers_to
 from ganfail_jax.analysis.correction_effect import Looker
 from ganfail_jax.analysis.correction_methods import METHODS, Method, Setting, looker
-from ganfail_jax.analysis.defects import Values, normalize
+from ganfail_jax.analysis.defects import normalize
 from ganfail_jax.errors import InputError
 
 FLAGS = flags.FLAGS
@@ -25,7 +25,7 @@ class Choice(NamedTuple):
     case: artifacts.Case
     layers: list[str]  # all that may be corrected, in forward order
     defects: artifacts.DefectChoice
-    unit_fid: Values
+    unit_fid: UnitFid | None
     per_sample: bool  # whether the scores are each sample's own
 
     @property
@@ -35,7 +35,7 @@ class Choice(NamedTuple):
             **self.case.identity,
             "defects": dict(self.defects.identity),
             "per_sample": self.per_sample,
-            "unit_fid": {name: [float(x) for x in each] for name, each in self.unit_fid.items()},
+            "unit_fid": None if self.unit_fid is None else self.unit_fid.identity,
             "strength": FLAGS.strength,
             "seed_of_random_units": FLAGS.seed,
         }
@@ -60,7 +60,7 @@ class Choice(NamedTuple):
             layers=layers,
             numbers={name: number(info.channels) for name, info in layers.items()},
             scores=scores,
-            unit_fid=self.unit_fid,
+            unit_fid={} if self.unit_fid is None else self.unit_fid.fid,
             manual=manual,
             strength=FLAGS.strength,
             seed=FLAGS.seed,
@@ -93,6 +93,11 @@ def define_stop() -> None:
     flags.DEFINE_string("stop", STOP, text)
 
 
+def define_share() -> None:
+    text = "n: the share of a layer's units that is corrected."
+    flags.DEFINE_float("share", SHARE, text, 0, 1)
+
+
 def given_methods() -> dict[str, Method]:
     """--methods; without --unit_fid, fid only if it is asked for.
 
@@ -123,9 +128,10 @@ def chosen(case: artifacts.Case, layers: list[str], single: str) -> Choice:
         InputError: --defects or --unit_fid does not fit.
     """
     defects = artifacts.choose_defects(case, layers)
-    sha256, unit_fid = case.identity["generator_sha256"], {}
+    unit_fid = None
     if FLAGS.unit_fid is not None:
-        unit_fid: Mapping[str, Any] = read_unit_fid(FLAGS.unit_fid, sha256, [single])
+        sha256 = case.identity["generator_sha256"]
+        unit_fid = read_unit_fid(FLAGS.unit_fid, sha256, [single])
     has_w = case.models.generator.mapping is not None  # StyleGAN2, whose units differ by sample
     per_sample = has_w if FLAGS.scores is None else FLAGS.scores == "sample"
     return Choice(case, layers, defects, unit_fid, per_sample)

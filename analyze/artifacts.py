@@ -124,13 +124,12 @@ def _labelled(
         return Labelled(indices, np.arange(len(indices)) < len(artifacts))
 
     try:
-        told = about["labels"]
-        sha256, seed = told["generator_sha256"], int(told["seed"])
+        sha256, seed, told = about["generator_sha256"], int(about["seed"]), about["samples"]
         train, held_out = labelled(told["train"]), labelled(told["held_out"])
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{name} was not made by train.artifact_classifier") from error
     if sha256 != identity["generator_sha256"]:
-        whose = told.get("generator", "unknown")
+        whose = about.get("generator", "unknown")
         raise InputError(f"{name} knows the artifacts of another generator: {whose}")
     return seed, train, held_out
 

@@ -36,10 +36,8 @@ def folders(tmp_path_factory):
         ("artifacts_unconditional", "unconditional"),
     ):
         sha256 = zoo.read_generator(str(folder / generator)).sha256
-        told = {"seed": 3, "generator": generator, "generator_sha256": sha256, **LABELLED}
-        store.save(
-            folder / name, "classifier", CLASSIFIER.to_dict(), params, names | {"labels": told}
-        )
+        told = {"seed": 3, "generator": generator, "generator_sha256": sha256, "samples": LABELLED}
+        store.save(folder / name, "classifier", CLASSIFIER.to_dict(), params, names | told)
     return folder
 
 

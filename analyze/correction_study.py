@@ -96,12 +96,14 @@ class Study(NamedTuple):
         return self._told(precision_recall(*balls, features=self.features.name).realism, sizes)
 
     def _told(self, measured: Measurement, sizes: Sizes) -> Measurement:
-        warnings = [text.replace("real images", self.against) for text in measured.warnings]
+        of_own = self.against == OWN
+        warnings = list(measured.warnings)
+        if of_own:
+            warnings = [text.replace("real images", OWN) for text in warnings]
         if any(name.startswith("called") and size for name, size in sizes.items()):
             warnings.append(CIRCULAR)
-        of_own = " against the generator's own normals" if self.against == OWN else ""
         return measured._replace(
-            metric=f"{measured.metric}{of_own}",
+            metric=measured.metric + (" against the generator's own normals" if of_own else ""),
             samples={self.against: len(self.real), **sizes},
             warnings=tuple(warnings),
         )
@@ -192,7 +194,8 @@ def _own_features(shape: tuple[int, int, int]) -> Features | None:
     name = FLAGS.classifier or zoo.defaults(FLAGS.dataset).classifiers[0]
     classifier, params = zoo.load_classifier(name)
     if classifier.image_shape == shape:
-        return classifier_features(name, classifier, params, zoo.read_classifier(name).sha256)
+        sha256 = zoo.read_classifier(name).sha256
+        return classifier_features(Path(name).name, classifier, params, sha256)
     if FLAGS.classifier or FLAGS.features == "classifier":
         raise InputError(
             f"classifier {name} takes images of {classifier.image_shape}, but the generator makes "

@@ -67,9 +67,9 @@ def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str)
     """A panel per column, each with a point per row."""
     rows, columns = _names(cells)
     wide = max(2.8, 0.85 * len(rows))
-    figure = Figure(figsize=(wide * len(columns), 3.4), layout="constrained")
+    figure = Figure(figsize=(wide * len(columns), 3.6), layout="constrained")
     sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
-    figure.suptitle(f"{title}\n{cells[0].measured.features}; {sizes}; bars: 95 %", size=10)
+    figure.suptitle(f"{title}\n{cells[0].measured.features}; bars: 95 %\n{sizes}", size=10)
     for axes, column in zip(
         figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
     ):

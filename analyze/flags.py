@@ -107,8 +107,8 @@ def define_exclude_dead() -> None:
     flags.DEFINE_bool("exclude_dead", False, text)
 
 
-def define_indices() -> None:
-    text = "Samples to draw, by index, such as 0,7,123 (default: of Top and Bottom)."
+def define_indices(default: str = "of Top and Bottom") -> None:
+    text = f"Samples to draw, by index, such as 0,7,123 (default: {default})."
     flags.DEFINE_list("indices", None, text)
 
 
@@ -119,7 +119,7 @@ def given_indices() -> list[int] | None:
         InputError: one is no index, or there is none.
     """
     if FLAGS.indices == []:
-        raise InputError("--indices is empty; give some, or leave it out for Top and Bottom")
+        raise InputError("--indices is empty; give some, or leave it out for the default")
     for text in FLAGS.indices or ():
         if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
             raise InputError(f"--indices has {text!r}; indices of samples count from 0")

@@ -30,7 +30,7 @@ common.define_resume()
 artifacts.define(defects=False)
 text = f"Layers by any of their names, by commas; all (default: up to {STOP}, the paper's last)."
 flags.DEFINE_list("layers", None, text)
-flags.DEFINE_integer("shown", 8, "How many artifact images are drawn.", 1)
+flags.DEFINE_integer("shown", 8, "How many artifact images of each layer are drawn.", 1)
 NAMED = 5  # units of each layer that are told of
 
 
@@ -55,10 +55,12 @@ def main() -> None:
             return {"unit": unit, "score": score, "standard_error": error}
 
         order = {name: np.argsort(-scores[name], kind="stable") for name in layers}
-        shown = case.train.artifacts[: FLAGS.shown]
+        tops = [(name, int(order[name][0])) for name in layers]
+        met = [np.argsort(-found.samples[name][:, unit], kind="stable") for name, unit in tops]
+        shown = case.train.artifacts[np.stack(met)[:, : FLAGS.shown]]
         seen = regions(
             case.models,
-            [(name, int(order[name][0])) for name in layers],
+            tops,
             {name: limits[name].value for name in layers},
             shown,
             artifact=case.artifact,

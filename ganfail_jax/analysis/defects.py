@@ -190,10 +190,10 @@ def defective_scores(
 
 
 class Regions(NamedTuple):
-    """n images, and where the masks and u units are."""
+    """Of u units, n images each, and where the mask and the unit are."""
 
-    images: Float[np.ndarray, "n h w c"]
-    masks: Bool[np.ndarray, "n h w"]
+    images: Float[np.ndarray, "u n h w c"]
+    masks: Bool[np.ndarray, "u n h w"]
     active: Bool[np.ndarray, "u n h w"]
 
 
@@ -201,7 +201,7 @@ def regions(
     models: Models,
     units: Sequence[tuple[str, int]],
     thresholds: Values,
-    indices: Int[np.ndarray, " n"],
+    indices: Int[np.ndarray, "u n"],
     *,
     artifact: int,
     seed: int = 0,
@@ -212,11 +212,12 @@ def regions(
 
     Args:
         units: layer and number of each.
+        indices: of the samples to look at, for each unit.
         thresholds, artifact, mask_threshold, order: as for `defective_scores`.
     """
 
     @jax.jit
-    def find(params: Any, own: Array) -> Regions:
+    def find(params: Any, own: Array) -> tuple[Array, Array, Array]:
         here = models.with_params(params)
         images, taps = generate(models.generator, here.generator_params, seed, own)
         height, width = images.shape[1:3]
@@ -225,6 +226,11 @@ def regions(
             limit = jnp.full(len(own), thresholds[layer][unit])
             active.append(active_region(taps[layer][..., unit], limit, height, width, order))
         masks = artifact_masks(here, images, artifact, mask_threshold)
-        return Regions(images, masks, jnp.stack(active))  # pyright: ignore
+        return images, masks, jnp.stack(active)
 
-    return jax.device_get(find(models.params, np.asarray(indices, np.int32)))
+    rows = [jax.device_get(find(models.params, own)) for own in indices.astype(np.int32)]
+    return Regions(
+        np.stack([images for images, _, _ in rows]),
+        np.stack([masks for _, masks, _ in rows]),
+        np.stack([active[unit] for unit, (_, _, active) in enumerate(rows)]),
+    )

@@ -18,9 +18,8 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
     """Both figures, below `folder`; returns their names.
 
     Args:
-        arrays: layers [l], indices [n], images [n,h,w,c] of 8 bits, masks [n,h,w], active
-            [l,n,h,w] of the highest unit of each layer, `scores/<layer>` and
-            `standard_errors/<layer>` [c].
+        arrays: layers [l], indices [l,n], images [l,n,h,w,c] of 8 bits, masks and active [l,n,h,w]
+            of the highest unit of each layer, `scores/<layer>` and `standard_errors/<layer>` [c].
     """
     _scores(folder / SCORES, arrays, who)
     _regions(folder / REGIONS, arrays, who)
@@ -45,7 +44,7 @@ def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
         axes.set_title(f"{layer}: unit {order[0]} is highest", size=8)
         axes.set_xlabel("units, by score", size=8)
         axes.tick_params(labelsize=7)
-        axes.set_ylim(0, None)
+    grid[0].set_ylim(bottom=0)
     for axes in grid[::columns]:
         axes.set_ylabel("defective score (mean IoU)", size=8)
     for axes in grid[len(layers) :]:
@@ -54,25 +53,23 @@ def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
 
 
 def _regions(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
-    """Artifact images with their masks, and where the highest unit of each layer is active."""
+    """A row per layer: the artifact images whose masks its highest unit meets best."""
     layers, images = arrays["layers"], arrays["images"]
-    rows, columns = 1 + len(layers), len(images)
-    figure = Figure(figsize=(1.25 * columns + 1.4, 1.3 * rows + 0.9), layout="constrained")
+    rows, columns = images.shape[:2]
+    figure = Figure(figsize=(1.25 * columns + 1.4, 1.45 * rows + 0.9), layout="constrained")
     figure.suptitle(
-        f"Where the units of the highest defective scores are active, {who}\n"
+        f"The unit of the highest defective score (DS) of each layer, {who}\n"
+        "on the artifact images where it meets the artifact best; "
         "orange: the artifact by the classifier (Grad-CAM); blue: the unit is active",
         size=10,
     )
     grid = figure.subplots(rows, columns, squeeze=False)
-    for n, image in enumerate(images):
-        for row in range(rows):
-            axes = grid[row, n]
-            show_image(axes, image / 127.5 - 1)
-            if row:
-                _cover(axes, arrays["active"][row - 1, n])
-            _outline(axes, arrays["masks"][n])
-        grid[0, n].set_title(f"sample {arrays['indices'][n]}", size=7)
-    for row, layer in enumerate(layers, 1):
+    for row, layer in enumerate(layers):
+        for n, axes in enumerate(grid[row]):
+            show_image(axes, images[row, n] / 127.5 - 1)
+            _cover(axes, arrays["active"][row, n])
+            _outline(axes, arrays["masks"][row, n])
+            axes.set_title(f"sample {arrays['indices'][row, n]}", size=7)
         unit = int(np.argmax(arrays[f"scores/{layer}"]))
         text = f"{layer}\nunit {unit}\nDS {arrays[f'scores/{layer}'][unit]:.3f}"
         grid[row, 0].set_ylabel(text, rotation=0, ha="right", va="center", size=7)

@@ -81,12 +81,12 @@ def main() -> None:
         rows, rng = ["none", *methods], np.random.default_rng(FLAGS.seed)
         told, arrays = {}, {"rows": rows, "sheets": list(sheets)}
         for kind, indices in held_out.items():
-            measured = effect(view, indices, FLAGS.batch_size)
+            measured = effect(view, indices, FLAGS.batch_size, f"held-out {kind}")
             told[kind] = dict(zip(rows, summary(measured, rng), strict=True))
             own = {"indices": indices, **measured._asdict()}
             arrays |= {f"{kind}/{name}": each for name, each in own.items()}
         for kind, indices in sheets.items():
-            seen = list(in_batches(view, indices, FLAGS.batch_size))
+            seen = list(in_batches(view, indices, FLAGS.batch_size, f"drawing {kind}"))
             drawn = Views(*(np.concatenate(each, axis=1) for each in zip(*seen, strict=True)))
             own = {"indices": indices, **drawn._asdict(), "images": to_uint8(drawn.images)}
             arrays |= {f"{kind}/{name}": each for name, each in own.items()}

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from ganfail_jax import runtime
 from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_methods import Look, Method, Setting, correct
 from ganfail_jax.analysis.estimates import mean
@@ -83,17 +84,23 @@ def _answer(logits: Float[Array, "b k"], artifact: int) -> tuple[Array, Array]:
     return jax.nn.softmax(logits)[:, artifact], jnp.argmax(logits, axis=1) == artifact
 
 
-def in_batches(view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int) -> Iterator[Views]:
+def in_batches(
+    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
+) -> Iterator[Views]:
     """Views of all samples; every batch is filled up, so that one compilation serves all."""
-    for start in range(0, len(indices), batch_size):
-        some = indices[start : start + batch_size]
-        seen = view(np.resize(some, batch_size).astype(np.int32))
-        yield Views(*(each[:, : len(some)] for each in seen))
+    with runtime.progress_bar(progress, len(indices), 0) as bar:
+        for start in range(0, len(indices), batch_size):
+            some = indices[start : start + batch_size]
+            seen = view(np.resize(some, batch_size).astype(np.int32))
+            yield Views(*(each[:, : len(some)] for each in seen))
+            bar.update(len(some))
 
 
-def effect(view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int) -> Effect:
+def effect(
+    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
+) -> Effect:
     """Measure samples, a batch of views in memory at a time."""
-    parts = [_effect(seen) for seen in in_batches(view, indices, batch_size)]
+    parts = [_effect(seen) for seen in in_batches(view, indices, batch_size, progress)]
     return Effect(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 
 

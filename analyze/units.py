@@ -125,8 +125,8 @@ def classifier_of(generator: Generator, params: Params) -> Features | None:
         if FLAGS.classifier or FLAGS.features == "classifier":
             raise
         return None
-    (sha256,) = seen_by["classifier_sha256"]
-    return classifier_features(name, models.classifier, models.classifier_params, sha256)
+    (short,), (sha256,) = seen_by["classifiers"], seen_by["classifier_sha256"]
+    return classifier_features(short, models.classifier, models.classifier_params, sha256)
 
 
 def real_images(generator: Generator) -> image_choice.Compared | None:
@@ -174,11 +174,11 @@ def study_layer(
 ) -> tuple[entry.Summary, entry.Arrays]:
     """What result.json and the figures have of one layer."""
     order = np.argsort(-fid, kind="stable")
-    few, k = top.indices[: FLAGS.top], min(ENDS, len(fid) // 2)
+    few = top.indices[: FLAGS.top]
     means = study.seen[few].mean(axis=0, dtype=np.float64)
     clusters = cluster_units(means, fid, FLAGS.clusters)
     groups = [clusters.members(i) for i in range(clusters.of_unit.max() + 1)]
-    shown = study.units or [*order[:k].tolist(), *order[len(order) - k :].tolist()]
+    shown = study.units or list(dict.fromkeys([*order[:ENDS].tolist(), *order[-ENDS:].tolist()]))
     members = np.concatenate([own[:MEMBERS] for own in groups])
     others = [u for u in members.tolist() if u not in shown]
     arrays = pictures(study.generator, study.params, layer, few, shown, others)
@@ -193,8 +193,8 @@ def study_layer(
     return summary, arrays | {
         "members": members,
         "cluster": clusters.of_unit,
-        "top": few,
-        "values": top.values[: FLAGS.top],
+        "top": top.indices,
+        "values": top.values,
     }
 
 
@@ -218,7 +218,7 @@ def describe(summary: entry.Summary) -> Iterator[str]:
         )
         for i, group in enumerate(layer["clusters"], 1):
             size = len(group["units"])
-            yield f"    cluster {i}: {size} units, mean FID {group['mean_fid']:.4g}"
+            yield f"    cluster {i}: units: {size}, mean FID {group['mean_fid']:.4g}"
 
 
 def main() -> None:
@@ -288,7 +288,7 @@ def main() -> None:
 
     who = f"generator {identity['generator']}"
     what = f"FID of a unit's top {k:,} of {FLAGS.num_samples:,} images from "
-    what += f"{real.name if real else OWN}, {features.name}"
+    what += f"{real.name if real else OWN},\n{features.name}"
     folder = common.out_folder("units", identity["generator"], str(FLAGS.seed))
     entry.conclude(
         folder,

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.gradcam import enlarge
-from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+from ganfail_jax.plots.figure import BLUE, SKY, save, show_image
 
-LINES = "orange: where the unit's map is at least half of its highest value in the row"
+LINES = "blue lines: where the unit's map is at least half of its highest value in the row"
 
 
 def draw(
@@ -63,7 +63,7 @@ def _units(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> None:
 def _outline(axes: Axes, own: np.ndarray, level: float, shape: tuple[int, int]) -> None:
     large = np.asarray(enlarge(own[None], *shape)[0])
     if large.min() < level < large.max():
-        axes.contour(large, levels=[level], colors=ORANGE, linewidths=0.9)
+        axes.contour(large, levels=[level], colors=SKY, linewidths=0.9)
 
 
 def _clusters(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> None:
@@ -84,7 +84,7 @@ def _clusters(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> None:
         axes.set_axis_off()
     for i, row in enumerate(grid):
         of_group = fid[arrays["cluster"] == i]
-        text = f"cluster {i + 1}\n{len(of_group)} units\nmean FID\n{of_group.mean():.3g}"
+        text = f"cluster {i + 1}\nunits: {len(of_group)}\nmean FID\n{of_group.mean():.3g}"
         row[0].text(-0.12, 0.5, text, transform=row[0].transAxes, ha="right", va="center", size=8)
         for axes, unit in zip(row, members[of_member == i], strict=False):
             show_image(axes, _representative(arrays, unit))

@@ -74,9 +74,10 @@ def define_batch_size(batch_size: int) -> None:
     flags.DEFINE_integer("batch_size", batch_size, "Images per step; does not change results.", 1)
 
 
-def define_layers() -> None:
-    text = "Layers by any of their names, by commas; all (default: the paper's early ones)."
-    flags.DEFINE_list("layers", None, text)
+def define_layers(default: str | None = None) -> None:
+    usual = default or "the paper's early ones"
+    text = f"Layers by any of their names, by commas; all (default: {usual})."
+    flags.DEFINE_list("layers", default, text)
 
 
 def chosen_layers(generator: Generator, default: int = 3) -> list[str]:
@@ -170,6 +171,15 @@ def _defaults() -> zoo.Defaults:
         names = ", ".join(DATASETS)
         raise InputError(f"no dataset is called {FLAGS.dataset!r}; datasets are {names}")
     return zoo.defaults(FLAGS.dataset)
+
+
+def default_classifier() -> str:
+    """The dataset's first.
+
+    Raises:
+        InputError: unknown dataset.
+    """
+    return _defaults().classifiers[0]
 
 
 def load_generator() -> tuple[Generator, Params, dict[str, Any]]:

@@ -113,7 +113,8 @@ def representative_image(
 ) -> Float[Array, "1 h w c"]:
     """The image of the samples' mean feature map at a layer, by the rest of the generator.
 
-    Where later layers have styles of their own, they get the samples' mean styles.
+    Where later layers have styles of their own, they get the samples' mean styles. Samples of
+    several classes make an image between these classes.
     """
     maps = generator.synthesize(params, styles)[1][layer]
     mean = {name: jnp.mean(each, axis=0, keepdims=True) for name, each in styles.items()}

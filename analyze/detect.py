@@ -34,7 +34,7 @@ from ganfail_jax.analysis.rates import low_rate
 from ganfail_jax.analysis.samples import collect, outcome_names
 from ganfail_jax.analysis.views import in_batches
 from ganfail_jax.data.labels import Labels, read_labels
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.data.pipelines import to_picture
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots.detection import draw
 from ganfail_jax.tally import CHUNK
@@ -61,7 +61,7 @@ COUNTED = {
     "balanced": "activated LR neurons of a layer over their mean, averaged over the layers",
 }
 SHOWN = 40  # images of each end
-RENDERED, LARGEST = 8, 256  # images at once; pixels to which a larger one is shrunk
+RENDERED = 8  # images at once
 
 
 def read_labelled(generator_sha256: str) -> Labels | None:
@@ -87,10 +87,7 @@ def pictures(
 ) -> UInt8[np.ndarray, "n h w c"]:
     """Images of samples for the eye: large ones are shrunk."""
     render = renderer(generator, FLAGS.seed)
-    images = in_batches(lambda rows: render(params, rows, {}), RENDERED, indices)
-    n, h, w, c = images.shape
-    by = max(1, h // LARGEST)
-    return to_uint8(images.reshape(n, h // by, by, w // by, by, c).mean(axis=(2, 4)))
+    return to_picture(in_batches(lambda rows: render(params, rows, {}), RENDERED, indices))
 
 
 def told_of_labels(

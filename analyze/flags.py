@@ -74,9 +74,10 @@ def define_batch_size(batch_size: int) -> None:
     flags.DEFINE_integer("batch_size", batch_size, "Images per step; does not change results.", 1)
 
 
-def define_layers() -> None:
-    text = "Layers by any of their names, by commas; all (default: the paper's early ones)."
-    flags.DEFINE_list("layers", None, text)
+def define_layers(default: str | None = None) -> None:
+    usual = default or "the paper's early ones"
+    text = f"Layers by any of their names, by commas; all (default: {usual})."
+    flags.DEFINE_list("layers", default, text)
 
 
 def chosen_layers(generator: Generator, default: int = 3) -> list[str]:
@@ -107,8 +108,8 @@ def define_exclude_dead() -> None:
     flags.DEFINE_bool("exclude_dead", False, text)
 
 
-def define_indices() -> None:
-    text = "Samples to draw, by index, such as 0,7,123 (default: of Top and Bottom)."
+def define_indices(default: str = "of Top and Bottom") -> None:
+    text = f"Samples to draw, by index, such as 0,7,123 (default: {default})."
     flags.DEFINE_list("indices", None, text)
 
 
@@ -119,7 +120,7 @@ def given_indices() -> list[int] | None:
         InputError: one is no index, or there is none.
     """
     if FLAGS.indices == []:
-        raise InputError("--indices is empty; give some, or leave it out for Top and Bottom")
+        raise InputError("--indices is empty; give some, or leave it out for the default")
     for text in FLAGS.indices or ():
         if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
             raise InputError(f"--indices has {text!r}; indices of samples count from 0")
@@ -170,6 +171,15 @@ def _defaults() -> zoo.Defaults:
         names = ", ".join(DATASETS)
         raise InputError(f"no dataset is called {FLAGS.dataset!r}; datasets are {names}")
     return zoo.defaults(FLAGS.dataset)
+
+
+def default_classifier() -> str:
+    """The dataset's first.
+
+    Raises:
+        InputError: unknown dataset.
+    """
+    return _defaults().classifiers[0]
 
 
 def load_generator() -> tuple[Generator, Params, dict[str, Any]]:

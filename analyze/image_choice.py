@@ -19,6 +19,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import requests
 from ganfail_jax.metrics.feature_cache import images_hash, open_cache
 from ganfail_jax.metrics.features import Features, classifier_features, extract_features
+from ganfail_jax.types import Generator, Params
 
 FLAGS = flags.FLAGS
 Shape = tuple[int, int, int]
@@ -75,20 +76,32 @@ def chosen() -> Choice:
 def _of_generator() -> Choice:
     asked = requests(FLAGS.metrics, FLAGS.num_samples)
     (models,), identity = common.load_models()
-    made = image_sets.generated(
+    generated = own_samples(
         models.generator,
         models.generator_params,
         max(asked.values()),
-        seed=FLAGS.seed,
+        identity,
         truncation_psi=FLAGS.truncation_psi,
     )
-    source = {k: identity[k] for k in ("generator_sha256", "seed", "truncation_psi")}
-    generated = Compared(identity["generator"], made, str(source))
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
     own = classifier_features(name, models.classifier, models.classifier_params, sha256)
     real = real_images(models.generator.image_shape, "the generator's images")
     who, parts = f"generator {generated.name}", (generated.name, real.name, str(FLAGS.seed))
     return Choice(who, generated, real, asked, identity, own, parts)
+
+
+def own_samples(
+    generator: Generator,
+    params: Params,
+    n: int,
+    identity: Mapping[str, Any],
+    truncation_psi: float = 1.0,
+) -> Compared:
+    """Samples 0 .. n - 1 of a generator; `identity` is that of `flags.load_generator`."""
+    seed = identity["seed"]
+    made = image_sets.generated(generator, params, n, seed=seed, truncation_psi=truncation_psi)
+    source = {k: identity[k] for k in ("generator_sha256", "seed")}
+    return Compared(identity["generator"], made, str(source | {"truncation_psi": truncation_psi}))
 
 
 def _of_pictures() -> Choice:

@@ -4,10 +4,10 @@ DS of a unit is the mean over artifact images of the IoU of two regions: where t
 (A_u > T_u, `quantiles`), and where the classifier sees the artifact (L_a(x), `gradcam`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,24 +17,39 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.accumulate import batch_moments, merge_moments, standard_error
 from ganfail_jax.analysis.gradcam import THRESHOLD, enlarge, grad_cam, pseudo_mask
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate
 from ganfail_jax.types import Activations
 
 AT_ONCE = 2**20  # pixels of an image's enlarged maps
 Order = Literal["threshold_then_upsample", "upsample_then_threshold"]
+ORDERS = get_args(Order)
 Values = Mapping[str, Float[Array | np.ndarray, " _"]]  # of each unit of each layer
 
 
 class Defects(NamedTuple):
-    """Scores of every unit of each layer, over `num_samples` artifact images."""
+    """How every unit of each layer meets the artifacts of n images."""
 
-    scores: Mapping[str, Float[np.ndarray, " _"]]  # DS, in [0, 1]
-    standard_errors: Mapping[str, Float[np.ndarray, " _"]]
-    num_samples: int
+    samples: Mapping[str, Float[np.ndarray, "n _"]]  # IoU, in [0, 1]
+    covered: Float[np.ndarray, " n"]  # the share of each image that its mask covers
+
+    @property
+    def scores(self) -> dict[str, Float[np.ndarray, " _"]]:
+        """DS."""
+        return {name: each.mean(axis=0, dtype=np.float64) for name, each in self.samples.items()}
+
+    @property
+    def standard_errors(self) -> dict[str, Float[np.ndarray, " _"]]:
+        """Of DS, over the images; NaN of a single one."""
+        n = len(next(iter(self.samples.values())))
+        if n == 1:
+            return {name: np.full(each.shape[1], np.nan) for name, each in self.samples.items()}
+        return {
+            name: each.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(n)
+            for name, each in self.samples.items()
+        }
 
 
 def active_region(
@@ -139,21 +154,22 @@ def defective_scores(
     limits = {name: jnp.asarray(values) for name, values in thresholds.items()}
 
     @jax.jit
-    def step(args: Any, positions: Array, mask: Array) -> Any:
+    def step(args: Any, positions: Array, mask: Array) -> tuple[Array, Defects]:
         params, limits, chosen = args
         here = models.with_params(params)
-        drawn = latents(generator, seed, chosen[jnp.minimum(positions, len(chosen) - 1)])
-        styles = generator.styles(here.generator_params, drawn.z, drawn.one_hot)
-        images, taps = generator.synthesize(here.generator_params, styles)
+        own = chosen[jnp.minimum(positions, len(chosen) - 1)]
+        images, taps = generate(generator, here.generator_params, seed, own)
         masks = artifact_masks(here, images, artifact, mask_threshold)
-        weights = mask[:, None].astype(jnp.float32)
-        found = sample_scores(taps, limits, masks, order)
-        return {name: batch_moments(each, weights) for name, each in found.items()}
+        covered = jnp.mean(masks, axis=(1, 2))
+        return mask, Defects(sample_scores(taps, limits, masks, order), covered)  # pyright: ignore
+
+    def join(a: Any, b: Any) -> Any:
+        return jax.tree.map(lambda x, y: np.concatenate([x, y]), a, b)
 
     arguments = runtime.replicate(mesh, (models.params, limits, np.asarray(indices, np.int32)))
-    total = runtime.sweep(
+    mask, found = runtime.sweep(
         partial(step, arguments),
-        lambda a, b: {name: merge_moments(a[name], b[name]) for name in a},
+        join,
         len(indices),
         batch_size,
         mesh=mesh,
@@ -168,8 +184,53 @@ def defective_scores(
         },
         progress=progress,
     )
-    return Defects(
-        {name: np.asarray(total[name].mean[0], np.float64) for name in limits},
-        {name: standard_error(total[name])[0] for name in limits},
-        len(indices),
+    kept = np.asarray(mask)
+    samples = {name: np.asarray(found.samples[name])[kept] for name in limits}
+    return Defects(samples, np.asarray(found.covered)[kept])
+
+
+class Regions(NamedTuple):
+    """Of u units, n images each, and where the mask and the unit are."""
+
+    images: Float[np.ndarray, "u n h w c"]
+    masks: Bool[np.ndarray, "u n h w"]
+    active: Bool[np.ndarray, "u n h w"]
+
+
+def regions(
+    models: Models,
+    units: Sequence[tuple[str, int]],
+    thresholds: Values,
+    indices: Int[np.ndarray, "u n"],
+    *,
+    artifact: int,
+    seed: int = 0,
+    mask_threshold: float = THRESHOLD,
+    order: Order = ORDERS[0],
+) -> Regions:
+    """The regions whose overlap the defective score measures, to look at (fig. 1).
+
+    Args:
+        units: layer and number of each.
+        indices: of the samples to look at, for each unit.
+        thresholds, artifact, mask_threshold, order: as for `defective_scores`.
+    """
+
+    @jax.jit
+    def find(params: Any, own: Array) -> tuple[Array, Array, Array]:
+        here = models.with_params(params)
+        images, taps = generate(models.generator, here.generator_params, seed, own)
+        height, width = images.shape[1:3]
+        active = []
+        for layer, unit in units:
+            limit = jnp.full(len(own), thresholds[layer][unit])
+            active.append(active_region(taps[layer][..., unit], limit, height, width, order))
+        masks = artifact_masks(here, images, artifact, mask_threshold)
+        return images, masks, jnp.stack(active)
+
+    rows = [jax.device_get(find(models.params, own)) for own in indices.astype(np.int32)]
+    return Regions(
+        np.stack([images for images, _, _ in rows]),
+        np.stack([masks for _, masks, _ in rows]),
+        np.stack([active[unit] for unit, (_, _, active) in enumerate(rows)]),
     )

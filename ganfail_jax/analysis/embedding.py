@@ -28,7 +28,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.estimates import Estimate, auc, share
+from ganfail_jax.analysis.estimates import Estimate, auc, mean
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.latents import latents
@@ -113,7 +113,7 @@ def measure(space: Space, samples: Samples, *, k: int, seed: int) -> Estimate:
     """MEASURES of one space; outcomes are NaN with less than FOLDS samples of either."""
     wrong, classes = ~samples.right[0], samples.target
     near = neighbours(space, k)
-    known = share(majority(classes[near]) == classes)
+    known = mean(majority(classes[near]) == classes)
     if min(wrong.sum(), (~wrong).sum()) < FOLDS:
         missing = (len(MEASURES) - 1,)
         return Estimate(

@@ -53,10 +53,10 @@ class Estimate(NamedTuple):
         return self.value + weights @ self.influence
 
 
-def share(hit: Bool[np.ndarray, " n"]) -> Estimate:
-    """The share of samples that are a hit."""
-    value = hit.mean(keepdims=True)
-    return Estimate(value, (hit[:, None] - value) / len(hit))
+def mean(values: Float[np.ndarray, " n"] | Bool[np.ndarray, " n"]) -> Estimate:
+    """The mean of samples, or the share of them that are a hit."""
+    value = values.mean(keepdims=True, dtype=np.float64)
+    return Estimate(value, (values[:, None] - value) / len(values))
 
 
 def _pairs_in_order(

@@ -20,6 +20,7 @@ from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.edits import replace
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import generate
 from ganfail_jax.types import Generator, Params, Styles
 
 Measure = Literal["max", "mean"]  # over the positions of a unit's map
@@ -118,3 +119,16 @@ def representative_image(
     mean = {name: jnp.mean(each, axis=0, keepdims=True) for name, each in styles.items()}
     fill = replace(np.ones(1, bool), jnp.mean(maps, axis=0))
     return generator.synthesize(params, mean, {layer: fill})[0]
+
+
+def seen_by_unit(
+    generator: Generator,
+    params: Params,
+    layer: str,
+    unit: Int[Array, ""],
+    indices: Int[Array, " b"],
+    seed: int,
+) -> tuple[Float[Array, "b h w c"], Float[Array, "b _ _"]]:
+    """The images of samples by index, and the map of one unit of a layer in each."""
+    images, taps = generate(generator, params, seed, indices)
+    return images, jnp.take(taps[layer], unit, axis=3)

@@ -24,6 +24,7 @@ class Dataset(NamedTuple):
     attributes: Mapping[str, UInt8[np.ndarray, " n"]]  # per image, by name
 
 
+PICTURE = 256  # pixels of a side
 DIGIT_NAMES = tuple(str(digit) for digit in range(mnist.NUM_CLASSES))
 
 
@@ -94,6 +95,13 @@ def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape
 def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
     """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`."""
     return np.clip(images * np.float32(127.5) + np.float32(128.0), 0.0, 255.0).astype(np.uint8)
+
+
+def to_picture(images: Float32[np.ndarray, "*n h w c"]) -> UInt8[np.ndarray, "*n _ _ c"]:
+    """[-1, 1] to 0..255 for the eye: images of 512 pixels and more are shrunk to about 256."""
+    *n, h, w, c = images.shape
+    by = max(1, h // PICTURE)
+    return to_uint8(images.reshape(*n, h // by, by, w // by, by, c).mean(axis=(-4, -2)))
 
 
 @functools.lru_cache(maxsize=4)

@@ -77,12 +77,9 @@ def frechet_distance(
     traces = np.trace(a.covariance(convention)) + np.trace(b.covariance(convention))
     factor = _factor(few, convention)
     squares = np.linalg.eigvalsh(factor.T @ many.covariance(convention) @ factor)
-    noise = 4 * np.finfo(np.float64).eps * np.abs(squares).max()
-    lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
-    if lost < 1e-10 * traces:
-        cross = np.sqrt(np.maximum(squares, 0)).sum()
-    else:
-        roots = [_scaled_vectors(each, convention) for each in (few, many)]
+    cross, lost = sum_of_roots(squares)
+    if lost >= 1e-10 * traces:
+        roots = [scaled_vectors(each, convention) for each in (few, many)]
         cross = np.linalg.svd(roots[0].T @ roots[1], compute_uv=False).sum()
     return float(np.square(a.mean - b.mean).sum() + traces - 2 * cross)
 
@@ -178,6 +175,13 @@ def singular(real: FeatureMoments, generated: FeatureMoments) -> tuple[str, ...]
     )
 
 
+def sum_of_roots(squares: Float64[np.ndarray, " d"]) -> tuple[float, float]:
+    """The sum of the roots of a matrix's eigenvalues, and how much of it may be noise."""
+    noise = 4 * np.finfo(np.float64).eps * np.abs(squares).max()
+    lost = np.sum(noise / np.sqrt(np.maximum(squares, noise))) if noise else 0.0
+    return float(np.sqrt(np.maximum(squares, 0)).sum()), float(lost)
+
+
 def _factor(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarray, "d r"]:
     """L with L L^T = covariance."""
     if moments.samples > len(moments.mean):
@@ -185,10 +189,10 @@ def _factor(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarr
             return np.linalg.cholesky(moments.covariance(convention))
         except np.linalg.LinAlgError:  # singular all the same, such as by a feature that is 0
             pass
-    return _scaled_vectors(moments, convention)
+    return scaled_vectors(moments, convention)
 
 
-def _scaled_vectors(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarray, "d r"]:
+def scaled_vectors(moments: FeatureMoments, convention: Convention) -> Float64[np.ndarray, "d r"]:
     """Eigenvectors times the roots of their eigenvalues, of which N - 1 are not 0."""
     values, vectors = np.linalg.eigh(moments.covariance(convention))
     rank = min(max(moments.samples - 1, 1), len(values))
@@ -206,7 +210,7 @@ def _influence(
     The gradient by the mean is 2 (mean_b - mean_a), by the covariance 1 - T with the optimal map
     T = M (L^T A L)^1/2 M^T from b to a, where B = L L^T and M^T is the (pseudo)inverse of L.
     """
-    factor = _scaled_vectors(b, convention)
+    factor = scaled_vectors(b, convention)
     lengths = np.square(factor).sum(axis=0)  # the eigenvalues
     kept = factor[:, lengths > lengths.max() * len(lengths) * np.finfo(np.float64).eps]
     inverse = kept / np.square(kept).sum(axis=0)

@@ -26,32 +26,50 @@ def _points(axes: Axes, at: Sequence[float], cells: Sequence[Cell], **style: obj
 
 
 def draw_grid(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
-    """One metric: a line per row over the columns, on a logarithmic scale."""
-    rows, columns = _names(cells)
-    figure = Figure(figsize=(1.5 * len(columns) + 3.5, 4.6), layout="constrained")
-    axes = figure.subplots()
+    """A panel per metric: a line per row over the columns; distances on a logarithmic scale.
+
+    The first row of a metric is what the others are compared with. Of several metrics, the names of
+    rows begin with them.
+    """
+    metrics = list(dict.fromkeys(cell.measured.metric for cell in cells))
+    _, columns = _names(cells)
+    size = (max(1.5 * len(columns), 3.5) * len(metrics) + 3.5, 4.6)
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+    for axes, metric in zip(panels, metrics, strict=True):
+        _lines(axes, [cell for cell in cells if cell.measured.metric == metric], columns)
+    sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
+    figure.suptitle(f"{title}\n{sizes}; bars: 95 %", size=10)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    save(figure, path)
+
+
+def _lines(axes: Axes, cells: Sequence[Cell], columns: list[str]) -> None:
+    """The lines of one metric."""
+    measured = cells[0].measured
+    rows, _ = _names(cells)
     for i, row in enumerate(rows):
         own = [cell for cell in cells if cell.row == row]
         at = [columns.index(cell.column) + 0.04 * (i - len(rows) / 2) for cell in own]
         style = {"marker": "", "ls": "--"} if i == 0 else {"marker": MARKERS[i % len(MARKERS)]}
         colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
-        _points(axes, at, own, label=row, color=colour, **style)
-    axes.set_yscale("log")
+        _points(
+            axes, at, own, label=row.removeprefix(f"{measured.metric}, "), color=colour, **style
+        )
+    if measured.metric.startswith("FID"):
+        axes.set_yscale("log")
     axes.set_xticks(range(len(columns)), [name.replace(" + ", "\n+ ") for name in columns], size=8)
-    axes.set_ylabel(cells[0].measured.title, size=9)
-    sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
-    axes.set_title(f"{title}\n{sizes}; bars: 95 %", size=10)
+    axes.set_ylabel(measured.title, size=9)
     axes.grid(axis="y", which="both", alpha=0.2)
-    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
-    save(figure, path)
 
 
 def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
     """A panel per column, each with a point per row."""
     rows, columns = _names(cells)
-    figure = Figure(figsize=(2.8 * len(columns), 3.4), layout="constrained")
+    wide = max(2.8, 0.85 * len(rows))
+    figure = Figure(figsize=(wide * len(columns), 3.6), layout="constrained")
     sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
-    figure.suptitle(f"{title}\n{cells[0].measured.features}; {sizes}; bars: 95 %", size=10)
+    figure.suptitle(f"{title}\n{cells[0].measured.features}; bars: 95 %\n{sizes}", size=10)
     for axes, column in zip(
         figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
     ):

@@ -73,7 +73,7 @@ def expected_scores(generated, order):
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_it_is_definition_1(generated, order):
-    models, _, _, limits = generated
+    models, images, _, limits = generated
     expected = expected_scores(generated, order)
     found = defects.defective_scores(
         models,
@@ -86,9 +86,11 @@ def test_it_is_definition_1(generated, order):
         mask_threshold=CUT,
         order=order,
     )
-    assert found.num_samples == len(INDICES)
+    masks = [grad_cam_mask(models, image) for image in images]
+    np.testing.assert_allclose(found.covered, np.mean(masks, axis=(1, 2)), atol=1e-6)
     assert list(found.scores) == list(limits)
     for name, each in expected.items():
+        np.testing.assert_allclose(found.samples[name], each, atol=1e-6)
         np.testing.assert_allclose(found.scores[name], each.mean(axis=0), atol=1e-6)
         error = each.std(axis=0, ddof=1) / np.sqrt(len(each))
         np.testing.assert_allclose(found.standard_errors[name], error, atol=1e-6)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from ganfail_jax.analysis.estimates import Estimate, auc, share
+from ganfail_jax.analysis.estimates import Estimate, auc, mean
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +105,6 @@ def test_an_error_that_cannot_be_told_is_nan():
 
 def test_a_share_has_the_binomial_error():
     hit = np.arange(50) < 20
-    found = share(hit)
+    found = mean(hit)
     assert found.value[0] == accuracy_score(np.ones(50), hit)
     assert found.standard_error[0] == pytest.approx(np.sqrt(0.4 * 0.6 / 50))

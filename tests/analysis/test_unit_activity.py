@@ -12,6 +12,7 @@ from ganfail_jax.analysis import unit_activity
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.analysis.unit_activity import Top
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import generate
 from ganfail_jax.nn import pggan
 from tests import tiny
 
@@ -111,3 +112,17 @@ def test_one_sample_represents_itself():
 
     image, found = run(models.generator_params, styles)
     np.testing.assert_allclose(found, image, rtol=1e-4, atol=1e-4)
+
+
+def test_a_unit_sees_its_own_map(taps):
+    models, indices = tiny.models(), jnp.asarray([7, 2])
+
+    @jax.jit
+    def run(params, unit):
+        return unit_activity.seen_by_unit(
+            models.generator, params, LAYERS[1], unit, indices, SEED
+        ), generate(models.generator, params, SEED, indices)[0]
+
+    (images, maps), expected = run(models.generator_params, jnp.asarray(3))
+    np.testing.assert_allclose(maps, taps[LAYERS[1]][[7, 2], ..., 3], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(images, expected, rtol=1e-4, atol=1e-5)

@@ -9,6 +9,7 @@ from ganfail_jax.data.pipelines import (
     epoch_indices,
     load_dataset,
     to_float,
+    to_picture,
     to_uint8,
 )
 
@@ -67,6 +68,20 @@ def test_float_and_back_is_the_identity_on_every_value():
 def test_to_uint8_truncates_and_clips():
     floats = np.array([-2.0, -1.0, 0.0, 0.999 / 127.5, 1.0, 2.0], np.float32)
     np.testing.assert_array_equal(to_uint8(floats), [0, 0, 128, 128, 255, 255])
+
+
+def test_pictures_of_512_pixels_are_half_as_large():
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 512, 512, 1)).astype(np.float32)
+    means = [
+        images[1, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2, 0].mean() for i, j in ((0, 0), (9, 200))
+    ]
+    found = to_picture(images)
+    assert found.shape == (2, 256, 256, 1)
+    np.testing.assert_allclose(
+        [found[1, 0, 0, 0], found[1, 9, 200, 0]], to_uint8(np.asarray(means)), atol=1
+    )
+    small = images[:, :300, :300]
+    np.testing.assert_array_equal(to_picture(small), to_uint8(small))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 10, 17, 45])

@@ -1,0 +1,172 @@
+"""Tables of Tousi 2021: how realistic artifacts are after a correction.
+
+correction_fid (tables 2 and 4): FID of artifact samples after each correction, uncorrected, and of
+normal samples. stopping_layer (fig. 12): FID and mean realism after sequential correction, by
+stopping layer and share of units. ablated_units (fig. 10, 11): FID by the number of units of one
+layer that are set to zero; random ones are one draw, in which the more include the fewer.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from absl import flags
+from jaxtyping import Float32
+
+from analyze import correction_choice, correction_study
+from analyze.correction_study import NAMES, Asked, Study, plan
+from analyze.tabulate import Table
+from ganfail_jax.analysis.correction import layers_to, number_of_units
+from ganfail_jax.analysis.correction_methods import METHODS, Method
+from ganfail_jax.analysis.rates import find_layers
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics.table import Cell
+from ganfail_jax.plots.table import draw_grid, draw_groups
+from ganfail_jax.types import Generator
+
+FLAGS = flags.FLAGS
+ROWS = {
+    "random": "Random",
+    "fid": "FID",
+    "ds": "DS",
+    "sequential": "Sequential",
+    "local": "Local",
+}
+UNCORRECTED, NORMALS = "Artifacts", "Normals"
+SHARES_OF_LAYER = (0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+def correction_fid(study: Study, methods: Mapping[str, Method]) -> list[Cell]:
+    """Tables 2 and 4."""
+    setting = study.setting(study.choice.layers[-1], partial(number_of_units, FLAGS.share))
+    sizes, cells = study.artifacts.sizes("artifact"), []
+    for name, method in methods.items():
+        seen = study.seen(study.artifacts, ROWS[name], method, setting)
+        cells.append((ROWS[name], study.fid(seen, sizes)))
+    seen = study.seen(study.artifacts, UNCORRECTED, None, None)
+    cells.append((UNCORRECTED, study.fid(seen, sizes)))
+    seen = study.seen(study.normals, NORMALS, None, None)
+    cells.append((NORMALS, study.fid(seen, study.normals.sizes("normal"))))
+    return [Cell(row, measured.metric, measured) for row, measured in cells]
+
+
+def stopping_layer(study: Study, stops: list[str], shares: list[float]) -> list[Cell]:
+    """Figure 12."""
+    sizes, cells = study.artifacts.sizes("artifact"), []
+
+    def add(row: str, stop: str, seen: Float32[np.ndarray, "n d"]) -> None:
+        for measured in (study.fid(seen, sizes), study.realism(seen, sizes)):
+            cells.append(Cell(f"{measured.metric}, {row}", stop, measured))
+
+    before = study.seen(study.artifacts, UNCORRECTED, None, None)
+    for stop in stops:
+        add("uncorrected", stop, before)
+    for share in shares:
+        for stop in stops:
+            setting = study.setting(stop, partial(number_of_units, share))
+            name = f"n = {100 * share:g} %"
+            method = METHODS["sequential"]
+            add(name, stop, study.seen(study.artifacts, f"{name}, {stop}", method, setting))
+    return sorted(cells, key=lambda cell: cell.measured.metric)
+
+
+def ablated_units(study: Study, numbers: list[int], methods: list[str]) -> list[Cell]:
+    """Figures 10 and 11."""
+    sizes = study.artifacts.sizes("artifact")
+    before = study.fid(study.seen(study.artifacts, UNCORRECTED, None, None), sizes)
+    cells = [Cell("uncorrected", f"{n} units", before) for n in numbers]
+    for method in methods:
+        for n in numbers:
+            setting = study.setting(study.choice.layers[-1], lambda _, n=n: n)
+            name = f"{ROWS[method]}, {n} units"
+            seen = study.seen(study.artifacts, name, METHODS[method], setting)
+            cells.append(Cell(ROWS[method], f"{n} units", study.fid(seen, sizes)))
+    return cells
+
+
+def _ask_correction_fid(generator: Generator) -> Asked:
+    layers, methods = layers_to(generator.layers, FLAGS.stop), correction_choice.given_methods()
+    settings = {"stop": layers[-1], "share": FLAGS.share, "methods": list(methods)}
+    return Asked(layers, settings, partial(correction_fid, methods=methods))
+
+
+def _ask_stopping_layer(generator: Generator) -> Asked:
+    if FLAGS.stops == []:
+        raise InputError("--stops is empty; give some, or leave it out")
+    names = list(generator.layers)
+    every_third = names[2::3] or names[-1:]
+    stops = every_third if FLAGS.stops is None else find_layers(generator.layers, FLAGS.stops)
+    shares = _numbers("shares", float)
+    for share in shares:
+        number_of_units(share, 1)
+    settings = {"stops": stops, "shares": shares}
+    measure = partial(stopping_layer, stops=stops, shares=shares)
+    return Asked(layers_to(generator.layers, stops[-1]), settings, measure)
+
+
+def _ask_ablated_units(generator: Generator) -> Asked:
+    layers = layers_to(generator.layers, FLAGS.stop)
+    size = generator.layers[layers[-1]].channels
+    numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
+    if FLAGS.numbers is not None:
+        numbers = _numbers("numbers", int)
+    for n in numbers:
+        if not 1 <= n <= size:
+            raise InputError(f"--numbers has {n}, but layer {layers[-1]} has units 1 to {size}")
+    methods = ["ds", "random", *(["fid"] if FLAGS.unit_fid else [])]
+    if "fid" not in methods:
+        print(correction_choice.NO_FID)
+    settings = {"stop": layers[-1], "numbers": numbers}
+    return Asked(layers, settings, partial(ablated_units, numbers=numbers, methods=methods))
+
+
+def _numbers(flag: str, kind: type) -> list[Any]:
+    """A list of numbers without repetition.
+
+    Raises:
+        InputError: one is no number, or there is none.
+    """
+    texts = FLAGS[flag].value or []
+    try:
+        found = [kind(text) for text in texts]
+    except ValueError as error:
+        raise InputError(f"--{flag} has what is no number: {','.join(texts)}") from error
+    if not found:
+        raise InputError(f"--{flag} is empty; give some, or leave it out")
+    return list(dict.fromkeys(found))
+
+
+TABLES = {
+    "correction_fid": Table(
+        partial(plan, _ask_correction_fid),
+        (*NAMES, "unit_fid", "methods", "stop", "share"),
+        "correction",
+        draw_groups,
+    ),
+    "stopping_layer": Table(
+        partial(plan, _ask_stopping_layer),
+        (*NAMES, "stops", "shares", "neighbours"),
+        "sequential correction",
+        draw_grid,
+    ),
+    "ablated_units": Table(
+        partial(plan, _ask_ablated_units),
+        (*NAMES, "unit_fid", "stop", "numbers"),
+        "units at zero",
+        draw_grid,
+    ),
+}
+
+
+def define() -> None:
+    """Beside the flags that all tables have, and --neighbours."""
+    correction_study.define()
+    correction_choice.define_methods()
+    correction_choice.define_stop()
+    correction_choice.define_share()
+    text = "stopping_layer: layers l, by commas (default: every third)."
+    flags.DEFINE_list("stops", None, text)
+    flags.DEFINE_list("shares", ["0.1", "0.2", "0.4"], "stopping_layer: shares n, by commas.")
+    text = "ablated_units: numbers of units, by commas (default: 2, 5, 10, 20, 40 % of the layer)."
+    flags.DEFINE_list("numbers", None, text)

@@ -1,0 +1,152 @@
+"""Are artifacts repaired, and does the rest stay? (Tousi 2021, sec. 4.2 and 5)
+
+The paper asks persons (table 3); here the artifact classifier answers, of samples that it was not
+trained on, before and after each correction. How much an image changes is measured in its pixels.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.ablation import renderer
+from ganfail_jax.analysis.correction_methods import Look, Method, Setting, correct
+from ganfail_jax.analysis.estimates import mean
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.proportions import wilson
+
+LEVELS = 127.5  # grey levels of 255 per unit of an image
+REPLICATES = 2000
+Looker = Callable[[Int[np.ndarray, " b"]], Look]
+
+
+class Views(NamedTuple):
+    """n samples before and after: row 0 is uncorrected, then one row per method."""
+
+    images: Float[np.ndarray, "r n h w c"]  # in [-1, 1]
+    probability: Float[np.ndarray, "r n"]  # of the class artifact
+    called: Bool[np.ndarray, "r n"]  # the class artifact is the classifier's answer
+    masks: Bool[np.ndarray, "1 n h w"]
+
+
+Viewer = Callable[[Int[np.ndarray, " n"]], Views]
+
+
+class Effect(NamedTuple):
+    """What corrections do to n samples: row 0 is uncorrected, then one row per method."""
+
+    probability: Float[np.ndarray, "r n"]
+    called: Bool[np.ndarray, "r n"]
+    change: Float[np.ndarray, "r n"]  # mean absolute change of a pixel, of 255
+    inside: Float[np.ndarray, "r n"]  # the same within the sample's mask; NaN: it is empty
+    outside: Float[np.ndarray, "r n"]  # NaN: it is the whole image
+
+
+def viewer(
+    models: Models,
+    artifact: int,
+    look: Looker,
+    methods: Mapping[str, Method],
+    setting: Setting,
+    seed: int,
+) -> Viewer:
+    """Compiled once for all methods whose edits are of one form.
+
+    Args:
+        look: of `correction_methods.looker`, with its first arguments given.
+        seed: of the samples.
+    """
+    render = renderer(models.generator, seed)
+
+    @jax.jit
+    def see(params: Any, images: Array) -> tuple[Array, Array, Array]:
+        clipped = jnp.clip(images, -1, 1)
+        return clipped, *_answer(models.classifier.logits(params, clipped), artifact)
+
+    def view(indices: Int[np.ndarray, " b"]) -> Views:
+        before = look(indices)
+        rows = [(before.images, *_answer(before.logits, artifact))]
+        for method in methods.values():
+            edits = correct(method, setting, before)
+            images = render(models.generator_params, indices, edits)
+            rows.append(see(models.classifier_params, images))
+        images, probability, called = (np.asarray(jnp.stack(x)) for x in zip(*rows, strict=True))
+        return Views(images, probability, called, np.asarray(before.masks)[None])
+
+    return view
+
+
+def _answer(logits: Float[Array, "b k"], artifact: int) -> tuple[Array, Array]:
+    return jax.nn.softmax(logits)[:, artifact], jnp.argmax(logits, axis=1) == artifact
+
+
+def in_batches(
+    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
+) -> Iterator[Views]:
+    """Views of all samples; every batch is filled up, so that one compilation serves all."""
+    with runtime.progress_bar(progress, len(indices), 0) as bar:
+        for start in range(0, len(indices), batch_size):
+            some = indices[start : start + batch_size]
+            seen = view(np.resize(some, batch_size).astype(np.int32))
+            yield Views(*(each[:, : len(some)] for each in seen))
+            bar.update(len(some))
+
+
+def effect(
+    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
+) -> Effect:
+    """Measure samples, a batch of views in memory at a time."""
+    parts = [_effect(seen) for seen in in_batches(view, indices, batch_size, progress)]
+    return Effect(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
+
+
+def _effect(seen: Views) -> Effect:
+    moved = LEVELS * np.abs(seen.images - seen.images[0], dtype=np.float64).mean(axis=-1)
+    everywhere = np.ones_like(seen.masks)
+    changes = (_mean_where(moved, mask) for mask in (everywhere, seen.masks, ~seen.masks))
+    return Effect(seen.probability, seen.called, *changes)
+
+
+def _mean_where(
+    x: Float[np.ndarray, "r n h w"], mask: Bool[np.ndarray, "1 n h w"]
+) -> Float[np.ndarray, "r n"]:
+    size = mask.sum(axis=(2, 3))
+    return np.where(mask, x, 0).sum(axis=(2, 3)) / np.where(size, size, np.nan)
+
+
+def _mean_known(values: Float[np.ndarray, " n"]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def summary(found: Effect, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """For result.json, one of each row; the intervals are of 95 %.
+
+    Those of means and of differences from the uncorrected samples (paired) are percentiles of a
+    bootstrap over samples, those of shares Wilson's.
+    """
+
+    def averaged(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
+        estimate = mean(values)
+        low, high = np.quantile(estimate.resample(REPLICATES, rng), [0.025, 0.975])
+        return {"value": float(estimate.value[0]), "interval95": [float(low), float(high)]}
+
+    n = found.called.shape[1]
+    rows = []
+    for row, called in enumerate(found.called):
+        interval = wilson(called.sum(keepdims=True), np.asarray([n]))[0]
+        rows.append(
+            {
+                "probability": averaged(found.probability[row]),
+                "difference": averaged(found.probability[row] - found.probability[0]),
+                "called": {"value": float(called.mean()), "interval95": interval.tolist()},
+                "change": averaged(found.change[row]),
+                "change_inside": _mean_known(found.inside[row]),
+                "change_outside": _mean_known(found.outside[row]),
+            }
+        )
+    return rows

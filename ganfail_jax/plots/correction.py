@@ -1,0 +1,74 @@
+"""Figures of corrections: images before and after (Tousi 2021, fig. 13, 14), and what they do."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+
+PANELS = (
+    ("probability", "probability of an artifact", ORANGE),
+    ("called", "share called an artifact", ORANGE),
+    ("change", "mean change of a pixel, of 255", BLUE),
+)
+
+
+def draw_sheet(path: Path, arrays: Mapping[str, Any], title: str) -> None:
+    """Columns are samples, rows are corrections.
+
+    Args:
+        arrays: rows [r] the names of the corrections, the first of none; indices [n]; images
+            [r,n,h,w,c] of 8 bits; probability [r,n] of an artifact; masks [1,n,h,w].
+    """
+    images, masks = arrays["images"], arrays["masks"][0]
+    rows, columns = images.shape[:2]
+    figure = Figure(figsize=(1.35 * columns + 1.2, 1.5 * rows + 0.9), layout="constrained")
+    below = "below: probability of an artifact; outlined: where the classifier sees it"
+    figure.suptitle(f"{title}\n{below}", size=10)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for (row, column), axes in np.ndenumerate(grid):
+        show_image(axes, images[row, column] / 127.5 - 1)
+        axes.set_xlabel(f"{arrays['probability'][row, column]:.2f}", size=8, labelpad=1)
+        if row == 0:
+            axes.set_title(f"sample {arrays['indices'][column]}", size=8)
+            if masks[column].any() and not masks[column].all():
+                axes.contour(masks[column], levels=[0.5], colors=SKY, linewidths=1)
+    for axes, name in zip(grid[:, 0], arrays["rows"], strict=True):
+        axes.set_ylabel(str(name), rotation=0, ha="right", va="center", size=9)
+    save(figure, path)
+
+
+def draw_effects(
+    path: Path,
+    told: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    samples: Mapping[str, int],
+    title: str,
+) -> None:
+    """A row of panels per kind of samples; in each a point per correction.
+
+    Args:
+        told: kind of samples -> correction -> `correction_effect.summary`; the first correction is
+            none.
+        samples: of each kind.
+    """
+    figure = Figure(figsize=(11, 2.9 * len(told) + 0.7), layout="constrained")
+    figure.suptitle(f"{title}\nbars: 95 %; dashed: uncorrected", size=10)
+    grid = figure.subplots(len(told), len(PANELS), squeeze=False, sharex=True, sharey="col")
+    for panels, (kind, methods) in zip(grid, told.items(), strict=True):
+        panels[0].set_ylabel(f"{samples[kind]:,} held-out {kind}", size=9)
+        for axes, (name, _, colour) in zip(panels, PANELS, strict=True):
+            none, *after = [method[name] for method in methods.values()]
+            values = np.asarray([each["value"] for each in after])
+            reach = np.abs(np.asarray([each["interval95"] for each in after]).T - values)
+            axes.errorbar(range(len(after)), values, reach, fmt="o", capsize=3, color=colour)
+            axes.axhline(none["value"], color="black", lw=1, ls="--")
+            axes.set_xticks(range(len(after)), list(methods)[1:], size=8)
+            axes.set_xlim(-0.5, len(after) - 0.5)
+            axes.grid(axis="y", alpha=0.2)
+    for axes, (_, text, _) in zip(grid[0], PANELS, strict=True):
+        axes.set_title(text, size=10)
+        axes.set_ylim(0, 1.03 if "change" not in text else None)
+    save(figure, path)

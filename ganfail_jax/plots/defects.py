@@ -1,0 +1,86 @@
+"""Figures of defective scores (Tousi 2021, definition 1): all of them, and what the highest see."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+
+PER_ROW = 4
+SCORES, REGIONS = "scores.png", "regions.png"
+
+
+def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
+    """Both figures, below `folder`; returns their names.
+
+    Args:
+        arrays: layers [l], indices [l,n], images [l,n,h,w,c] of 8 bits, masks and active [l,n,h,w]
+            of the highest unit of each layer, `scores/<layer>` and `standard_errors/<layer>` [c].
+    """
+    _scores(folder / SCORES, arrays, who)
+    _regions(folder / REGIONS, arrays, who)
+    return [SCORES, REGIONS]
+
+
+def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
+    """A panel per layer: its units from the highest score to the lowest."""
+    layers = arrays["layers"]
+    columns = min(len(layers), PER_ROW)
+    rows = -(-len(layers) // columns)
+    figure = Figure(figsize=(3.1 * columns, 2.5 * rows + 0.9), layout="constrained")
+    figure.suptitle(f"Defective scores, {who}\nband: 95 % interval over artifact images", size=10)
+    grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, layer in zip(grid, layers, strict=False):
+        scores, errors = arrays[f"scores/{layer}"], arrays[f"standard_errors/{layer}"]
+        order = np.argsort(-scores, kind="stable")
+        scores, reach, at = scores[order], 1.96 * errors[order], np.arange(len(order))
+        low = np.maximum(scores - reach, 0)
+        axes.fill_between(at, low, scores + reach, color=BLUE, alpha=0.25, lw=0)
+        axes.plot(at, scores, color=BLUE, lw=1.2)
+        axes.set_title(f"{layer}: unit {order[0]} is highest", size=8)
+        axes.set_xlabel("units, by score", size=8)
+        axes.tick_params(labelsize=7)
+    grid[0].set_ylim(bottom=0)
+    for axes in grid[::columns]:
+        axes.set_ylabel("defective score (mean IoU)", size=8)
+    for axes in grid[len(layers) :]:
+        axes.set_axis_off()
+    save(figure, path)
+
+
+def _regions(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
+    """A row per layer: the artifact images whose masks its highest unit meets best."""
+    layers, images = arrays["layers"], arrays["images"]
+    rows, columns = images.shape[:2]
+    figure = Figure(figsize=(1.25 * columns + 1.4, 1.45 * rows + 0.9), layout="constrained")
+    figure.suptitle(
+        f"The unit of the highest defective score (DS) of each layer, {who}\n"
+        "on the artifact images where it meets the artifact best; "
+        "orange: the artifact by the classifier (Grad-CAM); blue: the unit is active",
+        size=10,
+    )
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for row, layer in enumerate(layers):
+        for n, axes in enumerate(grid[row]):
+            show_image(axes, images[row, n] / 127.5 - 1)
+            _cover(axes, arrays["active"][row, n])
+            _outline(axes, arrays["masks"][row, n])
+            axes.set_title(f"sample {arrays['indices'][row, n]}", size=7)
+        unit = int(np.argmax(arrays[f"scores/{layer}"]))
+        text = f"{layer}\nunit {unit}\nDS {arrays[f'scores/{layer}'][unit]:.3f}"
+        grid[row, 0].set_ylabel(text, rotation=0, ha="right", va="center", size=7)
+    save(figure, path)
+
+
+def _cover(axes: Axes, region: Bool[np.ndarray, "h w"]) -> None:
+    tint = np.array([*(int(SKY[i : i + 2], 16) / 255 for i in (1, 3, 5)), 0.6])
+    axes.imshow(region[..., None] * tint, interpolation="nearest")
+
+
+def _outline(axes: Axes, region: Bool[np.ndarray, "h w"]) -> None:
+    if region.any() and not region.all():
+        axes.contour(region, levels=[0.5], colors=ORANGE, linewidths=1)

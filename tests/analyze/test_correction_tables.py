@@ -1,0 +1,166 @@
+"""`python -m analyze.table` of Tousi 2021 on tiny models: the numbers are those of the images."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from analyze.unit_fid import FID
+from ganfail_jax import results, zoo
+from ganfail_jax.data.image_folder import read_folder
+from ganfail_jax.data.image_sets import in_memory
+from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.latents import generate
+from ganfail_jax.metrics.features import classifier_features, extract_features
+from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
+from ganfail_jax.metrics.table import restore
+from ganfail_jax.weights import store
+from tests.analyze import commands
+from tests.analyze.commands import run
+from tests.analyze.conftest import LABELLED
+
+SMALL = ["--threshold_samples=40", "--tau=0.2", "--batch_size=10", "--candidates=60"]
+ROWS = ["Random", "FID", "DS", "Sequential", "Local", "Artifacts", "Normals"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
+        Image.fromarray(image).save(folder / f"{i:02d}.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def artifacts(folders, tmp_path_factory):
+    """The artifact classifier, its bias such that it calls half of the images so."""
+    folder = tmp_path_factory.mktemp("models") / "halving"
+    generator, own = zoo.load_generator(str(folders / "generator"))
+    classifier, params = zoo.load_classifier(str(folders / "artifacts"))
+
+    @jax.jit
+    def logits(own, params):
+        return classifier.logits(params, generate(generator, own, 3, jnp.arange(60))[0])
+
+    middle = np.median(np.asarray(logits(own, params)) @ [1, -1, 0])  # normal over artifact
+    bias = params["dense"]["bias"] + np.array([0, middle, -1e3])
+    stored = zoo.read_classifier(str(folders / "artifacts"))
+    params = {**params, "dense": {**params["dense"], "bias": bias}}
+    store.save(folder, "classifier", stored.config, params, stored.about)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unit_fid(folders, tmp_path_factory):
+    """As analyze.units writes it."""
+    folder = tmp_path_factory.mktemp("units")
+    sha256 = zoo.read_generator(str(folders / "generator")).sha256
+    made_by = results.provenance({"generator": "generator", "generator_sha256": sha256})
+    results.save(folder, {}, made_by, {f"{FID}b0008/conv0": np.arange(4.0)})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flags(models, artifacts):
+    return [*models, f"--artifact_classifier={artifacts}", "--features=classifier", *SMALL]
+
+
+def measured(done, folder):
+    """The cells of a table by row and column, and its arrays."""
+    assert done.returncode == 0, done.stderr
+    files = sorted(path.name for path in folder.iterdir())
+    assert files == ["result.json", "result.npz", "table.csv", "table.md", "table.png"]
+    assert (folder / "table.md").read_text().rstrip() in done.stdout
+    result = results.load(folder)
+    cells = list(map(restore, result.summary["cells"]))
+    found = {(cell.row, cell.column): cell.measured for cell in cells}
+    assert len(found) == len(cells)
+    return found, result.arrays
+
+
+def test_correction_fid(flags, models, unit_fid, pictures, tmp_path):
+    args = [*flags, "--table=correction_fid", "--stop=b8.conv0", "--share=0.5"]
+    args += [f"--unit_fid={unit_fid}", f"--images={pictures}", "--num_artifacts=12"]
+    done = run("table", *args, cwd=tmp_path)
+    folder = tmp_path / "runs" / "correction_fid" / f"generator-{pictures.name}-3"
+    found, arrays = measured(done, folder)
+    assert list(found) == [(row, "FID") for row in ROWS]
+    for row, kind in (("Random", "artifact"), ("Artifacts", "artifact"), ("Normals", "normal")):
+        sizes = {f"held-out {kind}s": 3, f"called {kind} by the classifier": 9}
+        assert found[row, "FID"].samples == {"real": 40, **sizes}
+        assert arrays[f"{kind}s"].tolist()[:3] == LABELLED["held_out"][kind]
+        assert arrays[f"{kind}s"][3:].min() > 20  # beyond all labelled ones
+    assert not set(arrays["artifacts"]) & set(arrays["normals"])
+    assert len({each.value for each in found.values()}) == len(ROWS)
+    assert "by the classifier's word alone" in done.stdout
+
+    generator, classifier = (flag.partition("=")[2] for flag in models)
+    (generator, own), (classifier, params) = (
+        zoo.load_generator(generator),
+        zoo.load_classifier(classifier),
+    )
+    features = classifier_features("c", classifier, params)
+    real = feature_moments(extract_features(features, read_folder(pictures, (8, 8, 1))))
+    for row, indices in (("Artifacts", arrays["artifacts"]), ("Normals", arrays["normals"])):
+        made = jax.jit(lambda p, i: generate(generator, p, 3, i)[0])(own, jnp.asarray(indices))
+        seen = extract_features(features, in_memory(to_uint8(np.asarray(made))), batch_size=12)
+        expected = frechet_distance(real, feature_moments(seen))
+        assert found[row, "FID"].value == pytest.approx(expected, rel=1e-3)
+
+
+def test_stopping_layer_against_the_generators_own_normals(flags, tmp_path):
+    args = [*flags, "--table=stopping_layer", "--reference=normals", "--stops=b4.conv1,b8.conv0"]
+    done = run("table", *args, "--shares=0,0.5", "--scores=global", cwd=tmp_path)
+    found, arrays = measured(done, tmp_path / "runs" / "stopping_layer" / "generator-normals-3")
+    layers = ["b0004/conv1", "b0008/conv0"]
+    metrics = [f"{name} against the generator's own normals" for name in ("FID", "realism")]
+    rows = ["uncorrected", "n = 0 %", "n = 50 %"]
+    assert set(found) == {(f"{m}, {r}", layer) for m in metrics for r in rows for layer in layers}
+    for metric in metrics:
+        before = found[f"{metric}, uncorrected", layers[0]].value
+        for layer in layers:
+            same, other = (found[f"{metric}, {row}", layer].value for row in rows[1:])
+            assert same == pytest.approx(before, rel=1e-3)
+            assert abs(other / before - 1) > 1e-3
+    sizes = dict(found[f"{metrics[0]}, uncorrected", layers[0]].samples)
+    assert sizes.pop("reference normals") == len(arrays["reference"])
+    assert sum(sizes.values()) == len(arrays["artifacts"]) == len(arrays["normals"])
+    assert not set(arrays["reference"]) & {*arrays["artifacts"], *arrays["normals"]}
+
+
+def test_all_units_are_all_units_in_any_order(flags, unit_fid, pictures, tmp_path):
+    args = [*flags, "--table=ablated_units", f"--images={pictures}", "--stop=b8.conv0"]
+    args += ["--numbers=1,4", f"--unit_fid={unit_fid}", "--scores=global", "--num_artifacts=12"]
+    folder = tmp_path / "runs" / "ablated_units" / f"generator-{pictures.name}-3"
+    found, _ = measured(run("table", *args, cwd=tmp_path), folder)
+    rows = ["uncorrected", "DS", "Random", "FID"]
+    assert list(found) == [(row, f"{n} units") for row in rows for n in (1, 4)]
+    values = {key: each.value for key, each in found.items()}
+    assert values["DS", "4 units"] == pytest.approx(values["Random", "4 units"], rel=1e-5)
+    assert values["DS", "4 units"] == pytest.approx(values["FID", "4 units"], rel=1e-5)
+    assert values["DS", "4 units"] > values["uncorrected", "4 units"]
+
+
+def test_bad_input_is_one_line_and_writes_nothing(flags, pictures, tmp_path):
+    correction, images = "--table=correction_fid", f"--images={pictures}"
+    stop = "--stop=b8.conv0"
+    bad = [
+        ([correction, images, "--ends=9"], "--ends does not change table correction_fid"),
+        (["--table=top_bottom", images], "--artifact_classifier does not change table top_bottom"),
+        ([correction, images, stop, "--truncation_psi=0.5"], "--truncation_psi must be 1"),
+        ([correction, stop, "--images=nope"], "; or --reference=normals compares with the generat"),
+        (["--table=stopping_layer", images, "--shares=0.1,x"], "--shares has what is no number"),
+        (
+            ["--table=ablated_units", images, stop, "--numbers=2,5"],
+            "--numbers has 5, but layer b0008/conv0 has units 1 to 4",
+        ),
+    ]
+    for args, message in bad:
+        done = run("table", *flags, *args, cwd=tmp_path)
+        (line,) = done.stderr.strip().splitlines()
+        assert done.returncode == 1, args
+        assert message in line
+        assert not list(tmp_path.iterdir())

@@ -16,15 +16,16 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from analyze import entry, image_choice
 from analyze import flags as common
+from ganfail_jax import results
 from ganfail_jax.data import image_sets
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.labels import Labels, read_labels
@@ -58,14 +59,6 @@ flags.DEFINE_bool("balance", True, "Classes weigh alike, however many samples th
 flags.DEFINE_integer("draws", 10, "Random splits of the label-efficiency curve; 0: no curve.", 0)
 WEIGHTS = "best"  # the folder of the weights within the result's, where the zoo finds them
 AT_ONCE = 25  # images per device and step
-
-
-class Samples(NamedTuple):
-    """All samples: labelled ones, then real images."""
-
-    images: Images
-    features: Float[np.ndarray, "n d"]
-    labels: Int[np.ndarray, " n"]
 
 
 def read_labelled(generator_sha256: str) -> Labels:
@@ -136,6 +129,11 @@ def _area(area: dict[str, Any]) -> str:
     return f"{area['value']:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
 
 
+def _spread(found: dict[str, Any]) -> str:
+    deviation = found["deviation"]
+    return f"{found['mean']:.3f}" + ("" if deviation is None else f" ({deviation:.3f})")
+
+
 def describe(summary: entry.Summary) -> Iterator[str]:
     for part in ("train", "held_out"):
         numbers = ", ".join(f"{n} {name}" for name, n in summary["samples"][part].items())
@@ -155,24 +153,11 @@ def describe(summary: entry.Summary) -> Iterator[str]:
     for name, area in found["auc"].items():
         yield f"  area under the ROC curve, {name.replace('_', ' ')}: {_area(area)}"
     for row in summary.get("label_efficiency", ()):
+        accuracy, area = (_spread(row[name]) for name in ("accuracy", "auc"))
         yield (
-            f"  {row['labels']} training labels, {row['draws']} random splits: accuracy "
-            f"{row['accuracy']['mean']:.3f} ± {row['accuracy']['deviation']:.3f}, area "
-            f"{row['auc']['mean']:.3f} ± {row['auc']['deviation']:.3f} (standard deviation)"
+            f"  {row['labels']} training labels, mean (standard deviation) of {row['draws']} "
+            f"random splits: accuracy {accuracy}, area {area}"
         )
-
-
-def curve_table(curve: training.Efficiency) -> list[dict[str, Any]]:
-    """For result.json."""
-
-    def spread(values: Float[np.ndarray, " r"]) -> dict[str, float]:
-        deviation = values.std(ddof=1) if len(values) > 1 else np.nan
-        return {"mean": float(values.mean()), "deviation": float(deviation)}
-
-    rows = zip(curve.num_labels.tolist(), curve.accuracy, curve.auc, strict=True)
-    return [
-        {"labels": n, "draws": len(a), "accuracy": spread(a), "auc": spread(b)} for n, a, b in rows
-    ]
 
 
 def main() -> None:
@@ -254,7 +239,7 @@ def main() -> None:
                 balance=FLAGS.balance,
                 seed=FLAGS.seed,
             )
-            summary["label_efficiency"] = curve_table(curve)
+            summary["label_efficiency"] = curve.summary()
             arrays |= curve._asdict()
         kernel, bias = (jnp.asarray(x, jnp.float32) for x in probe)
         weights = artifact_classifier.variables(backbone.layers, kernel, bias)
@@ -264,7 +249,7 @@ def main() -> None:
         for kind in KINDS:
             arrays[f"{kind}_indices"] = labelled.indices[arrays.pop(f"{kind}_places")]
         about = {"class_names": list(class_names), **identity, **settings, "samples": parts}
-        about |= {"penalty": penalty, "measured": measured}
+        about |= {"penalty": penalty, "measured": results.without_nan(measured)}
         store.save(
             folder / WEIGHTS, artifact_classifier.KIND, backbone.config.to_dict(), weights, about
         )

@@ -13,7 +13,7 @@ from ganfail_jax.plots.figure import BLUE, ORANGE, save
 from ganfail_jax.plots.sheets import Block, draw_blocks
 
 MATRIX, CURVE, SHEET = "confusion.png", "label_efficiency.png", "held_out.png"
-DIMMED = 0.25  # brightness outside a mask
+GREYED, GREY = 0.7, 128  # how much of what is outside a mask is grey, and that grey
 
 
 def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
@@ -63,6 +63,17 @@ def _curve(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
     for axes, (name, text, colour) in zip(figure.subplots(1, 2), panels, strict=True):
         _spread(axes, sizes, arrays[name], colour)
         axes.set_title(text, size=9)
+    rows = arrays["confusion"].sum(axis=1)
+    figure.axes[0].axhline(rows.max() / rows.sum(), color="0.5", ls="--", lw=1)
+    figure.axes[0].annotate(
+        "always the most frequent class",
+        (sizes[-1], rows.max() / rows.sum()),
+        (0, 3),
+        textcoords="offset points",
+        ha="right",
+        size=8,
+        color="0.4",
+    )
     save(figure, path)
 
 
@@ -78,20 +89,21 @@ def _spread(axes: Axes, sizes: np.ndarray, values: Float[np.ndarray, "s r"], col
 
 
 TITLES = {
-    "found": "artifacts that are found, the surest first",
-    "missed": "artifacts that are missed, the surest first",
-    "false": "normal ones that are called artifacts, the surest first",
+    "found": "artifacts that are found, the highest softmax first",
+    "missed": "artifacts that are missed, the lowest softmax first",
+    "false": "normal ones that are called artifacts, the highest softmax first",
 }
 
 
 def _masked(
     images: UInt8[np.ndarray, "m h w c"], masks: np.ndarray
 ) -> UInt8[np.ndarray, "m h w c"]:
-    return (images * np.where(masks, 1, DIMMED)[..., None]).astype(np.uint8)
+    grey = GREYED * GREY + (1 - GREYED) * images
+    return np.where(masks[..., None], images, grey).astype(np.uint8)
 
 
 def _sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
-    """Of each kind the images, and below them what lies outside the masks dimmed."""
+    """Of each kind the images, and below them the same with all but the masks greyed."""
     blocks = []
     for kind, title in TITLES.items():
         images, masks = arrays[f"{kind}_images"], arrays[f"{kind}_masks"]
@@ -104,7 +116,13 @@ def _sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
             )
         ]
         blocks.append(Block(f"Held-out {title}", images, captions))
-        blocks.append(Block("what the mask leaves", _masked(images, masks), [""] * len(images)))
+        blocks.append(
+            Block(
+                "the same; not greyed: the mask, where Grad-CAM of the artifact class is high",
+                _masked(images, masks),
+                [""] * len(images),
+            )
+        )
     title = f"Where the artifact class comes from, {who}"
     draw_blocks(
         path, blocks, f"{title}\nabove each image: sample and softmax of the artifact class"

@@ -63,6 +63,19 @@ class Efficiency(NamedTuple):
     accuracy: Float[np.ndarray, "s r"]  # of all classes, on the part held out
     auc: Float[np.ndarray, "s r"]  # artifact against normal
 
+    def summary(self) -> list[dict[str, Any]]:
+        """For result.json; the deviation of a single split is NaN."""
+
+        def spread(values: Float[np.ndarray, " r"]) -> dict[str, float]:
+            deviation = values.std(ddof=1) if len(values) > 1 else np.nan
+            return {"mean": float(values.mean()), "deviation": float(deviation)}
+
+        rows = zip(self.num_labels.tolist(), self.accuracy, self.auc, strict=True)
+        return [
+            {"labels": n, "draws": len(a), "accuracy": spread(a), "auc": spread(b)}
+            for n, a, b in rows
+        ]
+
 
 def curve_sizes(labels: Int[np.ndarray, " n"]) -> list[int]:
     """Numbers of labels for a curve: 25, 50, 100, ..., all; each has FOLDS of both kinds."""

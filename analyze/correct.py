@@ -131,6 +131,7 @@ def describe(summary: entry.Summary) -> Iterator[str]:
             line = f"  {name:<10} {within(told['probability'], '.3f')}"
             line += f", called an artifact {within(told['called'], '.1%')}"
             if name != "none":
+                line += f", difference {within(told['difference'], '+.3f')}"
                 line += f", change of a pixel {told['change']['value']:.1f} of 255"
             yield line
 

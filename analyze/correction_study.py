@@ -112,6 +112,7 @@ class Study(NamedTuple):
 class Asked(NamedTuple):
     """What the flags of one table ask for."""
 
+    text: str  # what it does, for a person
     layers: list[str]  # that are corrected; the last one may be corrected alone
     settings: Mapping[str, Any]  # for the identity of the result
     measure: Callable[[Study], list[Cell]]
@@ -158,7 +159,7 @@ def plan(ask: Callable[[Generator], Asked]) -> Plan:
     made |= {"neighbours": FLAGS.neighbours, "features": features.identity}
     who = case.identity["generator"]
     return Plan(
-        f"generator {who} against {against}",
+        f"{asked.text}, generator {who} against {against}",
         (who, "normals" if real is None else real.name, str(case.seed)),
         {**choice.identity, **asked.settings, **made},
         compute,

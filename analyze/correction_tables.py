@@ -75,20 +75,22 @@ def ablated_units(study: Study, numbers: list[int], methods: list[str]) -> list[
     """Figures 10 and 11."""
     sizes = study.artifacts.sizes("artifact")
     before = study.fid(study.seen(study.artifacts, UNCORRECTED, None, None), sizes)
-    cells = [Cell("uncorrected", f"{n} units", before) for n in numbers]
+    columns = {n: f"{n} unit{'s' * (n > 1)}" for n in numbers}
+    cells = [Cell("uncorrected", columns[n], before) for n in numbers]
     for method in methods:
         for n in numbers:
             setting = study.setting(study.choice.layers[-1], lambda _, n=n: n)
-            name = f"{ROWS[method]}, {n} units"
+            name = f"{ROWS[method]}, {columns[n]}"
             seen = study.seen(study.artifacts, name, METHODS[method], setting)
-            cells.append(Cell(ROWS[method], f"{n} units", study.fid(seen, sizes)))
+            cells.append(Cell(ROWS[method], columns[n], study.fid(seen, sizes)))
     return cells
 
 
 def _ask_correction_fid(generator: Generator) -> Asked:
     layers, methods = layers_to(generator.layers, FLAGS.stop), correction_choice.given_methods()
     settings = {"stop": layers[-1], "share": FLAGS.share, "methods": list(methods)}
-    return Asked(layers, settings, partial(correction_fid, methods=methods))
+    text = f"{100 * FLAGS.share:g} % of the units, to layer {layers[-1]}"
+    return Asked(text, layers, settings, partial(correction_fid, methods=methods))
 
 
 def _ask_stopping_layer(generator: Generator) -> Asked:
@@ -102,7 +104,8 @@ def _ask_stopping_layer(generator: Generator) -> Asked:
         number_of_units(share, 1)
     settings = {"stops": stops, "shares": shares}
     measure = partial(stopping_layer, stops=stops, shares=shares)
-    return Asked(layers_to(generator.layers, stops[-1]), settings, measure)
+    layers = layers_to(generator.layers, stops[-1])
+    return Asked("sequential correction", layers, settings, measure)
 
 
 def _ask_ablated_units(generator: Generator) -> Asked:
@@ -118,7 +121,8 @@ def _ask_ablated_units(generator: Generator) -> Asked:
     if "fid" not in methods:
         print(correction_choice.NO_FID)
     settings = {"stop": layers[-1], "numbers": numbers}
-    return Asked(layers, settings, partial(ablated_units, numbers=numbers, methods=methods))
+    measure = partial(ablated_units, numbers=numbers, methods=methods)
+    return Asked(f"units of layer {layers[-1]} at zero", layers, settings, measure)
 
 
 def _numbers(flag: str, kind: type) -> list[Any]:

@@ -26,10 +26,10 @@ def _points(axes: Axes, at: Sequence[float], cells: Sequence[Cell], **style: obj
 
 
 def draw_grid(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
-    """A panel per metric: a line per row over the columns; distances on a logarithmic scale.
+    """A panel per metric: a line per row over the columns.
 
-    The first row of a metric is what the others are compared with. Of several metrics, the names of
-    rows begin with them.
+    Distances that differ much are on a logarithmic scale. The first row of a metric is what the
+    others are compared with. Of several metrics, the names of rows begin with them.
     """
     metrics = list(dict.fromkeys(cell.measured.metric for cell in cells))
     _, columns = _names(cells)
@@ -56,7 +56,8 @@ def _lines(axes: Axes, cells: Sequence[Cell], columns: list[str]) -> None:
         _points(
             axes, at, own, label=row.removeprefix(f"{measured.metric}, "), color=colour, **style
         )
-    if measured.metric.startswith("FID"):
+    values = [cell.measured.value for cell in cells]
+    if measured.metric.startswith("FID") and max(values) > 10 * min(values):
         axes.set_yscale("log")
     axes.set_xticks(range(len(columns)), [name.replace(" + ", "\n+ ") for name in columns], size=8)
     axes.set_ylabel(measured.title, size=9)

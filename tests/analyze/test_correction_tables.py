@@ -137,7 +137,7 @@ def test_all_units_are_all_units_in_any_order(flags, unit_fid, pictures, tmp_pat
     folder = tmp_path / "runs" / "ablated_units" / f"generator-{pictures.name}-3"
     found, _ = measured(run("table", *args, cwd=tmp_path), folder)
     rows = ["uncorrected", "DS", "Random", "FID"]
-    assert list(found) == [(row, f"{n} units") for row in rows for n in (1, 4)]
+    assert list(found) == [(row, n) for row in rows for n in ("1 unit", "4 units")]
     values = {key: each.value for key, each in found.items()}
     assert values["DS", "4 units"] == pytest.approx(values["Random", "4 units"], rel=1e-5)
     assert values["DS", "4 units"] == pytest.approx(values["FID", "4 units"], rel=1e-5)

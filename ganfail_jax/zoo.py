@@ -7,20 +7,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+from flax.errors import FlaxError
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import classifiers, pggan, stylegan2
+from ganfail_jax.nn import artifact_classifier, classifiers, pggan, stylegan2
 from ganfail_jax.types import Classifier, Generator
 from ganfail_jax.weights import importers, store, tfjs
 from ganfail_jax.weights.errors import WeightsError
 
 BUNDLED = Path(__file__).parent / "weights" / "bundled"
 RUN_PARTS = ("best", "latest")  # what a training run leaves, in order of preference
-GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier",)
-NETWORKS: dict[str, tuple[type, Any]] = {
+GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier", artifact_classifier.KIND)
+NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration, module
     "stylegan2": (stylegan2.StyleGAN2Config, stylegan2),
     "pggan": (pggan.PGGANConfig, pggan),
+    "classifier": (classifiers.CNNConfig, classifiers),
+    artifact_classifier.KIND: (artifact_classifier.from_dict, artifact_classifier),
 }
+MISFITS = (TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError, FlaxError)
 
 
 class Defaults(NamedTuple):
@@ -109,16 +113,22 @@ def read_classifier(name_or_path: str) -> store.Stored:
     return _read(name_or_path, CLASSIFIERS, "classifier")
 
 
-def _fill(
-    stored: store.Stored, name: str, config_type: type, init: Callable[..., Any]
-) -> tuple[Any, Any]:
-    """The configuration of a network and its variables, laid out as `init` makes them."""
+def _immutable(value: Any) -> Any:
+    """What JSON gives, as configurations have it: tuples for lists."""
+    if isinstance(value, dict):
+        return {name: _immutable(each) for name, each in value.items()}
+    return tuple(map(_immutable, value)) if isinstance(value, list) else value
+
+
+def _fill(stored: store.Stored, name: str) -> tuple[Any, Any]:
+    """The configuration of a network and its variables, laid out as its module makes them."""
+    make, network = NETWORKS[stored.kind]
     try:
-        values = stored.config.items()
-        config = config_type(**{k: tuple(v) if isinstance(v, list) else v for k, v in values})
-    except (TypeError, ValueError, AttributeError) as error:
-        raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {error}") from error
-    template = jax.eval_shape(lambda: init(config, jax.random.key(0)))
+        config = make(**_immutable(stored.config))
+        template = jax.eval_shape(lambda: network.init(config, jax.random.key(0)))
+    except MISFITS as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {reason}") from error
     return config, store.assign(stored, template)
 
 
@@ -129,9 +139,8 @@ def load_generator(name_or_path: str) -> tuple[Generator, Any]:
         WeightsError: unknown name, no weights there, damaged or misfitting weights.
     """
     stored = read_generator(name_or_path)
-    config_type, network = NETWORKS[stored.kind]
-    config, params = _fill(stored, name_or_path, config_type, network.init)
-    return network.build(config), params
+    config, params = _fill(stored, name_or_path)
+    return NETWORKS[stored.kind][1].build(config), params
 
 
 def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
@@ -141,6 +150,9 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
         WeightsError: unknown name, no weights there, damaged or misfitting weights.
     """
     stored = read_classifier(name_or_path)
-    config, params = _fill(stored, name_or_path, classifiers.CNNConfig, classifiers.init)
-    names = stored.about.get("class_names", range(config.num_classes))
-    return classifiers.build(config, tuple(map(str, names))), params
+    config, params = _fill(stored, name_or_path)
+    try:
+        names = tuple(map(str, stored.about.get("class_names", range(config.num_classes))))
+    except MISFITS as error:
+        raise WeightsError(f"{name_or_path}: its class_names are no list of names") from error
+    return NETWORKS[stored.kind][1].build(config, names), params

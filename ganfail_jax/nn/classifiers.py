@@ -73,6 +73,15 @@ class CNN(nn.Module):
         return self.head(self.features(images))
 
 
+def check_images(images: Float[Array, "b h w c"], image_shape: tuple[int, int, int]) -> None:
+    """Raise InputError for images of another shape than a classifier's."""
+    if images.shape[1:] != image_shape:
+        raise InputError(
+            f"images of shape {images.shape[1:]}, but this classifier wants "
+            f"{image_shape} (height, width, channels)"
+        )
+
+
 def init(config: CNNConfig, key: Array) -> Params:
     """Fresh parameters in float32."""
     return CNN(config).init(key, jnp.zeros((1, *config.image_shape)))["params"]
@@ -89,11 +98,7 @@ def build(config: CNNConfig, class_names: tuple[str, ...]) -> Classifier:
     module = CNN(config)
 
     def features(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b _ _ _"]:
-        if images.shape[1:] != config.image_shape:
-            raise InputError(
-                f"images of shape {images.shape[1:]}, but this classifier wants "
-                f"{config.image_shape} (height, width, channels)"
-            )
+        check_images(images, config.image_shape)
         return jnp.asarray(module.apply({"params": params}, images, method="features"))
 
     def head(params: Params, features: Float[Array, "b _ _ _"]) -> Float[Array, "b k"]:

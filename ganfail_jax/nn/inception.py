@@ -218,10 +218,10 @@ def apply_block(
     return jnp.concatenate(outputs, axis=-1)
 
 
-def features(
+def maps(
     layers: frozen.Layers, pixels: Num[Array | np.ndarray, "b h w c"]
-) -> Float[Array, "b 2048"]:
-    """The last pool's features of grey or colour images of any size.
+) -> Float[Array, "b 8 8 2048"]:
+    """The last map, before the last pool, of grey or colour images of any size.
 
     Args:
         layers: `weights.inception_names.load`.
@@ -237,4 +237,11 @@ def features(
         x = _apply(layers, x, conv.name, conv) if conv else frozen.max_pool(x, 3, stride=2)
     for block in BLOCKS:
         x = apply_block(layers, x, block)
-    return jnp.mean(x, axis=(1, 2))
+    return x
+
+
+def features(
+    layers: frozen.Layers, pixels: Num[Array | np.ndarray, "b h w c"]
+) -> Float[Array, "b 2048"]:
+    """The last pool's features: means over `maps`, which has the same arguments."""
+    return jnp.mean(maps(layers, pixels), axis=(1, 2))

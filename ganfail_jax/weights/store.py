@@ -63,7 +63,10 @@ def kind(folder: str | os.PathLike[str]) -> str:
 def _read_config(folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
     try:
         text = json.loads((folder / CONFIG).read_text())
-        return text["kind"], text["config"], text["about"]
+        found = text["kind"], text["config"], text["about"]
+        if tuple(map(type, found)) != (str, dict, dict):
+            raise TypeError("kind, config and about must be a text and two objects")
+        return found
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
 

@@ -15,17 +15,17 @@ from typing import Any
 import jax
 import numpy as np
 from absl import flags
-from jaxtyping import Array, Int, UInt8
+from jaxtyping import Array
 
-from analyze import activation_rates, entry
+from analyze import activation_rates, entry, labelled
 from analyze import flags as common
 from ganfail_jax import runtime
 from ganfail_jax.analysis import detection
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.detection_summary import (
     agreement,
     class_table,
     classes_of,
+    format_area,
     layer_table,
     score_summary,
     tell,
@@ -33,8 +33,7 @@ from ganfail_jax.analysis.detection_summary import (
 from ganfail_jax.analysis.rates import low_rate
 from ganfail_jax.analysis.samples import collect, outcome_names
 from ganfail_jax.analysis.views import in_batches
-from ganfail_jax.data.labels import Labels, read_labels
-from ganfail_jax.data.pipelines import to_picture
+from ganfail_jax.data.labels import Labels
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots.detection import draw
 from ganfail_jax.tally import CHUNK
@@ -54,40 +53,13 @@ common.define_resume()
 common.define_hosts()
 flags.DEFINE_integer("ends", 2_000, "Samples in Top and in Bottom.", 1)
 flags.DEFINE_enum("score", "sum", ["sum", "balanced"], "sum: paper; balanced: layers weigh alike.")
-flags.DEFINE_string("labels", None, "CSV of index, seed and label: normal or artifact.")
+labelled.define_labels()
 flags.DEFINE_string("classifier", None, "Bundled name or folder: does the score tell its errors?")
 COUNTED = {
     "sum": "number of activated LR neurons",
     "balanced": "activated LR neurons of a layer over their mean, averaged over the layers",
 }
 SHOWN = 40  # images of each end
-RENDERED = 8  # images at once
-
-
-def read_labelled(generator_sha256: str) -> Labels | None:
-    """--labels.
-
-    Raises:
-        InputError: unreadable, of another generator, or without two samples of each kind.
-    """
-    if FLAGS.labels is None:
-        return None
-    labels = read_labels(FLAGS.labels, FLAGS.seed, generator_sha256)
-    counts = [int((labels.artifact == kind).sum()) for kind in (True, False)]
-    if min(counts) < 2:
-        raise InputError(
-            f"{FLAGS.labels} has {counts[0]} artifact and {counts[1]} normal samples of "
-            f"--seed={FLAGS.seed}; at least two of each are needed"
-        )
-    return labels
-
-
-def pictures(
-    generator: Generator, params: Params, indices: Int[np.ndarray, " n"]
-) -> UInt8[np.ndarray, "n h w c"]:
-    """Images of samples for the eye: large ones are shrunk."""
-    render = renderer(generator, FLAGS.seed)
-    return to_picture(in_batches(lambda rows: render(params, rows, {}), RENDERED, indices))
 
 
 def told_of_labels(
@@ -148,14 +120,7 @@ def describe(summary: entry.Summary) -> Iterator[str]:
         for part in ("auc", "auc_within_classes"):
             for kind, area in table.get(part, {}).items():
                 where = "" if part == "auc" else ", within classes"
-                yield f"  {kind}{where}: {_area(area)}"
-
-
-def _area(area: dict[str, Any]) -> str:
-    if area["value"] is None:
-        return "none: two samples of each kind are needed"
-    low, high = area["interval95"]
-    return f"{area['value']:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+                yield f"  {kind}{where}: {format_area(area)}"
 
 
 def main() -> None:
@@ -164,7 +129,9 @@ def main() -> None:
     generator, params, identity = common.load_generator()
     layers = common.chosen_layers(generator)
     choice = activation_rates.choose_rates(generator, params, layers, identity)
-    labels = read_labelled(identity["generator_sha256"])
+    labels = None
+    if FLAGS.labels is not None:
+        labels = labelled.read_labelled(identity["generator_sha256"])
     scanned = identity | {
         "layers": layers,
         "threshold": FLAGS.threshold,
@@ -216,7 +183,7 @@ def main() -> None:
             told[name] = tell(scores, ~samples.right[0], classes)
         shown = {"top": top[:SHOWN], "bottom": bottom[:SHOWN]}
         images = {
-            f"{end}_images": pictures(generator, params, indices[rows])
+            f"{end}_images": labelled.pictures(generator, params, indices[rows])
             for end, rows in shown.items()
         }
         summary = {

@@ -67,6 +67,19 @@ class Classifier(NamedTuple):
         return self.head(params, self.features(params, images))
 
 
+class Discriminator(NamedTuple):
+    """Pure function of a discriminator.
+
+    score: (params, images [b,h,w,c] nominally in [-1,1], label one-hot [b,k] | None) -> [b], large
+           means real. For the minibatch standard deviation every image is a group of its own, so
+           that a score does not depend on the others; the deviation is then 0, the lowest there is.
+    """
+
+    image_shape: tuple[int, int, int]  # (h, w, c)
+    num_classes: int  # 0: unconditional
+    score: Callable[..., Array]
+
+
 def find_layer(layers: Mapping[str, LayerInfo], name: str) -> str:
     """The tap of this name or alias: `b0016/conv0`, `b16.conv0`, `genforce:layer3`, `choi:3`.
 

@@ -10,17 +10,35 @@ import jax
 from flax.errors import FlaxError
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import artifact_classifier, classifiers, pggan, stylegan2
-from ganfail_jax.types import Classifier, Generator
+from ganfail_jax.nn import (
+    artifact_classifier,
+    classifiers,
+    pggan,
+    pggan_discriminator,
+    stylegan2,
+    stylegan2_discriminator,
+)
+from ganfail_jax.types import Classifier, Discriminator, Generator
 from ganfail_jax.weights import importers, store, tfjs
 from ganfail_jax.weights.errors import WeightsError
 
 BUNDLED = Path(__file__).parent / "weights" / "bundled"
-RUN_PARTS = ("best", "latest")  # what a training run leaves, in order of preference
+DISCRIMINATOR = "discriminator"
+RUN_PARTS = {  # what a training run leaves, in order of preference
+    "generator": ("best", "latest"),
+    "classifier": ("best", "latest"),
+    DISCRIMINATOR: (DISCRIMINATOR,),
+}
 GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier", artifact_classifier.KIND)
+DISCRIMINATORS = tuple(f"{kind}_{DISCRIMINATOR}" for kind in GENERATORS)
 NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration, module
     "stylegan2": (stylegan2.StyleGAN2Config, stylegan2),
     "pggan": (pggan.PGGANConfig, pggan),
+    "stylegan2_discriminator": (
+        stylegan2_discriminator.StyleGAN2DiscriminatorConfig,
+        stylegan2_discriminator,
+    ),
+    "pggan_discriminator": (pggan_discriminator.PGGANDiscriminatorConfig, pggan_discriminator),
     "classifier": (classifiers.CNNConfig, classifiers),
     artifact_classifier.KIND: (artifact_classifier.from_dict, artifact_classifier),
 }
@@ -77,20 +95,21 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     if os.sep not in name_or_path and store.is_weights_folder(bundled):
         folder = bundled
     elif not folder.is_dir() and not (folder.is_file() and kinds is GENERATORS):
-        names = ", ".join(bundled_names(kinds))
+        names = ", ".join(bundled_names(kinds)) or "none"
         file = ", nor a published file" if kinds is GENERATORS else ""
         raise WeightsError(
             f"no {what} {name_or_path!r}: neither bundled ({names}) nor a training run's "
             f"folder{file}"
         )
     elif folder.is_dir():
-        parts = [folder, *(folder / part for part in RUN_PARTS)]
+        parts = [folder, *(folder / part for part in RUN_PARTS[what])]
         found = [part for part in parts if store.is_weights_folder(part)]
         if not found and kinds is GENERATORS and (folder / tfjs.MODEL).is_file():
             found = [folder / tfjs.MODEL]
         if not found:
+            listed = " or ".join(f"{part}/" for part in RUN_PARTS[what])
             raise WeightsError(
-                f"{folder} is no {what}: neither it nor its best/ or latest/ holds {store.CONFIG}"
+                f"{folder} is no {what}: neither it nor its {listed} holds {store.CONFIG}"
             )
         folder = found[0]
     try:
@@ -111,6 +130,11 @@ def read_generator(name_or_path: str) -> store.Stored:
 def read_classifier(name_or_path: str) -> store.Stored:
     """Configuration, provenance, arrays and hash of a classifier."""
     return _read(name_or_path, CLASSIFIERS, "classifier")
+
+
+def read_discriminator(folder: str) -> store.Stored:
+    """Configuration, provenance, arrays and hash of a discriminator."""
+    return _read(folder, DISCRIMINATORS, DISCRIMINATOR)
 
 
 def _immutable(value: Any) -> Any:
@@ -165,3 +189,14 @@ def load_cnn(name_or_path: str) -> tuple[classifiers.CNNConfig, Any]:
         WeightsError: as `load_classifier`, and for a classifier of another kind.
     """
     return _fill(_read(name_or_path, ("classifier",), "CNN"), name_or_path)
+
+
+def load_discriminator(folder: str) -> tuple[Discriminator, Any]:
+    """A training run's discriminator and its variables.
+
+    Raises:
+        WeightsError: no weights there, damaged or misfitting weights.
+    """
+    stored = read_discriminator(folder)
+    config, params = _fill(stored, folder)
+    return NETWORKS[stored.kind][1].build(config), params

@@ -63,6 +63,14 @@ def test_what_cannot_be_loaded_says_what_could(run_folder, tmp_path):
         zoo.load_generator("mnist")
     with pytest.raises(WeightsError, match="is no generator: neither it nor its best/ or latest/"):
         zoo.load_generator(str(tmp_path))
+    with pytest.raises(
+        WeightsError, match=r"no discriminator 'nope': neither bundled \(none\) nor a training run"
+    ):
+        zoo.load_discriminator("nope")
+    with pytest.raises(WeightsError, match=r"neither it nor its discriminator/ holds config.json"):
+        zoo.load_discriminator(str(run_folder))
+    with pytest.raises(WeightsError, match="holds a stylegan2, not a discriminator"):
+        zoo.load_discriminator(str(run_folder / "latest"))
     with pytest.raises(WeightsError, match="holds a stylegan2, not a classifier"):
         zoo.load_classifier(str(run_folder))
     with pytest.raises(ValueError, match="no bundled models for dataset 'cifar'"):

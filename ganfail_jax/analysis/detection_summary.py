@@ -113,3 +113,11 @@ def tell(
     counts = {"positive": int(positive.sum()), "negative": int((~positive).sum())}
     within = {} if classes is None else {"auc_within_classes": areas(classes)}
     return counts | {"auc": areas(None)} | within
+
+
+def format_area(area: Mapping[str, Any]) -> str:
+    """One area of `tell`, as a result.json has it, with its interval."""
+    if area["value"] is None:
+        return "none: two samples of each kind are needed"
+    low, high = area["interval95"]
+    return f"{area['value']:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")

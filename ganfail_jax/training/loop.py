@@ -1,7 +1,8 @@
 """Runs the training of a GAN: data, steps, metrics, sheets, checkpoints, exact resume.
 
 A run's folder holds `run.json` (the configuration), `checkpoints/` (Orbax, the whole TrainState),
-`latest/` and `best/` (the averaged generator as a weights folder), `sheets/`, `tensorboard/`.
+`latest/` and `best/` (the averaged generator as a weights folder), `discriminator/` (that of the
+same step as `latest/`, also a weights folder), `sheets/`, `tensorboard/`.
 """
 
 import math
@@ -199,6 +200,7 @@ def train(
             if save:
                 # Last: a run killed before it repeats the step, and with it the export.
                 _export(folder / "latest", done * batch, recipe, origin, snapshot, {})
+                _export_discriminator(folder, done * batch, recipe, origin, state)
                 manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
@@ -214,6 +216,16 @@ def _export(
     config, variables = snapshot
     about = {**origin, "images_seen": seen, "measured": dict(measured)}
     store.save(folder, recipe.kind, config.to_dict(), variables, about)
+
+
+def _export_discriminator(
+    folder: Path, seen: int, recipe: Recipe, origin: Mapping[str, Any], state: Any
+) -> None:
+    config, variables = recipe.critic(state)
+    against = store.load(folder / "latest").sha256
+    about = {**origin, "images_seen": seen, "generator_sha256": against}
+    kind = f"{recipe.kind}_discriminator"
+    store.save(folder / "discriminator", kind, config.to_dict(), variables, about)
 
 
 def _keep_best(

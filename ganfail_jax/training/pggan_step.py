@@ -17,8 +17,9 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import pggan
-from ganfail_jax.nn.pggan import PGGAN, PGGANConfig, PGGANDiscriminator, PGGANDiscriminatorConfig
+from ganfail_jax.nn import pggan, pggan_discriminator
+from ganfail_jax.nn.pggan import PGGAN, PGGANConfig
+from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminator, PGGANDiscriminatorConfig
 from ganfail_jax.training.losses import (
     class_loss,
     discriminator_loss,
@@ -141,12 +142,8 @@ def _grown(init: Callable[[Any], Any], config: Any) -> Any:
 @partial(jax.jit, static_argnums=0)
 def _init(config: PGGANRun, key: Array) -> tuple[Any, Any]:
     keys = jax.random.split(key)
-
-    def critic(config: PGGANDiscriminatorConfig) -> Any:
-        images = jnp.zeros((1, config.resolution, config.resolution, config.img_channels))
-        return PGGANDiscriminator(config).init(keys[1], images)["params"]
-
     generator = _grown(lambda config: pggan.init(config, keys[0])["params"], config.generator)
+    critic = lambda config: pggan_discriminator.init(config, keys[1])["params"]  # noqa: E731
     return {"params": generator}, _grown(critic, config.discriminator)
 
 
@@ -313,13 +310,25 @@ def train_step(
     return state, {**metrics, **more}
 
 
-def snapshot(config: PGGANRun, state: TrainState) -> tuple[PGGANConfig, Any]:
-    """The averaged generator at the resolution that dominates the image at this step."""
+def _reached(
+    config: PGGANRun, state: TrainState, network: Any, full: Any, params: Any
+) -> tuple[Any, Any]:
+    """A network at the resolution that dominates the image at this step."""
     now = stage(config, int(state.step))
     resolution = now.resolution if now.alpha >= 0.5 else now.resolution // 2
-    reached = replace(config.generator, resolution=resolution)
-    template = jax.eval_shape(partial(pggan.init, reached), jax.random.key(0))
-    return reached, {"params": {name: state.ema["params"][name] for name in template["params"]}}
+    reached = replace(full, resolution=resolution)
+    template = jax.eval_shape(partial(network.init, reached), jax.random.key(0))
+    return reached, {"params": {name: params[name] for name in template["params"]}}
+
+
+def snapshot(config: PGGANRun, state: TrainState) -> tuple[PGGANConfig, Any]:
+    """The averaged generator as far as it has grown."""
+    return _reached(config, state, pggan, config.generator, state.ema["params"])
+
+
+def critic(config: PGGANRun, state: TrainState) -> tuple[PGGANDiscriminatorConfig, Any]:
+    """The discriminator as far as it has grown."""
+    return _reached(config, state, pggan_discriminator, config.discriminator, state.discriminator)
 
 
 def recipe(config: PGGANRun, mesh: Mesh | None = None) -> Recipe:
@@ -330,5 +339,6 @@ def recipe(config: PGGANRun, mesh: Mesh | None = None) -> Recipe:
         init=partial(init, config),
         step=partial(train_step, config, mesh),
         snapshot=partial(snapshot, config),
+        critic=partial(critic, config),
         status=lambda state: stage(config, int(state.step))._asdict(),
     )

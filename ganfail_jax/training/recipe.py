@@ -59,11 +59,12 @@ class Recipe(NamedTuple):
     and the step, so that a resumed run repeats an uninterrupted one.
     """
 
-    kind: str  # of the weights folder
+    kind: str  # of the weights folder; that of the discriminator is `<kind>_discriminator`
     network: Any  # module with `init` and `build` of the generator
     init: Callable[[Any], Any]  # variables to start from, or None -> fresh state
     step: Callable[..., tuple[Any, dict[str, Array]]]  # state, host's step, images, label
     snapshot: Callable[[Any], tuple[Any, Any]]  # state -> configuration and averaged variables
+    critic: Callable[[Any], tuple[Any, Any]]  # state -> the discriminator's, likewise
     status: Callable[[Any], dict[str, float]]  # state -> what else there is to log
 
 

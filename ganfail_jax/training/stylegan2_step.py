@@ -18,9 +18,12 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import stylegan2
-from ganfail_jax.nn.discriminators import Discriminator, DiscriminatorConfig
+from ganfail_jax.nn import stylegan2, stylegan2_discriminator
 from ganfail_jax.nn.stylegan2 import StyleGAN2, StyleGAN2Config
+from ganfail_jax.nn.stylegan2_discriminator import (
+    StyleGAN2Discriminator,
+    StyleGAN2DiscriminatorConfig,
+)
 from ganfail_jax.training.augment import augment, update_probability
 from ganfail_jax.training.losses import (
     discriminator_loss,
@@ -40,7 +43,9 @@ class StyleGAN2Run(RunConfig):
     """
 
     generator: StyleGAN2Config = field(default_factory=StyleGAN2Config)
-    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
+    discriminator: StyleGAN2DiscriminatorConfig = field(
+        default_factory=StyleGAN2DiscriminatorConfig
+    )
     batch_size: int = 64
     learning_rate: float = 0.0025
     r1_gamma: float = 0.0032
@@ -78,7 +83,9 @@ PRESETS: dict[str, StyleGAN2Run] = {
         generator=StyleGAN2Config(
             z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
-        discriminator=DiscriminatorConfig(channel_base=768, channel_max=128, mapping_layers=2),
+        discriminator=StyleGAN2DiscriminatorConfig(
+            channel_base=768, channel_max=128, mapping_layers=2
+        ),
         batch_size=32,
         r1_gamma=0.0064,
         pl_weight=0.0,
@@ -90,7 +97,7 @@ PRESETS: dict[str, StyleGAN2Run] = {
     # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
     "paper32": StyleGAN2Run(
         generator=StyleGAN2Config(mapping_layers=2, channel_base=16384, conv_clamp=256.0),
-        discriminator=DiscriminatorConfig(channel_base=16384, conv_clamp=256.0),
+        discriminator=StyleGAN2DiscriminatorConfig(channel_base=16384, conv_clamp=256.0),
     ),
 }
 
@@ -135,13 +142,7 @@ def optimizers(
 
 
 _init_generator = jax.jit(stylegan2.init, static_argnums=0)
-
-
-@partial(jax.jit, static_argnums=0)
-def _init_discriminator(config: DiscriminatorConfig, key: Array) -> Any:
-    images = jnp.zeros((1, config.resolution, config.resolution, config.img_channels))
-    label = jnp.zeros((1, config.num_classes)) if config.num_classes else None
-    return Discriminator(config).init(key, images, label)["params"]
+_init_discriminator = jax.jit(stylegan2_discriminator.init, static_argnums=0)
 
 
 def init(config: StyleGAN2Run, generator: Any = None) -> TrainState:
@@ -153,7 +154,7 @@ def init(config: StyleGAN2Run, generator: Any = None) -> TrainState:
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
     if generator is None:
         generator = _init_generator(config.generator, keys[0])
-    discriminator = _init_discriminator(config.discriminator, keys[1])
+    discriminator = _init_discriminator(config.discriminator, keys[1])["params"]
     generator_adam, discriminator_adam = optimizers(config)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -189,7 +190,7 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
     Args:
         mesh: its axis "data" splits the latents and all that follows from them.
     """
-    network, critic = StyleGAN2(config.generator), Discriminator(config.discriminator)
+    network, critic = StyleGAN2(config.generator), StyleGAN2Discriminator(config.discriminator)
     generator_adam, discriminator_adam = optimizers(config)
     num_ws = config.generator.num_ws
 
@@ -366,5 +367,6 @@ def recipe(config: StyleGAN2Run, mesh: Mesh | None = None) -> Recipe:
         init=partial(init, config),
         step=partial(train_step, phases(config, mesh), config),
         snapshot=lambda state: (config.generator, state.ema),
+        critic=lambda state: (config.discriminator, {"params": state.discriminator}),
         status=lambda state: {"augment_p": float(state.augment_p)},
     )

@@ -11,6 +11,7 @@ from scipy.signal import correlate
 from ganfail_jax import edits
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import pggan, stylegan2
+from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminator, PGGANDiscriminatorConfig
 from ganfail_jax.types import find_layer
 
 CONFIG = pggan.PGGANConfig(
@@ -47,7 +48,7 @@ def test_shapes_and_taps(rendered):
 def test_networks_of_1024_px_have_the_papers_number_of_parameters():
     """Table 2: 23.1M in each."""
     generator = pggan.PGGANConfig(1024, 3, 0)
-    critic = pggan.PGGANDiscriminator(pggan.PGGANDiscriminatorConfig(1024, 3, 0))
+    critic = PGGANDiscriminator(PGGANDiscriminatorConfig(1024, 3, 0))
     images = jnp.zeros((4, 1024, 1024, 3))
     for init in (
         lambda: pggan.init(generator, jax.random.key(0)),
@@ -93,11 +94,11 @@ def test_convolutions_with_resampling_are_the_two_one_after_the_other(size):
 
 def test_discriminator_is_the_papers():
     """NVIDIA's layers by plain formulas in float64, minibatch deviation by hand."""
-    config = pggan.PGGANDiscriminatorConfig(
+    config = PGGANDiscriminatorConfig(
         resolution=8, img_channels=3, num_classes=2, channel_base=48, channel_max=16
     )
     images = np.random.default_rng(2).normal(size=(4, 8, 8, 3))
-    module = pggan.PGGANDiscriminator(config)
+    module = PGGANDiscriminator(config)
     template = jax.eval_shape(lambda: module.init(jax.random.key(0), jnp.zeros((4, 8, 8, 3))))
     rng = np.random.default_rng(1)
     params = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), template)

@@ -87,7 +87,7 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
             ["--preset=paper32"],
             "generator, classifier and data are (32, 32, 1), (8, 8, 1) and (8, 8, 1)",
         ),
-        (["--start_from=nope"], "no generator 'nope': neither bundled () nor a training run's"),
+        (["--start_from=nope"], "no generator 'nope': neither bundled (none) nor a training run's"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
         (["now"], "'now'"),
     ],

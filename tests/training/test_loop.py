@@ -62,6 +62,20 @@ def test_average_generator_is_exported_as_a_weights_folder(finished):
     assert_identical(jax.device_get(store.assign(stored, averaged)), averaged)
 
 
+def test_discriminator_is_exported_beside_the_generator_it_was_trained_with(finished):
+    config, folder, state = finished
+    stored, latest = (store.load(folder / part) for part in ("discriminator", "latest"))
+    assert stored.kind == f"{latest.kind}_discriminator"
+    assert zoo.NETWORKS[stored.kind][0](**stored.config) == config.discriminator
+    assert stored.about["images_seen"] == 40
+    assert stored.about["generator_sha256"] == latest.sha256
+    _, params = zoo.load_discriminator(str(folder))
+    smaller = {"b0004_fromrgb"} if config == GROWING else set()  # only needed while it grows
+    assert set(state.discriminator) - set(params["params"]) == smaller
+    for name, layer in params["params"].items():
+        assert_identical(jax.device_get(layer), state.discriminator[name])
+
+
 TAGS = ("loss/g", "loss/d", "logits/real", "img_per_s")
 OWN_TAGS = {
     "stylegan2": ("r1", "path_length", "augment_p"),
@@ -104,7 +118,11 @@ def test_growing_generator_is_exported_at_the_resolution_that_dominates(
     generator, params = zoo.load_generator(str(tmp_path / "run"))
     assert generator.image_shape == (resolution, resolution, 1)
     styles = generator.styles(params, jnp.ones((1, 6)), jnp.eye(3)[:1])
-    assert generator.synthesize(params, styles)[0].shape == (1, resolution, resolution, 1)
+    images = generator.synthesize(params, styles)[0]
+    assert images.shape == (1, resolution, resolution, 1)
+    discriminator, params = zoo.load_discriminator(str(tmp_path / "run"))
+    assert discriminator.image_shape == images.shape[1:]
+    assert discriminator.score(params, images, None).shape == (1,)
 
 
 def test_sheet_has_a_row_of_ten_per_class(tmp_path):

@@ -11,7 +11,8 @@ import pytest
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import pggan
-from ganfail_jax.nn.pggan import PGGAN, PGGANDiscriminator
+from ganfail_jax.nn.pggan import PGGAN
+from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminator, PGGANDiscriminatorConfig
 from ganfail_jax.training import pggan_step
 from ganfail_jax.training.losses import class_loss, discriminator_loss, r1_penalty
 from ganfail_jax.training.pggan_step import PRESETS, Stage
@@ -231,7 +232,7 @@ def test_average_follows_with_its_half_life(start):
         ({"fade_kimg": -1.0}, "stable_kimg must be above 0, fade_kimg at least 0, not 0.012 and"),
         ({"penalty_interval": 0}, "penalty_interval must be at least 1, not 0"),
         ({"batch_size": 6}, "batch_size 6 must be at least 1 and, above 4, a multiple of 4"),
-        ({"discriminator": pggan.PGGANDiscriminatorConfig(16)}, "resolution is 8 in the gen"),
+        ({"discriminator": PGGANDiscriminatorConfig(16)}, "resolution is 8 in the gen"),
     ],
 )
 def test_configurations_that_cannot_train_are_refused(changes, message):

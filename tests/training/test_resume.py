@@ -29,16 +29,19 @@ def test_killed_and_resumed_is_the_uninterrupted_run_bit_for_bit(
     assert_identical(train(config, tmp_path), expected)
 
 
-def test_run_killed_in_its_last_export_makes_it_again(copied, monkeypatch):
+@pytest.mark.parametrize("at", ["_export", "_export_discriminator"])
+def test_run_killed_in_its_last_export_makes_it_again(copied, at, monkeypatch):
     folder, _ = copied
     shutil.rmtree(folder / "checkpoints" / "10")
-    shutil.rmtree(folder / "latest")
+    for part in ("latest", "discriminator"):
+        shutil.rmtree(folder / part)
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "_export", lambda *_: kill(None))
+        patch.setattr(loop, at, lambda *_: kill(None))
         with pytest.raises(KeyboardInterrupt):
             train(CONDITIONAL, folder)
     train(CONDITIONAL, folder)
-    assert store.load(folder / "latest").about["images_seen"] == 40
+    for part in ("latest", "discriminator"):
+        assert store.load(folder / part).about["images_seen"] == 40
 
 
 def test_resumed_run_tells_tensorboard_where_it_goes_on(copied):

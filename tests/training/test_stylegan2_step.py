@@ -9,7 +9,7 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn.discriminators import Discriminator
+from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2Discriminator
 from ganfail_jax.training import stylegan2_step
 from ganfail_jax.training.losses import r1_penalty
 from ganfail_jax.training.stylegan2_step import PRESETS
@@ -145,7 +145,7 @@ def test_r1_phase_descends_half_gamma_times_the_interval_times_the_penalty(start
     @jax.jit
     @jax.value_and_grad
     def penalty(params):
-        critic = Discriminator(CONDITIONAL.discriminator)
+        critic = StyleGAN2Discriminator(CONDITIONAL.discriminator)
         return r1_penalty(lambda x: jnp.asarray(critic.apply({"params": params}, x, LABEL)), IMAGES)
 
     value, gradient = penalty(start.discriminator)

@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 
 from ganfail_jax.data.pipelines import Dataset
-from ganfail_jax.nn.discriminators import DiscriminatorConfig
-from ganfail_jax.nn.pggan import PGGANConfig, PGGANDiscriminatorConfig
+from ganfail_jax.nn.pggan import PGGANConfig
+from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminatorConfig
+from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from ganfail_jax.training.pggan_step import PGGANRun
 from ganfail_jax.training.stylegan2_step import StyleGAN2Run
 from tests import tiny
 
 CONDITIONAL = StyleGAN2Run(
     generator=tiny.CONFIG,
-    discriminator=DiscriminatorConfig(
+    discriminator=StyleGAN2DiscriminatorConfig(
         resolution=8, num_classes=3, channel_base=64, channel_max=8, mapping_layers=1
     ),
     batch_size=4,

@@ -1,19 +1,21 @@
 """StyleGAN2 discriminator (Karras et al. 2020, resnet architecture, projection on the label)."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
 from ganfail_jax.nn import ops
 from ganfail_jax.nn.stylegan2 import DTYPES, MappingNetwork, block_name
+from ganfail_jax.types import Discriminator, Params
 
 
 @dataclass(frozen=True)
-class DiscriminatorConfig:
+class StyleGAN2DiscriminatorConfig:
     """Everything that fixes the architecture."""
 
     resolution: int = 32
@@ -36,7 +38,7 @@ class DiscriminatorConfig:
 class DiscriminatorBlock(nn.Module):
     """Two convolutions and a skip path, halving the resolution."""
 
-    config: DiscriminatorConfig
+    config: StyleGAN2DiscriminatorConfig
     resolution: int
 
     @nn.compact
@@ -56,7 +58,7 @@ class DiscriminatorBlock(nn.Module):
 class DiscriminatorEpilogue(nn.Module):
     """[b,4,4,c] -> features [b,cmap] (conditional) or a logit [b,1]."""
 
-    config: DiscriminatorConfig
+    config: StyleGAN2DiscriminatorConfig
 
     @nn.compact
     def __call__(self, x: Float[Array, "b 4 4 c"]) -> Float[Array, "b _"]:
@@ -69,10 +71,10 @@ class DiscriminatorEpilogue(nn.Module):
         return ops.Dense(channels if self.config.num_classes else 1, name="out")(x)
 
 
-class Discriminator(nn.Module):
+class StyleGAN2Discriminator(nn.Module):
     """Image [b,h,w,c] in [-1,1] and one-hot label -> logit [b]; large means real."""
 
-    config: DiscriminatorConfig
+    config: StyleGAN2DiscriminatorConfig
 
     @nn.compact
     def __call__(
@@ -89,3 +91,27 @@ class Discriminator(nn.Module):
             mapping = MappingNetwork(x.shape[-1], config.mapping_layers, name="mapping")
             x = jnp.sum(x * mapping(None, label), axis=-1, keepdims=True) / math.sqrt(x.shape[-1])
         return x[:, 0]
+
+
+def init(config: StyleGAN2DiscriminatorConfig, key: Array) -> Params:
+    """Fresh variables {"params"} in float32."""
+    images = jnp.zeros((1, config.resolution, config.resolution, config.img_channels))
+    label = jnp.zeros((1, config.num_classes)) if config.num_classes else None
+    variables = jax.jit(StyleGAN2Discriminator(config).init)(key, images, label)
+    return {"params": variables["params"]}
+
+
+def build(config: StyleGAN2DiscriminatorConfig) -> Discriminator:
+    """The discriminator as a pure function of its variables (`Discriminator` in types)."""
+    module = StyleGAN2Discriminator(replace(config, group_size=1))
+
+    def score(
+        params: Params, images: Float[Array, "b h w c"], label: Float[Array, "b k"] | None = None
+    ) -> Float[Array, " b"]:
+        if bool(config.num_classes) != (label is not None):
+            wanted = f"one-hot labels of {config.num_classes} classes" if label is None else "none"
+            raise ValueError(f"this discriminator wants {wanted} as label")
+        return jnp.asarray(module.apply(params, images, label))
+
+    shape = (config.resolution, config.resolution, config.img_channels)
+    return Discriminator(shape, config.num_classes, score)

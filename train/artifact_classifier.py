@@ -12,36 +12,33 @@ class asked for, as those of mnist_c's generators, can be learnt only as far as 
 image.
 """
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
-from analyze import entry, image_choice
+from analyze import entry
 from analyze import flags as common
 from ganfail_jax import results
-from ganfail_jax.data import image_sets
-from ganfail_jax.data.image_sets import Images
-from ganfail_jax.data.labels import Labels, read_labels
 from ganfail_jax.data.pipelines import to_float
-from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import artifact_classifier
 from ganfail_jax.plots.artifact_classifier import draw
 from ganfail_jax.training import artifact_classifier as training
 from ganfail_jax.training import linear_probe
-from ganfail_jax.training.artifact_classifier import ARTIFACT, CLASSES, NORMAL
+from ganfail_jax.training.artifact_classifier import CLASSES
 from ganfail_jax.training.held_out_sheet import KINDS, sheet
 from ganfail_jax.types import Params
 from ganfail_jax.weights import store
-from train import backbones
+from train import backbones, labelled_images
 from train.backbones import Backbone
+from train.labelled_images import LabelledImages
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -51,49 +48,11 @@ common.define_batch_size(100)
 common.define_run()
 common.define_resume()
 backbones.define()
-image_choice.define_real()
-flags.DEFINE_string("labels", None, "CSV of index, seed and label (analyze.label).")
-flags.DEFINE_integer("num_real", None, "Real images (default: as many as normal ones); 0: none.", 0)
-flags.DEFINE_float("held_out", 0.3, "Share of every class that is not trained on.", 0.01, 0.99)
+labelled_images.define()
 flags.DEFINE_bool("balance", True, "Classes weigh alike, however many samples they have.")
 flags.DEFINE_integer("draws", 10, "Random splits of the label-efficiency curve; 0: no curve.", 0)
 WEIGHTS = "best"  # the folder of the weights within the result's, where the zoo finds them
 AT_ONCE = 25  # images per device and step
-
-
-def read_labelled(generator_sha256: str) -> Labels:
-    """--labels.
-
-    Raises:
-        InputError: none given, unreadable, of another generator, or of one kind only.
-    """
-    if FLAGS.labels is None:
-        raise InputError("--labels=FILE.csv is needed; analyze.label makes one")
-    labels = read_labels(FLAGS.labels, FLAGS.seed, generator_sha256)
-    if labels.artifact.all() or not labels.artifact.any():
-        kind, other = CLASSES[:2] if labels.artifact.all() else CLASSES[1::-1]
-        raise InputError(
-            f"all {len(labels.indices)} samples of --seed={FLAGS.seed} in {FLAGS.labels} are "
-            f"{kind}; there must be {other} ones too"
-        )
-    return labels
-
-
-def real_images(shape: tuple[int, int, int], most: int) -> image_choice.Compared | None:
-    """As many of the real images that the flags name; None: there are none.
-
-    Raises:
-        InputError: those asked for are missing, damaged or of another shape.
-    """
-    if most == 0:
-        return None
-    try:
-        return image_choice.real_images(shape, "the generator's images", most)
-    except InputError as error:
-        if FLAGS.images or FLAGS["dataset"].present:
-            raise
-        print(f"no real images, so the classes are artifact and normal ({error})", flush=True)
-        return None
 
 
 def extractor(backbone: Backbone) -> Features:
@@ -138,7 +97,7 @@ def describe(summary: entry.Summary) -> Iterator[str]:
     for part in ("train", "held_out"):
         numbers = ", ".join(f"{n} {name}" for name, n in summary["samples"][part].items())
         yield f"{part.replace('_', ' ')}: {numbers}"
-    penalty, tried = summary["penalty"]["value"], summary["penalty"]["tried"]
+    penalty, tried = summary["penalty"]["penalty"], summary["penalty"]["penalties"]
     edge = " (the end of those tried)" if penalty in (tried[0], tried[-1]) else ""
     yield f"penalty {penalty:.3g}{edge}, of the least cross-entropy in {linear_probe.FOLDS} folds"
     found = summary["held_out"]
@@ -160,109 +119,75 @@ def describe(summary: entry.Summary) -> Iterator[str]:
         )
 
 
+def compute(
+    samples: LabelledImages, backbone: Backbone, about: Mapping[str, Any], folder: Path
+) -> tuple[entry.Summary, entry.Arrays]:
+    """Train and measure; save the weights below `folder`.
+
+    Args:
+        about: what the weights tell of how they were made, besides what is found here.
+    """
+    features = samples.seen(extractor(backbone))
+    labels, split = samples.labels, samples.split
+    k = len(samples.class_names)
+    train, rng = split.train, np.random.default_rng(FLAGS.seed)
+    probe, choice = linear_probe.choose(
+        features[train], labels[train], k, balance=FLAGS.balance, rng=rng
+    )
+    logits = probe.logits(features[split.held_out])
+    measured = training.measure(logits, labels[split.held_out])
+    penalty = choice._asdict() | {"losses": choice.losses.tolist()}
+    summary: dict[str, Any] = {
+        "class_names": list(samples.class_names),
+        "samples": samples.sizes(),
+        "penalty": penalty,
+        "held_out": measured,
+    }
+    arrays = {
+        "class_names": np.asarray(samples.class_names),
+        "confusion": np.asarray(measured["confusion"]),
+        "held_out_labels": labels[split.held_out],
+        "held_out_logits": logits,
+    }
+    if FLAGS.draws:
+        asked: dict[str, Any] = {name: FLAGS[name].value for name in ("draws", "balance", "seed")}
+        curve = training.label_efficiency(features, labels, share=FLAGS.held_out, **asked)
+        summary["label_efficiency"] = curve.summary()
+        arrays |= curve._asdict()
+    kernel, bias = (jnp.asarray(x, jnp.float32) for x in probe)
+    params = artifact_classifier.variables(backbone.layers, kernel, bias)
+    network = artifact_classifier.build(backbone.config, samples.class_names)
+    images = samples.generated.images
+    places = split.held_out[split.held_out < images.shape[0]]  # of generated ones, which are first
+    arrays |= sheet(network, params, images, labels, logits[: len(places)], places)
+    for kind in KINDS:
+        arrays[f"{kind}_indices"] = samples.indices[arrays.pop(f"{kind}_places")]
+    about = {
+        **about,
+        "class_names": list(samples.class_names),
+        "samples": samples.told(),
+        "penalty": penalty,
+        "measured": results.without_nan(measured),
+    }
+    config = backbone.config.to_dict()
+    store.save(folder / WEIGHTS, artifact_classifier.KIND, config, params, about)
+    return summary, arrays
+
+
 def main() -> None:
     print("training a classifier of artifacts", flush=True)
     generator, params, identity = common.load_generator()
-    labelled = read_labelled(identity["generator_sha256"])
-    normal = int((~labelled.artifact).sum())
-    real = real_images(generator.image_shape, normal if FLAGS.num_real is None else FLAGS.num_real)
-    num_real = 0 if real is None else real.images.shape[0]
-    class_names = CLASSES[: 2 if real is None else 3]
-    backbone = backbones.chosen(generator.image_shape, len(class_names))
-    labels = np.where(labelled.artifact, ARTIFACT, NORMAL)
-    labels = np.concatenate([labels, np.full(num_real, training.REAL)])
-    split = training.split(labels, FLAGS.held_out, np.random.default_rng(FLAGS.seed))
-
-    made = image_sets.generated(generator, params, 1, seed=FLAGS.seed)
-    images = Images(
-        (len(labelled.indices), *generator.image_shape),
-        lambda rows: made.take(labelled.indices[rows]),
-    )
-    source = identity | {"indices": hashlib.sha256(labelled.indices.tobytes()).hexdigest()}
-    generated = image_choice.Compared(identity["generator"], images, str(source))
-    settings = {
-        "labels": labelled.sha256,
-        "backbone": backbone.identity,
-        "real": None
-        if real is None
-        else {"name": real.name, "images": real.key, "number": num_real},
-        **{name: FLAGS[name].value for name in ("held_out", "balance", "draws")},
-    }
-
-    def samples_of(part: Int[np.ndarray, " p"]) -> dict[str, list[int]]:
-        """Indices of generated samples, places among the real images."""
-        indices = np.concatenate([labelled.indices, np.arange(num_real)])
-        return {
-            name: sorted(indices[part[labels[part] == k]].tolist())
-            for k, name in enumerate(class_names)
-        }
-
-    parts = {name: samples_of(part) for name, part in split._asdict().items()}
-
-    def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        extract = extractor(backbone)
-        seen = [generated.seen(extract, "generated images")]
-        seen += [] if real is None else [real.seen(extract, "real images")]
-        features = np.concatenate(seen)
-        probe, choice = linear_probe.choose(
-            features[split.train],
-            labels[split.train],
-            len(class_names),
-            balance=FLAGS.balance,
-            rng=np.random.default_rng(FLAGS.seed),
-        )
-        logits = probe.logits(features[split.held_out])
-        measured = training.measure(logits, labels[split.held_out])
-        penalty = {
-            "value": choice.penalty,
-            "tried": choice.penalties,
-            "losses": choice.losses.tolist(),
-        }
-        summary = {
-            "class_names": list(class_names),
-            "samples": {part: {k: len(v) for k, v in each.items()} for part, each in parts.items()},
-            "penalty": penalty,
-            "held_out": measured,
-        }
-        arrays = {
-            "class_names": np.asarray(class_names),
-            "confusion": np.asarray(measured["confusion"]),
-            "held_out_labels": labels[split.held_out],
-            "held_out_logits": logits,
-        }
-        if FLAGS.draws:
-            curve = training.label_efficiency(
-                features,
-                labels,
-                share=FLAGS.held_out,
-                draws=FLAGS.draws,
-                balance=FLAGS.balance,
-                seed=FLAGS.seed,
-            )
-            summary["label_efficiency"] = curve.summary()
-            arrays |= curve._asdict()
-        kernel, bias = (jnp.asarray(x, jnp.float32) for x in probe)
-        weights = artifact_classifier.variables(backbone.layers, kernel, bias)
-        network = artifact_classifier.build(backbone.config, class_names)
-        told = split.held_out[split.held_out < len(labelled.indices)]  # generated ones
-        arrays |= sheet(network, weights, images, labels, logits[: len(told)], told)
-        for kind in KINDS:
-            arrays[f"{kind}_indices"] = labelled.indices[arrays.pop(f"{kind}_places")]
-        about = {"class_names": list(class_names), **identity, **settings, "samples": parts}
-        about |= {"penalty": penalty, "measured": results.without_nan(measured)}
-        store.save(
-            folder / WEIGHTS, artifact_classifier.KIND, backbone.config.to_dict(), weights, about
-        )
-        return summary, arrays
-
-    who = f"{backbone.config.backbone} on generator {identity['generator']}"
+    samples = labelled_images.chosen(generator, params, identity)
+    backbone = backbones.chosen(generator.image_shape, len(samples.class_names))
+    identity |= {**samples.identity, "backbone": backbone.identity}
+    identity |= {name: FLAGS[name].value for name in ("held_out", "balance", "draws")}
+    kind, name = backbone.config.backbone, identity["generator"]
+    who = f"{kind} on generator {name}"
     entry.conclude(
-        common.out_folder(
-            "artifact_classifier", identity["generator"], backbone.config.backbone, str(FLAGS.seed)
-        ),
-        identity | settings,
+        common.out_folder("artifact_classifier", name, kind, str(FLAGS.seed)),
+        identity,
         who,
-        compute,
+        partial(compute, samples, backbone, identity),
         lambda folder, arrays: [*draw(folder, arrays, who), WEIGHTS],
         describe,
     )

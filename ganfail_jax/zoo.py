@@ -27,6 +27,7 @@ DISCRIMINATOR = "discriminator"
 RUN_PARTS = {  # what a training run leaves, in order of preference
     "generator": ("best", "latest"),
     "classifier": ("best", "latest"),
+    "CNN": ("best", "latest"),
     DISCRIMINATOR: (DISCRIMINATOR,),
 }
 GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier", artifact_classifier.KIND)

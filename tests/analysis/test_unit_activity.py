@@ -61,7 +61,7 @@ def test_of_equal_samples_the_first_are_kept_however_they_come():
     parts = [Top(*(x[i : i + 4] for x in rows)) for i in range(0, 20, 4)]
     found = parts[0]
     for part in parts[1:]:
-        found = unit_activity.keep(unit_activity.merge(found, part), 5)
+        found = unit_activity.keep(runtime.append_rows(found, part), 5)
     for c in range(4):
         expected = sorted(range(20), key=lambda i: (-values[i, c], i))[:5]
         assert found.indices[:, c].tolist() == expected

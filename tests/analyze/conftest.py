@@ -3,11 +3,14 @@
 from dataclasses import replace
 
 import jax
+import numpy as np
 import pytest
+from PIL import Image
 
 from ganfail_jax import zoo
 from ganfail_jax.nn import classifiers
 from ganfail_jax.weights import store
+from tests.analyze import commands
 from tests.tiny import CLASS_NAMES, CONFIG, random_variables
 
 LABELLED = {  # what an artifact classifier remembers of its labels, by index
@@ -39,6 +42,19 @@ def folders(tmp_path_factory):
         told = {"seed": 3, "generator": generator, "generator_sha256": sha256, "samples": LABELLED}
         store.save(folder / name, "classifier", CLASSIFIER.to_dict(), params, names | told)
     return folder
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """A folder of 40 pictures; features of them are kept beside it."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
+        folder = folder / "real"
+        folder.mkdir()
+        for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
+            Image.fromarray(image).save(folder / f"{i:02d}.png")
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
 
 from analyze.unit_fid import FID
 from ganfail_jax import results, zoo
@@ -16,22 +15,11 @@ from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.metrics.table import restore
 from ganfail_jax.weights import store
-from tests.analyze import commands
 from tests.analyze.commands import run
 from tests.analyze.conftest import LABELLED
 
 SMALL = ["--threshold_samples=40", "--tau=0.2", "--batch_size=10", "--candidates=60"]
 ROWS = ["Random", "FID", "DS", "Sequential", "Local", "Artifacts", "Normals"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
-        Image.fromarray(image).save(folder / f"{i:02d}.png")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
-        yield folder
 
 
 @pytest.fixture(scope="module")

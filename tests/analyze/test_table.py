@@ -2,25 +2,12 @@
 
 import json
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from ganfail_jax.metrics.table import restore
-from tests.analyze import commands
 from tests.analyze.commands import run
 
 SMALL = ["--rates_samples=64", "--num_samples=80", "--ends=20", "--num_real=30", "--seed=1"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
-        Image.fromarray(image).save(folder / f"{i:02d}.png")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
-        yield folder
 
 
 def table(name, models, pictures, cwd, *args):

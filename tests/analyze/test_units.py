@@ -15,24 +15,11 @@ from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.latents import generate, latents
 from ganfail_jax.metrics.features import classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
-from tests.analyze import commands
 from tests.analyze.commands import run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
 N, K, TOP, SEED = 60, 12, 4, 1
 SMALL = [f"--num_samples={N}", f"--fid_top={K}", f"--top={TOP}", "--clusters=2", f"--seed={SEED}"]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pictures")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(folder / "cache"))
-        folder = folder / "real"
-        folder.mkdir()
-        for i, image in enumerate(np.random.default_rng(0).integers(0, 256, (40, 8, 8), np.uint8)):
-            Image.fromarray(image).save(folder / f"{i:02d}.png")
-        yield folder
 
 
 @pytest.fixture(scope="module")

@@ -232,7 +232,7 @@ def called(case: Case, folder: Path) -> Labelled:
     mesh = runtime.data_mesh()
     artifact, mask = runtime.sweep(
         partial(step, runtime.replicate(mesh, models.params)),
-        lambda a, b: tuple(np.concatenate(each) for each in zip(a, b, strict=True)),
+        runtime.append_rows,
         FLAGS.candidates,
         FLAGS.batch_size,
         mesh=mesh,

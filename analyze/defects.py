@@ -16,7 +16,6 @@ from analyze import artifacts, entry
 from analyze import flags as common
 from ganfail_jax.analysis.correction import STOP, layers_to
 from ganfail_jax.analysis.defects import regions
-from ganfail_jax.analysis.rates import find_layers
 from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
 from ganfail_jax.plots.defects import draw
@@ -40,11 +39,8 @@ def main() -> None:
     generator = case.models.generator
     if FLAGS.layers == []:
         raise InputError(f"--layers is empty; give some, or leave it out for those up to {STOP}")
-    if FLAGS.layers is None:
-        layers = layers_to(generator.layers)
-    else:
-        layers = [*generator.layers] if FLAGS.layers == ["all"] else FLAGS.layers
-        layers = find_layers(generator.layers, layers)
+    default = FLAGS.layers is None
+    layers = layers_to(generator.layers) if default else common.chosen_layers(generator)
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         limits, found = artifacts.score(case, layers, folder)

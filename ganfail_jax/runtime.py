@@ -121,6 +121,11 @@ def sweep(
     return total
 
 
+def append_rows(a: Total, b: Total) -> Total:
+    """The `merge` of a sweep that keeps a row of every sample: all arrays of a, then those of b."""
+    return jax.tree.map(lambda x, y: np.concatenate([x, y]), a, b)
+
+
 def write_partial(path: Path, mark: str, total: Any, done: int) -> None:
     """Keep a total so far (the first process does), for `read_partial`."""
     if not hosts.is_first():

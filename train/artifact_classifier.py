@@ -26,6 +26,7 @@ from jaxtyping import Array
 from analyze import entry
 from analyze import flags as common
 from ganfail_jax import results
+from ganfail_jax.analysis.detection_summary import format_area
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import artifact_classifier
@@ -83,11 +84,6 @@ def _share(share: dict[str, Any]) -> str:
     return f"{share['value']:.1%}{whole} [{low:.1%}, {high:.1%}]"
 
 
-def _area(area: dict[str, Any]) -> str:
-    low, high = area["interval95"]
-    return f"{area['value']:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
-
-
 def _spread(found: dict[str, Any]) -> str:
     deviation = found["deviation"]
     return f"{found['mean']:.3f}" + ("" if deviation is None else f" ({deviation:.3f})")
@@ -110,7 +106,7 @@ def describe(summary: entry.Summary) -> Iterator[str]:
         recall, precision = (_share(found[kind][name]) for kind in ("recall", "precision"))
         yield f"  {name}: recall {recall}, precision {precision}"
     for name, area in found["auc"].items():
-        yield f"  area under the ROC curve, {name.replace('_', ' ')}: {_area(area)}"
+        yield f"  area under the ROC curve, {name.replace('_', ' ')}: {format_area(area)}"
     for row in summary.get("label_efficiency", ()):
         accuracy, area = (_spread(row[name]) for name in ("accuracy", "auc"))
         yield (

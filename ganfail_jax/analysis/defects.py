@@ -163,13 +163,10 @@ def defective_scores(
         covered = jnp.mean(masks, axis=(1, 2))
         return mask, Defects(sample_scores(taps, limits, masks, order), covered)  # pyright: ignore
 
-    def join(a: Any, b: Any) -> Any:
-        return jax.tree.map(lambda x, y: np.concatenate([x, y]), a, b)
-
     arguments = runtime.replicate(mesh, (models.params, limits, np.asarray(indices, np.int32)))
     mask, found = runtime.sweep(
         partial(step, arguments),
-        join,
+        runtime.append_rows,
         len(indices),
         batch_size,
         mesh=mesh,

@@ -94,7 +94,7 @@ def detect(
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
-        lambda a, b: np.concatenate([a, b]),
+        runtime.append_rows,
         -(-num_samples // batch) * batch,  # whole chunks
         batch,
         mesh=mesh,

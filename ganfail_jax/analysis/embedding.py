@@ -80,7 +80,7 @@ def latent_spaces(
 
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, models.generator_params)),
-        lambda a, b: {name: np.concatenate([a[name], b[name]]) for name in a},
+        runtime.append_rows,
         len(samples.indices),
         batch_size,
         mesh=mesh,

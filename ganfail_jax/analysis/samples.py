@@ -96,12 +96,9 @@ def collect(
         rows = {"mask": mask, "indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
         return rows if labels is None else rows | {"labels": labels}
 
-    def join(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        return {name: np.concatenate([a[name], b[name]]) for name in a}
-
     rows = runtime.sweep(
         partial(step, runtime.replicate(mesh, [each.params for each in models])),
-        join,
+        runtime.append_rows,
         num_samples,
         batch_size,
         mesh=mesh,

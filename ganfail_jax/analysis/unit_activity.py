@@ -34,11 +34,6 @@ class Top(NamedTuple):
     indices: Int[np.ndarray, "k c"]
 
 
-def merge(a: Top, b: Top) -> Top:
-    """Samples of two sets, those of larger indices second."""
-    return Top(*(np.concatenate(each) for each in zip(a, b, strict=True)))
-
-
 def keep(top: Top, k: int) -> Top:
     """The first k; of equal ones those of smaller indices."""
     order = np.argsort(-top.values, axis=0, kind="stable")[:k]
@@ -86,7 +81,7 @@ def top_samples(
         return {name: layer(taps[name]) for name in layers}
 
     def add(a: Mapping[str, Top], b: Mapping[str, Top]) -> dict[str, Top]:
-        both = {name: merge(a[name], b[name]) for name in layers}
+        both = runtime.append_rows(a, b)
         return {n: keep(x, k) if len(x.values) >= 2 * k else x for n, x in both.items()}
 
     total = runtime.sweep(

@@ -5,7 +5,7 @@ of the bias), on features standardised by the training moments, over the whole t
 in float64. What is returned takes features as they are: the standardisation is folded in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 PENALTIES = tuple(10.0 ** np.arange(2, -2.1, -0.5))  # tried by `choose`, from the strongest on
+PATIENCE = 2  # so many in a row that are worse than the best end the search: weak ones cost most
 FOLDS = 5
 GRADIENT, ITERATIONS = 1e-6, 2_000  # where L-BFGS stops
 
@@ -80,8 +81,8 @@ def fit(
     penalties: Sequence[float],
     *,
     balance: bool,
-) -> list[Probe]:
-    """The optimum for each penalty; each search starts from the one before.
+) -> Iterator[Probe]:
+    """The optimum for each penalty, when asked for; each search starts from the one before.
 
     A kernel that is penalised lies in the span of the samples. With fewer samples than features it
     is sought there: the same optimum, by fewer numbers.
@@ -94,7 +95,7 @@ def fit(
     basis = np.linalg.qr(inputs.T)[0] if n < d else np.eye(d)  # [d, min(n, d)]
     inputs = inputs @ basis
     weights = sample_weights(labels, num_classes, balance=balance)
-    flat, probes = np.zeros((inputs.shape[1] + 1) * num_classes), []
+    flat = np.zeros((inputs.shape[1] + 1) * num_classes)
     for penalty in penalties:
         found = minimize(
             objective,
@@ -107,8 +108,7 @@ def fit(
         flat = found.x
         *kernel, bias = flat.reshape(-1, num_classes)
         kernel = basis @ np.asarray(kernel) / deviation[:, None]
-        probes.append(Probe(kernel, bias - mean @ kernel))
-    return probes
+        yield Probe(kernel, bias - mean @ kernel)
 
 
 def folds(
@@ -131,12 +131,17 @@ def choose(
     rng: np.random.Generator,
 ) -> tuple[Probe, Choice]:
     """The probe of all samples, its penalty the one of least cross-entropy on folds left out."""
-    fold, losses = folds(labels, num_classes, rng), np.zeros(len(PENALTIES))
-    for k in range(FOLDS):
-        out = fold == k
-        probes = fit(features[~out], labels[~out], num_classes, PENALTIES, balance=balance)
-        weights = sample_weights(labels[out], num_classes, balance=balance) / FOLDS
-        losses += [cross_entropy(p.logits(features[out]), labels[out], weights) for p in probes]
+    fold, losses = folds(labels, num_classes, rng), list[float]()
+    parts = [fold == k for k in range(FOLDS)]
+    paths = [fit(features[~p], labels[~p], num_classes, PENALTIES, balance=balance) for p in parts]
+    for probes in zip(*paths, strict=True):
+        loss = 0.0
+        for probe, out in zip(probes, parts, strict=True):
+            weights = sample_weights(labels[out], num_classes, balance=balance) / FOLDS
+            loss += cross_entropy(probe.logits(features[out]), labels[out], weights)
+        losses.append(loss)
+        if np.argmin(losses) + PATIENCE < len(losses):
+            break
     best = int(np.argmin(losses))
     *_, probe = fit(features, labels, num_classes, PENALTIES[: best + 1], balance=balance)
-    return probe, Choice(PENALTIES[best], PENALTIES, losses)
+    return probe, Choice(PENALTIES[best], PENALTIES[: len(losses)], np.asarray(losses))

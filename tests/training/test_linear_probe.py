@@ -80,7 +80,7 @@ def test_it_is_scikit_learns_optimum_with_the_standardisation_folded_in():
 
 def test_a_path_of_penalties_gives_what_each_gives_alone():
     features, labels = made_up(40, 5)
-    path = linear_probe.fit(features, labels, CLASSES, [1.0, 0.1, 0.01], balance=True)
+    path = list(linear_probe.fit(features, labels, CLASSES, [1.0, 0.1, 0.01], balance=True))
     for penalty, probe in zip([1.0, 0.1, 0.01], path, strict=True):
         (alone,) = linear_probe.fit(features, labels, CLASSES, [penalty], balance=True)
         np.testing.assert_allclose(probe.logits(features), alone.logits(features), atol=1e-3)
@@ -106,7 +106,26 @@ def test_labels_without_any_relation_ask_for_the_strongest_penalty():
     features, labels = RNG.normal(size=(60, 20)), np.arange(60) % 2
     _, choice = linear_probe.choose(features, labels, 2, balance=True, rng=np.random.default_rng(0))
     assert choice.penalty == max(choice.penalties)
-    assert (np.diff(choice.losses[2:]) > 0).all()
+    assert choice.penalties == linear_probe.PENALTIES[: 1 + linear_probe.PATIENCE]
+
+
+def test_penalties_are_tried_until_two_in_a_row_are_worse():
+    features, labels = made_up(70, 20)
+    _, choice = linear_probe.choose(
+        features, labels, CLASSES, balance=False, rng=np.random.default_rng(0)
+    )
+    fold = linear_probe.folds(labels, CLASSES, np.random.default_rng(0))
+    losses = np.zeros(len(linear_probe.PENALTIES))
+    for k in range(linear_probe.FOLDS):
+        for i, penalty in enumerate(linear_probe.PENALTIES):
+            kept, out = features[fold != k], np.flatnonzero(fold == k)
+            (probe,) = linear_probe.fit(kept, labels[fold != k], CLASSES, [penalty], balance=False)
+            log_p = log_softmax(probe.logits(features), axis=1)
+            losses[i] -= sum(log_p[j, labels[j]] for j in out) / len(out) / linear_probe.FOLDS
+    best = int(np.argmin(losses))
+    assert 0 < best < len(losses) - 3  # so that the search ends before the last
+    assert choice.penalty == linear_probe.PENALTIES[best]
+    np.testing.assert_allclose(choice.losses, losses[: best + 3], atol=1e-5)
 
 
 def test_left_out_samples_are_what_penalties_are_chosen_by():

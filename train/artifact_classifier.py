@@ -28,11 +28,12 @@ from analyze import flags as common
 from ganfail_jax import results
 from ganfail_jax.analysis.detection_summary import format_area
 from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import artifact_classifier
 from ganfail_jax.plots.artifact_classifier import draw
 from ganfail_jax.training import artifact_classifier as training
-from ganfail_jax.training import linear_probe
+from ganfail_jax.training import checkpoints, linear_probe
 from ganfail_jax.training.artifact_classifier import CLASSES
 from ganfail_jax.training.held_out_sheet import KINDS, sheet
 from ganfail_jax.types import Params
@@ -170,6 +171,18 @@ def compute(
     return summary, arrays
 
 
+def _check_free(folder: Path) -> None:
+    """Weights of something else would be replaced.
+
+    Raises:
+        InputError: another training run is there.
+    """
+    weights = folder / WEIGHTS
+    other = store.is_weights_folder(weights) and store.kind(weights) != artifact_classifier.KIND
+    if other or (folder / checkpoints.RUN).exists():
+        raise InputError(f"{folder} holds another training run; choose another --out")
+
+
 def main() -> None:
     print("training a classifier of artifacts", flush=True)
     generator, params, identity = common.load_generator()
@@ -179,8 +192,10 @@ def main() -> None:
     identity |= {name: FLAGS[name].value for name in ("held_out", "balance", "draws")}
     kind, name = backbone.config.backbone, identity["generator"]
     who = f"{kind} on generator {name}"
+    folder = common.out_folder("artifact_classifier", name, kind, str(FLAGS.seed))
+    _check_free(folder)
     entry.conclude(
-        common.out_folder("artifact_classifier", name, kind, str(FLAGS.seed)),
+        folder,
         identity,
         who,
         partial(compute, samples, backbone, identity),

@@ -26,7 +26,7 @@ class LabelledImages(NamedTuple):
 
     generated: Compared
     real: Compared | None
-    indices: Int[np.ndarray, " n"]  # of generated samples; places among the real images
+    indices: Int[np.ndarray, " n"]  # of generated samples; places among the real images drawn
     class_names: tuple[str, ...]
     identity: Mapping[str, Any]  # of the images and their labels, beside the generator's
     labels: Int[np.ndarray, " n"]
@@ -128,7 +128,7 @@ def _real_images(shape: tuple[int, int, int], most: int) -> Compared | None:
     try:
         return image_choice.real_images(shape, "the generator's images", most)
     except InputError as error:
-        if FLAGS.images or FLAGS["dataset"].present:
+        if any(FLAGS[name].present for name in ("images", "dataset", "mnist_dir", "num_real")):
             raise
         print(f"no real images, so the classes are artifact and normal ({error})", flush=True)
         return None

@@ -84,6 +84,8 @@ def fit(
 ) -> Iterator[Probe]:
     """The optimum for each penalty, when asked for; each search starts from the one before.
 
+    Its slopes are below GRADIENT, unless that took more than ITERATIONS steps.
+
     A kernel that is penalised lies in the span of the samples. With fewer samples than features it
     is sought there: the same optimum, by fewer numbers.
     """

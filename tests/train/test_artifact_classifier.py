@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 
 import jax.numpy as jnp
 import numpy as np
@@ -65,11 +66,22 @@ def train(start, generator, labels, monkeypatch, tmp_path_factory):
     return lambda *more: start(DATASET, *flags, *more)
 
 
-def check_images(arrays, folder, pictures):
+def check_images(arrays, folder, pictures, artifact):
     """The saved classifier says of the saved images what the result says."""
     network, params = zoo.load_classifier(str(folder))
-    for kind in ("found", "missed", "false"):
+    held_out = np.concatenate(
+        [*zoo.read_classifier(str(folder)).about["samples"]["held_out"].values()][:2]
+    )
+    logits = network.logits(params, jnp.asarray(to_float(pictures[np.sort(held_out)])))
+    called = dict(zip(np.sort(held_out).tolist(), np.argmax(logits, axis=1) == 0, strict=True))
+    kinds = {"found": (True, True), "missed": (True, False), "false": (False, True)}
+    for kind, wanted in kinds.items():
         indices = arrays[f"{kind}_indices"]
+        mine = [i for i in called if (artifact[i], called[i]) == wanted]
+        assert len(indices) == min(len(mine), 10)
+        assert {*indices.tolist()} <= {*mine}
+        surest = np.diff(arrays[f"{kind}_scores"]) * (1 if kind == "missed" else -1)
+        assert (surest >= 0).all()
         if not len(indices):
             continue
         np.testing.assert_array_equal(arrays[f"{kind}_images"], pictures[indices])
@@ -106,7 +118,7 @@ def test_a_run_with_real_images(train, finished, generator, pictures, artifact):
     assert summary["held_out"]["auc"]["artifact_against_normal"]["value"] > 0.9
     assert about["generator_sha256"] == zoo.read_generator(str(generator)).sha256
     assert about["backbone"]["file"] == "tiny_for_training"
-    check_images(arrays, finished, pictures)
+    check_images(arrays, finished, pictures, artifact)
     for name in ("confusion.png", "label_efficiency.png", "held_out.png", "best/weights.npz"):
         assert (finished / name).stat().st_size > 1000
     rows = summary["label_efficiency"]
@@ -149,12 +161,13 @@ def test_a_default_dataset_of_other_images_is_left_out(start, generator, labels,
         "(4, 4, 1), but (8, 8, 1) is wanted, like the generator's images; give --images)"
     )
     assert expected in lines
-    status, _, errors = start(*flags, *stop, "--dataset=mnist_c")
-    assert status == 1
-    assert errors == [
-        "error: images of made_up are (4, 4, 1), but (8, 8, 1) is wanted, like the generator's "
-        "images; give --images"
-    ]
+    for asked in ("--dataset=mnist_c", "--num_real=3", "--mnist_dir=digits"):
+        status, _, errors = start(*flags, *stop, asked)
+        assert status == 1
+        assert errors == [
+            "error: images of made_up are (4, 4, 1), but (8, 8, 1) is wanted, like the generator's "
+            "images; give --images"
+        ]
 
 
 def test_a_resnet_of_torchvisions_file(entry, tmp_path):
@@ -221,6 +234,21 @@ def test_bad_input_is_one_line(
     assert len(errors) == 1
     assert re.search(message, errors[0]), errors[0]
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", ["best", "run.json"])
+def test_another_training_run_is_not_touched(kind, train, generator, tmp_path):
+    folder = tmp_path / "gan"
+    if kind == "best":
+        shutil.copytree(generator, folder / "best")
+    else:
+        folder.mkdir()
+        (folder / "run.json").write_text("{}")
+    before = sorted(folder.rglob("*"))
+    status, _, errors = train(f"--out={folder}")
+    assert status == 1
+    assert errors == [f"error: {folder} holds another training run; choose another --out"]
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_labels_are_needed(start, generator, tmp_path):

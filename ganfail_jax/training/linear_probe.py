@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 PENALTIES = tuple(10.0 ** np.arange(2, -2.1, -0.5))  # tried by `choose`, from the strongest on
 PATIENCE = 2  # so many in a row that are worse than the best end the search: weak ones cost most
@@ -124,6 +125,7 @@ def folds(
     return found
 
 
+@threadpool_limits.wrap(limits=1, user_api="blas")  # threads cost these small products more
 def choose(
     features: Float[np.ndarray, "n d"],
     labels: Int[np.ndarray, " n"],

@@ -7,14 +7,14 @@ from sklearn.linear_model import LogisticRegression
 
 from ganfail_jax.training import linear_probe
 
-RNG = np.random.default_rng(0)
 CLASSES = 3
 
 
 def made_up(n, d):
     """Features of different scales and means, one of them constant; labels that depend on them."""
+    rng = np.random.default_rng(0)
     labels = np.arange(n) % 7 % CLASSES  # classes of different sizes
-    features = RNG.normal(size=(n, d)) + np.eye(CLASSES, d)[labels]
+    features = rng.normal(size=(n, d)) + np.eye(CLASSES, d)[labels]
     features = features * np.geomspace(0.1, 10, d) + np.linspace(-5, 5, d)
     features[:, -1] = 3
     return features, labels
@@ -57,7 +57,7 @@ def test_the_gradient_is_zero_at_the_optimum(n, d, balance):
 def test_the_gradient_is_that_of_the_objective():
     features, labels = made_up(12, 4)
     weights = linear_probe.sample_weights(labels, CLASSES, balance=True)
-    flat = RNG.normal(size=5 * CLASSES)
+    flat = np.random.default_rng(1).normal(size=5 * CLASSES)
 
     def value(x):
         return linear_probe.objective(x, features, labels, weights, 0.3)[0]
@@ -90,7 +90,8 @@ def test_a_path_of_penalties_gives_what_each_gives_alone():
 
 def test_clusters_are_told_apart_and_the_search_repeats():
     labels = np.repeat(np.arange(CLASSES), 15)
-    features = 6 * np.eye(CLASSES, 8)[labels] + RNG.normal(size=(45, 8))
+    noise = np.random.default_rng(0).normal(size=(45, 8))
+    features = 6 * np.eye(CLASSES, 8)[labels] + noise
     found = [
         linear_probe.choose(features, labels, CLASSES, balance=True, rng=np.random.default_rng(1))
         for _ in range(2)
@@ -102,11 +103,15 @@ def test_clusters_are_told_apart_and_the_search_repeats():
     np.testing.assert_array_equal(choice.losses, found[1][1].losses)
 
 
-def test_labels_without_any_relation_ask_for_the_strongest_penalty():
-    features, labels = RNG.normal(size=(60, 20)), np.arange(60) % 2
-    _, choice = linear_probe.choose(features, labels, 2, balance=True, rng=np.random.default_rng(0))
-    assert choice.penalty == max(choice.penalties)
-    assert choice.penalties == linear_probe.PENALTIES[: 1 + linear_probe.PATIENCE]
+def test_labels_without_any_relation_ask_for_strong_penalties():
+    """Not in every draw, but on the whole."""
+    losses = []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        features, labels = rng.normal(size=(60, 20)), np.arange(60) % 2
+        _, choice = linear_probe.choose(features, labels, 2, balance=True, rng=rng)
+        losses.append(choice.losses[:3])
+    assert (np.diff(np.mean(losses, axis=0)) > 0).all()
 
 
 def test_penalties_are_tried_until_two_in_a_row_are_worse():
@@ -130,7 +135,7 @@ def test_penalties_are_tried_until_two_in_a_row_are_worse():
 
 def test_left_out_samples_are_what_penalties_are_chosen_by():
     """With copies in every fold the labels of noise are known, and no penalty is the best."""
-    features, labels = RNG.normal(size=(10, 20)), np.arange(10) % 2
+    features, labels = np.random.default_rng(0).normal(size=(10, 20)), np.arange(10) % 2
     copies = np.repeat(np.arange(10), linear_probe.FOLDS)
     _, choice = linear_probe.choose(
         features[copies], labels[copies], 2, balance=True, rng=np.random.default_rng(0)

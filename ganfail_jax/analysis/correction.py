@@ -43,12 +43,14 @@ def layers_to(
 def number_of_units(share: float, units: int) -> int:
     """The whole number nearest to a share of a layer's units; halves are rounded up.
 
+    Of a share above 0 at least one, so that no correction silently does nothing.
+
     Raises:
         InputError: it is no share.
     """
     if not 0 <= share <= 1:
         raise InputError(f"a share of the units is between 0 and 1, not {share}")
-    return int(Fraction(str(share)) * units + Fraction(1, 2))
+    return max(int(share > 0), int(Fraction(str(share)) * units + Fraction(1, 2)))
 
 
 def top_units(scores: Num[Array | np.ndarray, "*b c"], number: int) -> Bool[Array, "*b c"]:

@@ -165,7 +165,6 @@ def test_the_layers_up_to_the_stopping_layer():
         == names[:6]
         == correction.layers_to(PGGAN.layers, "tousi:6")
     )
-    assert correction.layers_to(PGGAN.layers, included=False) == names[:5]
     assert correction.layers_to(PGGAN.layers, "b0004/conv0") == names[:1]
     with pytest.raises(InputError, match="no layer 'tousi:7'; the layers are b0004/conv0"):
         correction.layers_to(PGGAN.layers, "tousi:7")

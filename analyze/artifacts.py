@@ -95,8 +95,7 @@ def chosen() -> Case:
     """By the flags.
 
     Raises:
-        InputError: no artifact classifier, or one of another generator or of images of another
-            shape.
+        InputError: no artifact classifier, or one of another generator.
     """
     name = FLAGS.artifact_classifier
     if name is None:
@@ -105,9 +104,6 @@ def chosen() -> Case:
     stored = zoo.read_classifier(name)
     seed, train, held_out = _labelled(name, stored.about, identity)
     models = Models(generator, params, *zoo.load_classifier(name))
-    if generator.image_shape != models.classifier.image_shape:
-        made, taken = models.generator.image_shape, models.classifier.image_shape
-        raise InputError(f"{name} takes images of {taken}, but the generator makes {made}")
     identity |= {"artifact_classifier_sha256": stored.sha256, "seed": seed}
     artifact = models.classifier.class_names.index(ARTIFACT)
     return Case(models, artifact, seed, train, held_out, identity)

@@ -95,11 +95,14 @@ def chosen() -> Case:
     """By the flags.
 
     Raises:
-        InputError: no artifact classifier, or one of another generator.
+        InputError: no artifact classifier, or one of another generator; or a share that is 1.
     """
     name = FLAGS.artifact_classifier
     if name is None:
         raise InputError("give --artifact_classifier=FOLDER of train.artifact_classifier")
+    for share in ("tau", "mask_threshold"):  # before the sweeps that end in them
+        if FLAGS[share].value == 1:
+            raise InputError(f"--{share} is at least 0 and less than 1, not 1")
     generator, params, identity = common.load_generator()
     stored = zoo.read_classifier(name)
     seed, train, held_out = _labelled(name, stored.about, identity)

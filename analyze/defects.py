@@ -37,6 +37,8 @@ def main() -> None:
     print("scoring units by the artifacts they meet", flush=True)
     case = artifacts.chosen()
     generator = case.models.generator
+    if FLAGS["seed"].present and FLAGS.seed != case.seed:
+        raise InputError(f"the labelled samples are of seed {case.seed}: leave --seed out")
     if FLAGS.layers == []:
         raise InputError(f"--layers is empty; give some, or leave it out for those up to {STOP}")
     default = FLAGS.layers is None

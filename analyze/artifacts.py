@@ -86,9 +86,9 @@ def define(defects: bool = True) -> None:
         flags.DEFINE_string("defects", None, "Folder of analyze.defects to use instead.")
 
 
-def define_candidates(candidates: int) -> None:
+def define_candidates() -> None:
     text = "Fresh samples among which the classifier finds further artifacts and normals."
-    flags.DEFINE_integer("candidates", candidates, text, 0)
+    flags.DEFINE_integer("candidates", 4_000, text, 0)
 
 
 def chosen() -> Case:

@@ -58,7 +58,7 @@ class Case(NamedTuple):
 class Found(NamedTuple):
     """What is known of the units of layers."""
 
-    scores: Mapping[str, Float[np.ndarray, " c"]]  # DS over X_a
+    scores: Mapping[str, Float[np.ndarray, " c"]]  # DS over X_a; empty: they are not asked for
     thresholds: Mapping[str, Float[np.ndarray, " c"]]  # T_u
 
 
@@ -133,8 +133,11 @@ def _labelled(
     return seed, train, held_out
 
 
-def choose_defects(case: Case, layers: list[str]) -> DefectChoice:
+def choose_defects(case: Case, layers: list[str], scored: bool) -> DefectChoice:
     """The scores of the units of these layers that the flags ask for.
+
+    Args:
+        scored: whether DS over X_a are needed, or T_u alone.
 
     Raises:
         InputError: --defects does not fit.
@@ -143,8 +146,9 @@ def choose_defects(case: Case, layers: list[str]) -> DefectChoice:
         return _read_defects(FLAGS.defects, case, layers)
 
     def find(folder: Path) -> Found:
-        limits, defects = score(case, layers, folder)
-        return Found(defects.scores, {name: each.value for name, each in limits.items()})
+        limits = quantiles(case, layers, folder)
+        scores = score(case, limits, folder).scores if scored else {}
+        return Found(scores, {name: each.value for name, each in limits.items()})
 
     return DefectChoice(identity_of_scores(layers), find)
 
@@ -180,37 +184,39 @@ def _read_defects(folder: str, case: Case, layers: list[str]) -> DefectChoice:
     return DefectChoice(identity, lambda _: found)
 
 
-def score(case: Case, layers: list[str], folder: Path) -> tuple[dict[str, Thresholds], Defects]:
-    """T_u over --threshold_samples samples, and DS over the artifacts of the training labels."""
-    identity, mesh = {**case.identity, **identity_of_scores(layers)}, runtime.data_mesh()
+def quantiles(case: Case, layers: list[str], folder: Path) -> dict[str, Thresholds]:
+    """T_u over --threshold_samples samples."""
     counts = count_activations(
         case.models.generator,
         case.models.generator_params,
         layers,
         num_samples=FLAGS.threshold_samples,
         batch_size=FLAGS.batch_size,
-        mesh=mesh,
+        mesh=runtime.data_mesh(),
         seed=case.seed,
         checkpoint=folder / "unfinished-quantiles.npz",
-        identity=identity,
+        identity={**case.identity, **identity_of_scores(layers)},
         progress="quantiles",
     )
-    limits = {name: thresholds(each, FLAGS.tau) for name, each in counts.items()}
-    found = defective_scores(
+    return {name: thresholds(each, FLAGS.tau) for name, each in counts.items()}
+
+
+def score(case: Case, limits: Mapping[str, Thresholds], folder: Path) -> Defects:
+    """DS over the artifacts of the training labels."""
+    return defective_scores(
         case.models,
         {name: each.value for name, each in limits.items()},
         case.train.artifacts,
         artifact=case.artifact,
         batch_size=FLAGS.batch_size,
-        mesh=mesh,
+        mesh=runtime.data_mesh(),
         seed=case.seed,
         mask_threshold=FLAGS.mask_threshold,
         order=FLAGS.order,
         checkpoint=folder / "unfinished-defects.npz",
-        identity=identity,
+        identity={**case.identity, **identity_of_scores(list(limits))},
         progress="defective scores",
     )
-    return limits, found
 
 
 def called(case: Case, folder: Path) -> Labelled:

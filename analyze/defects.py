@@ -45,7 +45,8 @@ def main() -> None:
     layers = layers_to(generator.layers) if default else common.chosen_layers(generator)
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        limits, found = artifacts.score(case, layers, folder)
+        limits = artifacts.quantiles(case, layers, folder)
+        found = artifacts.score(case, limits, folder)
         scores, errors = found.scores, found.standard_errors
 
         def told(name: str, unit: int) -> dict[str, float]:

@@ -26,6 +26,7 @@ from ganfail_jax.latents import generate
 
 FLAGS = flags.FLAGS
 ARTIFACT = "artifact"
+SAMPLES = 2**31  # of one seed
 SETTINGS = ("tau", "threshold_samples", "mask_threshold", "order")  # of the scores
 
 
@@ -53,6 +54,12 @@ class Case(NamedTuple):
     train: Labelled
     held_out: Labelled
     identity: dict[str, Any]  # of a result: generator, classifier, seed
+
+    @property
+    def beyond(self) -> int:
+        """The first sample after all labelled ones."""
+        labelled = np.concatenate([self.train.indices, self.held_out.indices])
+        return 1 + int(labelled.max(initial=-1))
 
 
 class Found(NamedTuple):
@@ -95,7 +102,8 @@ def chosen() -> Case:
     """By the flags.
 
     Raises:
-        InputError: no artifact classifier, or one of another generator; or a share that is 1.
+        InputError: no artifact classifier, or one of another generator; a share that is 1; or too
+            many candidates.
     """
     name = FLAGS.artifact_classifier
     if name is None:
@@ -109,7 +117,11 @@ def chosen() -> Case:
     models = Models(generator, params, *zoo.load_classifier(name))
     identity |= {"artifact_classifier_sha256": stored.sha256, "seed": seed}
     artifact = models.classifier.class_names.index(ARTIFACT)
-    return Case(models, artifact, seed, train, held_out, identity)
+    case = Case(models, artifact, seed, train, held_out, identity)
+    if "candidates" in FLAGS and case.beyond + FLAGS.candidates > SAMPLES:
+        most = SAMPLES - case.beyond
+        raise InputError(f"--candidates={FLAGS.candidates}, but {most} follow the labelled samples")
+    return case
 
 
 def _labelled(
@@ -224,8 +236,7 @@ def called(case: Case, folder: Path) -> Labelled:
 
     It takes its own errors for granted: say so beside whatever is measured on these.
     """
-    models = case.models
-    first = 1 + int(max(case.train.indices.max(), case.held_out.indices.max()))
+    models, first = case.models, case.beyond
 
     @jax.jit
     def step(params: Any, numbers: Array, mask: Array) -> tuple[Array, Array]:

@@ -26,6 +26,7 @@ from ganfail_jax.latents import generate
 
 FLAGS = flags.FLAGS
 ARTIFACT = "artifact"
+SAMPLES = 2**31  # of one seed
 SETTINGS = ("tau", "threshold_samples", "mask_threshold", "order")  # of the scores
 
 
@@ -54,11 +55,17 @@ class Case(NamedTuple):
     held_out: Labelled
     identity: dict[str, Any]  # of a result: generator, classifier, seed
 
+    @property
+    def beyond(self) -> int:
+        """The first sample after all labelled ones."""
+        labelled = np.concatenate([self.train.indices, self.held_out.indices])
+        return 1 + int(labelled.max(initial=-1))
+
 
 class Found(NamedTuple):
     """What is known of the units of layers."""
 
-    scores: Mapping[str, Float[np.ndarray, " c"]]  # DS over X_a
+    scores: Mapping[str, Float[np.ndarray, " c"]]  # DS over X_a; empty: they are not asked for
     thresholds: Mapping[str, Float[np.ndarray, " c"]]  # T_u
 
 
@@ -86,31 +93,35 @@ def define(defects: bool = True) -> None:
         flags.DEFINE_string("defects", None, "Folder of analyze.defects to use instead.")
 
 
-def define_candidates(candidates: int) -> None:
+def define_candidates() -> None:
     text = "Fresh samples among which the classifier finds further artifacts and normals."
-    flags.DEFINE_integer("candidates", candidates, text, 0)
+    flags.DEFINE_integer("candidates", 4_000, text, 0)
 
 
 def chosen() -> Case:
     """By the flags.
 
     Raises:
-        InputError: no artifact classifier, or one of another generator or of images of another
-            shape.
+        InputError: no artifact classifier, or one of another generator; a share that is 1; or too
+            many candidates.
     """
     name = FLAGS.artifact_classifier
     if name is None:
         raise InputError("give --artifact_classifier=FOLDER of train.artifact_classifier")
+    for share in ("tau", "mask_threshold"):  # before the sweeps that end in them
+        if FLAGS[share].value == 1:
+            raise InputError(f"--{share} is at least 0 and less than 1, not 1")
     generator, params, identity = common.load_generator()
     stored = zoo.read_classifier(name)
     seed, train, held_out = _labelled(name, stored.about, identity)
     models = Models(generator, params, *zoo.load_classifier(name))
-    if generator.image_shape != models.classifier.image_shape:
-        made, taken = models.generator.image_shape, models.classifier.image_shape
-        raise InputError(f"{name} takes images of {taken}, but the generator makes {made}")
     identity |= {"artifact_classifier_sha256": stored.sha256, "seed": seed}
     artifact = models.classifier.class_names.index(ARTIFACT)
-    return Case(models, artifact, seed, train, held_out, identity)
+    case = Case(models, artifact, seed, train, held_out, identity)
+    if "candidates" in FLAGS and case.beyond + FLAGS.candidates > SAMPLES:
+        most = SAMPLES - case.beyond
+        raise InputError(f"--candidates={FLAGS.candidates}, but {most} follow the labelled samples")
+    return case
 
 
 def _labelled(
@@ -134,8 +145,11 @@ def _labelled(
     return seed, train, held_out
 
 
-def choose_defects(case: Case, layers: list[str]) -> DefectChoice:
+def choose_defects(case: Case, layers: list[str], scored: bool) -> DefectChoice:
     """The scores of the units of these layers that the flags ask for.
+
+    Args:
+        scored: whether DS over X_a are needed, or T_u alone.
 
     Raises:
         InputError: --defects does not fit.
@@ -144,8 +158,9 @@ def choose_defects(case: Case, layers: list[str]) -> DefectChoice:
         return _read_defects(FLAGS.defects, case, layers)
 
     def find(folder: Path) -> Found:
-        limits, defects = score(case, layers, folder)
-        return Found(defects.scores, {name: each.value for name, each in limits.items()})
+        limits = quantiles(case, layers, folder)
+        scores = score(case, limits, folder).scores if scored else {}
+        return Found(scores, {name: each.value for name, each in limits.items()})
 
     return DefectChoice(identity_of_scores(layers), find)
 
@@ -181,37 +196,39 @@ def _read_defects(folder: str, case: Case, layers: list[str]) -> DefectChoice:
     return DefectChoice(identity, lambda _: found)
 
 
-def score(case: Case, layers: list[str], folder: Path) -> tuple[dict[str, Thresholds], Defects]:
-    """T_u over --threshold_samples samples, and DS over the artifacts of the training labels."""
-    identity, mesh = {**case.identity, **identity_of_scores(layers)}, runtime.data_mesh()
+def quantiles(case: Case, layers: list[str], folder: Path) -> dict[str, Thresholds]:
+    """T_u over --threshold_samples samples."""
     counts = count_activations(
         case.models.generator,
         case.models.generator_params,
         layers,
         num_samples=FLAGS.threshold_samples,
         batch_size=FLAGS.batch_size,
-        mesh=mesh,
+        mesh=runtime.data_mesh(),
         seed=case.seed,
         checkpoint=folder / "unfinished-quantiles.npz",
-        identity=identity,
+        identity={**case.identity, **identity_of_scores(layers)},
         progress="quantiles",
     )
-    limits = {name: thresholds(each, FLAGS.tau) for name, each in counts.items()}
-    found = defective_scores(
+    return {name: thresholds(each, FLAGS.tau) for name, each in counts.items()}
+
+
+def score(case: Case, limits: Mapping[str, Thresholds], folder: Path) -> Defects:
+    """DS over the artifacts of the training labels."""
+    return defective_scores(
         case.models,
         {name: each.value for name, each in limits.items()},
         case.train.artifacts,
         artifact=case.artifact,
         batch_size=FLAGS.batch_size,
-        mesh=mesh,
+        mesh=runtime.data_mesh(),
         seed=case.seed,
         mask_threshold=FLAGS.mask_threshold,
         order=FLAGS.order,
         checkpoint=folder / "unfinished-defects.npz",
-        identity=identity,
+        identity={**case.identity, **identity_of_scores(list(limits))},
         progress="defective scores",
     )
-    return limits, found
 
 
 def called(case: Case, folder: Path) -> Labelled:
@@ -219,8 +236,7 @@ def called(case: Case, folder: Path) -> Labelled:
 
     It takes its own errors for granted: say so beside whatever is measured on these.
     """
-    models = case.models
-    first = 1 + int(max(case.train.indices.max(), case.held_out.indices.max()))
+    models, first = case.models, case.beyond
 
     @jax.jit
     def step(params: Any, numbers: Array, mask: Array) -> tuple[Array, Array]:

@@ -127,11 +127,11 @@ def chosen(case: artifacts.Case, layers: list[str], single: str) -> Choice:
     Raises:
         InputError: --defects or --unit_fid does not fit.
     """
-    defects = artifacts.choose_defects(case, layers)
     unit_fid = None
     if FLAGS.unit_fid is not None:
         sha256 = case.identity["generator_sha256"]
         unit_fid = read_unit_fid(FLAGS.unit_fid, sha256, [single])
     has_w = case.models.generator.mapping is not None  # StyleGAN2, whose units differ by sample
     per_sample = has_w if FLAGS.scores is None else FLAGS.scores == "sample"
+    defects = artifacts.choose_defects(case, layers, scored=not per_sample)
     return Choice(case, layers, defects, unit_fid, per_sample)

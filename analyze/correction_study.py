@@ -217,7 +217,7 @@ def _real(shape: tuple[int, int, int]) -> image_choice.Compared:
 def define() -> None:
     """Beside the flags that all tables have."""
     correction_choice.define()
-    artifacts.define_candidates(4_000)
+    artifacts.define_candidates()
     flags.DEFINE_integer("num_artifacts", 1_000, "Artifacts, and as many normals, at most.", 2)
     text = "Against real images, or the generator's own normals, of which others make the table."
     flags.DEFINE_enum("reference", REAL, [REAL, "normals"], text)

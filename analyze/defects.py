@@ -37,13 +37,16 @@ def main() -> None:
     print("scoring units by the artifacts they meet", flush=True)
     case = artifacts.chosen()
     generator = case.models.generator
+    if FLAGS["seed"].present and FLAGS.seed != case.seed:
+        raise InputError(f"the labelled samples are of seed {case.seed}: leave --seed out")
     if FLAGS.layers == []:
         raise InputError(f"--layers is empty; give some, or leave it out for those up to {STOP}")
     default = FLAGS.layers is None
     layers = layers_to(generator.layers) if default else common.chosen_layers(generator)
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        limits, found = artifacts.score(case, layers, folder)
+        limits = artifacts.quantiles(case, layers, folder)
+        found = artifacts.score(case, limits, folder)
         scores, errors = found.scores, found.standard_errors
 
         def told(name: str, unit: int) -> dict[str, float]:

@@ -27,28 +27,26 @@ Units = Mapping[str, Bool[Array | np.ndarray, "*b _"]]  # of each layer, for all
 Scores = Mapping[str, Float[Array | np.ndarray, "*b _"]]
 
 
-def layers_to(
-    layers: Mapping[str, LayerInfo], stop: str = STOP, *, included: bool = True
-) -> list[str]:
-    """The layers from the first to the stopping layer l.
+def layers_to(layers: Mapping[str, LayerInfo], stop: str = STOP) -> list[str]:
+    """The layers from the first to the stopping layer l, which is corrected too (sec. 4).
 
-    Args:
-        included: whether l itself is corrected, as in the paper's text (sec. 4). Algorithm 1 by the
-            letter, k = 0 to l, corrects l + 1 too: name that layer.
+    Algorithm 1 by the letter, k = 0 to l, corrects l + 1 as well: name that layer.
     """
     names = list(layers)
-    return names[: names.index(find_layer(layers, stop)) + included]
+    return names[: names.index(find_layer(layers, stop)) + 1]
 
 
 def number_of_units(share: float, units: int) -> int:
     """The whole number nearest to a share of a layer's units; halves are rounded up.
+
+    Of a share above 0 at least one, so that no correction silently does nothing.
 
     Raises:
         InputError: it is no share.
     """
     if not 0 <= share <= 1:
         raise InputError(f"a share of the units is between 0 and 1, not {share}")
-    return int(Fraction(str(share)) * units + Fraction(1, 2))
+    return max(int(share > 0), int(Fraction(str(share)) * units + Fraction(1, 2)))
 
 
 def top_units(scores: Num[Array | np.ndarray, "*b c"], number: int) -> Bool[Array, "*b c"]:

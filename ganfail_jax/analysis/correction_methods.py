@@ -5,6 +5,7 @@ of the highest FID (sec. 3.1), those of the largest defective score (sec. 3.2), 
 Section 5.2 does not say at which layers its rows "random", "FID" and "DS" act; fig. 6 and 9 to 11
 ablate one layer. sequential multiplies the units of the largest DS at all layers up to the stopping
 layer by lambda (1 - DS) (algorithm 1), local by 1 - L_a(x) of the sample itself (sec. 4.2).
+What goes by DS leaves units of DS 0 alone: they do not meet the artifacts' masks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,6 +30,7 @@ from ganfail_jax.analysis.correction import (
 from ganfail_jax.analysis.defects import Order, Values, artifact_masks, normalize, sample_scores
 from ganfail_jax.analysis.gradcam import THRESHOLD
 from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
 from ganfail_jax.types import LayerInfo
 
@@ -55,7 +57,7 @@ class Setting(NamedTuple):
     """What methods need to know beside a sample."""
 
     layers: Mapping[str, LayerInfo]  # from the first to the stopping layer
-    numbers: Mapping[str, int]  # of corrected units in each of them
+    numbers: Mapping[str, int]  # of corrected units in each of them, at most
     scores: Scores  # DS of every unit, over the largest of its layer; empty: each sample's own
     unit_fid: Values  # of the units of the stopping layer
     manual: Sequence[int] = ()  # units of the stopping layer
@@ -109,6 +111,9 @@ def correct(method: Method, setting: Setting, look: Look | None = None) -> dict[
     Args:
         look: at these samples, where `setting.looks(method)`; its masks are of the uncorrected
             images, so that one pass before the correction is enough.
+
+    Raises:
+        InputError: all scores of a layer, over all artifacts, are 0.
     """
     layers = list(setting.layers) if method.sequential else list(setting.layers)[-1:]
     scores = setting.scores or (look.scores if look is not None else {})
@@ -131,7 +136,10 @@ def _units(
         return given_units(setting.manual, size)
     if method.by == "fid":
         return top_units(setting.unit_fid[layer], number)
-    chosen = top_units(scores[layer], number)
-    if not setting.scores:  # a unit that does not meet this sample's mask is none of its artifact
-        chosen &= jnp.asarray(scores[layer]) > 0
-    return chosen
+    met = jnp.asarray(scores[layer]) > 0
+    if setting.scores and not met.any():
+        raise InputError(
+            f"no unit of layer {layer} meets the artifacts' masks: all its defective scores are 0; "
+            "other layers, a larger tau, a lower mask threshold or more labelled artifacts may help"
+        )
+    return top_units(scores[layer], number) & met

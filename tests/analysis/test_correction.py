@@ -165,7 +165,6 @@ def test_the_layers_up_to_the_stopping_layer():
         == names[:6]
         == correction.layers_to(PGGAN.layers, "tousi:6")
     )
-    assert correction.layers_to(PGGAN.layers, included=False) == names[:5]
     assert correction.layers_to(PGGAN.layers, "b0004/conv0") == names[:1]
     with pytest.raises(InputError, match="no layer 'tousi:7'; the layers are b0004/conv0"):
         correction.layers_to(PGGAN.layers, "tousi:7")
@@ -173,7 +172,7 @@ def test_the_layers_up_to_the_stopping_layer():
 
 @pytest.mark.parametrize(
     ("share", "units", "number"),
-    [(0.2, 512, 102), (0.2, 256, 51), (0.5, 5, 3), (0.0, 9, 0), (1.0, 9, 9)],
+    [(0.2, 512, 102), (0.2, 256, 51), (0.5, 5, 3), (0.0, 9, 0), (0.005, 64, 1), (1.0, 9, 9)],
 )
 def test_the_number_of_a_share(share, units, number):
     assert correction.number_of_units(share, units) == number

@@ -13,6 +13,7 @@ from ganfail_jax.analysis.correction import random_units
 from ganfail_jax.analysis.correction_effect import Effect, effect, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS, Look, Setting, correct, looker
 from ganfail_jax.analysis.defects import sample_scores
+from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
 from ganfail_jax.types import LayerInfo
 from tests import tiny
@@ -22,6 +23,7 @@ LAYERS = {"a": LayerInfo(2, 5), "b": LayerInfo(4, 4)}
 NUMBERS = {"a": 2, "b": 3}
 SAMPLES, LAMBDA = 3, 0.7
 DS = {name: RNG.random(info.channels).astype(np.float32) for name, info in LAYERS.items()}
+DS["b"][:2] = 0  # fewer meet a mask than are to be corrected
 FID = {"b": np.array([3.0, 9.0, 1.0, 5.0])}
 SETTING = Setting(LAYERS, NUMBERS, DS, FID, (3, 0), LAMBDA, seed=2)
 MASKS = RNG.random((SAMPLES, 4, 4)) < 0.5
@@ -62,7 +64,7 @@ def test_a_method_is_its_loop(name, per_sample):
         for n in range(SAMPLES):
             scores = (OWN[layer][n] if per_sample else DS[layer]).astype(np.float64)
             for unit in units_of(name, layer, scores):
-                if per_sample and name in ("ds", "sequential", "local") and scores[unit] == 0:
+                if name in ("ds", "sequential", "local") and scores[unit] == 0:
                     continue
                 for i, j in np.ndindex(info.resolution, info.resolution):
                     factor = 0.0
@@ -87,6 +89,18 @@ def test_only_what_depends_on_the_sample_needs_a_look():
     ]
     for name in ("random", "fid", "ds", "sequential", "manual"):
         assert correct(METHODS[name], SETTING)
+
+
+def test_a_layer_that_meets_no_mask_is_refused():
+    setting = SETTING._replace(scores={**DS, "b": np.zeros(4, np.float32)})
+    message = (
+        "no unit of layer b meets the artifacts' masks: all its defective scores are 0; "
+        "other layers, a larger tau, a lower mask threshold or more labelled artifacts may help"
+    )
+    for name in ("ds", "sequential", "local"):
+        with pytest.raises(InputError, match=f"^{message}$"):
+            correct(METHODS[name], setting, LOOK)
+    assert list(correct(METHODS["random"], setting)) == ["b"]
 
 
 ARTIFACT, SEED, CUT = 2, 1, 0.3

@@ -35,6 +35,8 @@ def test_held_out_samples_are_corrected_and_measured(flags, unit_fid, tmp_path):
     args = [*flags, *FAST, *STOP, f"--unit_fid={unit_fid}", "--units=3,1", "--shown=2"]
     done = run("correct", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
+    assert "quantiles: 100%" in done.stderr
+    assert "defective scores" not in done.stderr  # each sample has its own
     folder = tmp_path / "runs" / "correct" / "generator-3"  # the seed of the labels
     result = results.load(folder)
     rows = ["none", "random", "fid", "ds", "sequential", "local", "manual"]

@@ -82,6 +82,9 @@ def test_bad_input_ends_in_one_line(flags, folders, tmp_path):
             [*flags, "--layers="],
             "--layers is empty; give some, or leave it out for those up to tousi:6",
         ),
+        ([*flags, "--seed=0"], "the labelled samples are of seed 3: leave --seed out"),
+        ([*flags, "--tau=1"], "--tau is at least 0 and less than 1, not 1"),
+        ([*flags, "--mask_threshold=1"], "--mask_threshold is at least 0 and less than 1, not 1"),
     ]
     for args, message in bad:
         done = run("defects", *args, *FAST, "--out=new", cwd=tmp_path)

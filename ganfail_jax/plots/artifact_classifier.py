@@ -82,7 +82,8 @@ def _spread(axes: Axes, sizes: np.ndarray, values: Float[np.ndarray, "s r"], col
     deviation = values.std(axis=1, ddof=1) if values.shape[1] > 1 else None
     axes.errorbar(sizes, values.mean(axis=1), deviation, marker="o", color=colour, capsize=3)
     axes.set_xscale("log")
-    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    alone = np.append(sizes[1:] >= 1.5 * sizes[:-1], True)  # else names would stand in each other
+    axes.set_xticks(sizes, [f"{n:,}" if s else "" for n, s in zip(sizes, alone, strict=True)])
     axes.minorticks_off()
     axes.set_xlabel("training labels (artifact and normal)")
     axes.grid(alpha=0.3)

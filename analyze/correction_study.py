@@ -15,14 +15,13 @@ from jaxtyping import Array, Float32, Int, UInt8
 
 from analyze import artifacts, correction_choice, entry, feature_choice, image_choice
 from analyze.tabulate import Plan
-from ganfail_jax import zoo
 from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_effect import Looker
 from ganfail_jax.analysis.correction_methods import Method, Setting, correct
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
-from ganfail_jax.metrics.features import Features, classifier_features
+from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
@@ -130,7 +129,7 @@ def plan(ask: Callable[[Generator], Asked]) -> Plan:
     generator = case.models.generator
     asked = ask(generator)
     choice = correction_choice.chosen(case, asked.layers, asked.layers[-1])
-    features = feature_choice.chosen(_own_features(generator.image_shape))
+    features = feature_choice.chosen_for(generator.image_shape)
     real = _real(generator.image_shape) if FLAGS.reference == REAL else None
 
     def compute(folder: Path) -> tuple[list[Cell], entry.Arrays]:
@@ -184,25 +183,6 @@ def _samples(
         Sampled(good[:n], min(n, len(held_out.normals))),
         reference,
     )
-
-
-def _own_features(shape: tuple[int, int, int]) -> Features | None:
-    """Of --classifier, or of the dataset's own where it takes the generator's images.
-
-    Raises:
-        InputError: the one asked for does not take them.
-    """
-    name = FLAGS.classifier or zoo.defaults(FLAGS.dataset).classifiers[0]
-    classifier, params = zoo.load_classifier(name)
-    if classifier.image_shape == shape:
-        sha256 = zoo.read_classifier(name).sha256
-        return classifier_features(Path(name).name, classifier, params, sha256)
-    if FLAGS.classifier or FLAGS.features == "classifier":
-        raise InputError(
-            f"classifier {name} takes images of {classifier.image_shape}, but the generator makes "
-            f"{shape}; give a --classifier that fits, or other --features"
-        )
-    return None
 
 
 def _real(shape: tuple[int, int, int]) -> image_choice.Compared:

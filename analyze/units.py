@@ -34,7 +34,6 @@ from ganfail_jax.analysis.unit_clusters import cluster_units
 from ganfail_jax.data.pipelines import to_picture
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
-from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments
 from ganfail_jax.metrics.unit_frechet import subset_distances
 from ganfail_jax.plots.units import draw
@@ -110,23 +109,6 @@ def fid_top(sizes: Mapping[str, int]) -> int:
         if FLAGS.clusters > size:
             raise InputError(f"--clusters={FLAGS.clusters}, but {layer} has {size} units")
     return asked
-
-
-def classifier_of(generator: Generator, params: Params) -> Features | None:
-    """Features of --classifier, or of the dataset's own where it takes such images.
-
-    Raises:
-        InputError: --classifier does not fit the generator, or no classifier is there to ask for.
-    """
-    name = FLAGS.classifier or common.default_classifier()
-    try:
-        (models,), seen_by = common.with_classifiers(generator, params, [name])
-    except InputError:
-        if FLAGS.classifier or FLAGS.features == "classifier":
-            raise
-        return None
-    (short,), (sha256,) = seen_by["classifiers"], seen_by["classifier_sha256"]
-    return classifier_features(short, models.classifier, models.classifier_params, sha256)
 
 
 def real_images(generator: Generator) -> image_choice.Compared | None:
@@ -228,10 +210,7 @@ def main() -> None:
     sizes = {name: generator.layers[name].channels for name in layers}
     units, k = units_asked_for(sizes), fid_top(sizes)
     real = real_images(generator)
-    own = None
-    if FLAGS.features in (None, "classifier"):
-        own = classifier_of(generator, params)
-    features = feature_choice.chosen(own)
+    features = feature_choice.chosen_for(generator.image_shape)
     samples = image_choice.own_samples(generator, params, FLAGS.num_samples, identity)
     identity |= {name: FLAGS[name].value for name in ("num_samples", "top", "measure", "clusters")}
     identity |= {

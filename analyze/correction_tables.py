@@ -8,13 +8,13 @@ layer that are set to zero; random ones are one draw, in which the more include 
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 from absl import flags
 from jaxtyping import Float32
 
 from analyze import correction_choice, correction_study
+from analyze import flags as common
 from analyze.correction_study import NAMES, Asked, Study, plan
 from analyze.tabulate import Table
 from ganfail_jax.analysis.correction import layers_to, number_of_units
@@ -99,7 +99,7 @@ def _ask_stopping_layer(generator: Generator) -> Asked:
     names = list(generator.layers)
     every_third = names[2::3] or names[-1:]
     stops = every_third if FLAGS.stops is None else find_layers(generator.layers, FLAGS.stops)
-    shares = _numbers("shares", float)
+    shares = _shares()
     for share in shares:
         number_of_units(share, 1)
     settings = {"stops": stops, "shares": shares}
@@ -111,9 +111,10 @@ def _ask_stopping_layer(generator: Generator) -> Asked:
 def _ask_ablated_units(generator: Generator) -> Asked:
     layers = layers_to(generator.layers, FLAGS.stop)
     size = generator.layers[layers[-1]].channels
-    numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
-    if FLAGS.numbers is not None:
-        numbers = _numbers("numbers", int)
+    numbers = common.whole_numbers("numbers", "give whole numbers of units")
+    if numbers is None:
+        numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
+    numbers = list(dict.fromkeys(numbers))
     for n in numbers:
         if not 1 <= n <= size:
             raise InputError(f"--numbers has {n}, but layer {layers[-1]} has units 1 to {size}")
@@ -125,20 +126,18 @@ def _ask_ablated_units(generator: Generator) -> Asked:
     return Asked(f"units of layer {layers[-1]} at zero", layers, settings, measure)
 
 
-def _numbers(flag: str, kind: type) -> list[Any]:
-    """A list of numbers without repetition.
+def _shares() -> list[float]:
+    """--shares without repetition.
 
     Raises:
         InputError: one is no number, or there is none.
     """
-    texts = FLAGS[flag].value or []
+    if not FLAGS.shares:
+        raise InputError("--shares is empty; give some, or leave it out")
     try:
-        found = [kind(text) for text in texts]
+        return list(dict.fromkeys(map(float, FLAGS.shares)))
     except ValueError as error:
-        raise InputError(f"--{flag} has what is no number: {','.join(texts)}") from error
-    if not found:
-        raise InputError(f"--{flag} is empty; give some, or leave it out")
-    return list(dict.fromkeys(found))
+        raise InputError(f"--shares has what is no number: {','.join(FLAGS.shares)}") from error
 
 
 TABLES = {

@@ -80,16 +80,14 @@ def units_asked_for(sizes: Mapping[str, int]) -> list[int] | None:
     Raises:
         InputError: one is no unit of the layer, there are several layers, or too many units.
     """
-    if FLAGS.units is None:
+    units = common.whole_numbers("units", "units count from 0")
+    if units is None:
         return None
-    if not 0 < len({*FLAGS.units}) <= MOST:
-        raise InputError(f"--units has {len({*FLAGS.units})} units; give 1 to {MOST}")
+    asked = list(dict.fromkeys(units))
+    if len(asked) > MOST:
+        raise InputError(f"--units has {len(asked)} units; give 1 to {MOST}")
     if len(sizes) > 1:
         raise InputError(f"--units are of one layer: give one of --layers, not {len(sizes)}")
-    for text in FLAGS.units:
-        if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-            raise InputError(f"--units has {text!r}; units count from 0")
-    asked = [int(text) for text in dict.fromkeys(FLAGS.units)]
     given_units(asked, *sizes.values())
     return asked
 

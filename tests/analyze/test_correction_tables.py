@@ -64,7 +64,7 @@ def defects(folders, artifacts, tmp_path_factory):
         "generator_sha256": zoo.read_generator(str(folders / "generator")).sha256,
         "artifact_classifier_sha256": zoo.read_classifier(str(artifacts)).sha256,
         "mask_threshold": 0.3,
-        "order": "threshold_first",
+        "order": "threshold_then_upsample",
     }
     arrays = {f"scores/{layer}": scores for layer, scores in DS.items()}
     arrays |= {f"thresholds/{layer}": np.zeros(len(scores)) for layer, scores in DS.items()}

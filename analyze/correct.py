@@ -46,12 +46,7 @@ def manual_units(size: int) -> list[int]:
     Raises:
         InputError: one is no unit, or there is none.
     """
-    if FLAGS.units == []:
-        raise InputError("--units is empty; give some, or leave it out")
-    for text in FLAGS.units or ():
-        if not (text.isascii() and text.isdecimal() and len(text) < 10):
-            raise InputError(f"--units has {text!r}; units count from 0")
-    units = [int(text) for text in FLAGS.units or ()]
+    units = common.whole_numbers("units", "units count from 0") or []
     given_units(units, size)
     return units
 

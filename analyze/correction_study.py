@@ -1,8 +1,10 @@
 """What the tables of corrections are measured on: which samples, against which images?
 
-The samples are labelled artifacts on which neither the classifier was trained nor units were
-scored, filled up with such as the classifier itself calls artifacts. All corrections are of the
-same samples, and all rows of equally many, because FID depends on their number.
+The samples are labelled artifacts that neither trained the classifier nor made the units' global
+scores DS, filled up with such as the classifier itself calls artifacts. They may be among the first
+samples all the same, of which the quantiles T_u are and, where analyze.units has the seed of the
+labels, the FID of units, which the row FID goes by. All corrections are of the same samples, and
+all rows of equally many, because FID depends on their number.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,51 +17,58 @@ from jaxtyping import Array, Float32, Int, UInt8
 
 from analyze import artifacts, correction_choice, entry, feature_choice, image_choice
 from analyze.tabulate import Plan
-from ganfail_jax import zoo
 from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_effect import Looker
 from ganfail_jax.analysis.correction_methods import Method, Setting, correct
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
-from ganfail_jax.metrics.features import Features, classifier_features
-from ganfail_jax.metrics.frechet import feature_moments, frechet
+from ganfail_jax.metrics.features import Features
+from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet
 from ganfail_jax.metrics.measurement import Measurement
-from ganfail_jax.metrics.precision_recall import manifold, precision_recall
+from ganfail_jax.metrics.precision_recall import Manifold, manifold, precision_recall
 from ganfail_jax.metrics.table import Cell
 from ganfail_jax.types import Generator
 
 FLAGS = flags.FLAGS
 REAL, OWN = "real", "reference normals"
-CIRCULAR = (
-    "samples beyond the labelled ones are artifacts or normals by the classifier's word alone, "
-    "which the corrections follow too"
-)
-Sizes = Mapping[str, int]
+CIRCULAR = "are so by the classifier's word alone, which the corrections follow too"
 
 
 class Sampled(NamedTuple):
     """Samples, the labelled ones first."""
 
+    kind: str  # what they are, in the plural
     indices: Int[np.ndarray, " n"]
     labelled: int  # so many of them
 
-    def sizes(self, kind: str) -> Sizes:
+    @property
+    def called(self) -> int:
+        return len(self.indices) - self.labelled
+
+    @property
+    def sizes(self) -> dict[str, int]:
         """For a measurement."""
-        further = len(self.indices) - self.labelled
-        return {f"held-out {kind}s": self.labelled, f"called {kind} by the classifier": further}
+        return {
+            f"held-out {self.kind}": self.labelled,
+            f"{self.kind} by the classifier's word": self.called,
+        }
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self.called:
+            return ()
+        return (f"{self.called:,} of {len(self.indices):,} {self.kind} {CIRCULAR}",)
 
 
 class Study(NamedTuple):
-    """What a table is measured on."""
+    """The samples of a table, and what corrects them."""
 
     choice: correction_choice.Choice
     found: artifacts.Found
     look: Looker
     render: Callable[..., Array]
     features: Features
-    real: Float32[np.ndarray, "n d"]
-    against: str  # what these are: REAL or OWN
     artifacts: Sampled
     normals: Sampled
 
@@ -86,26 +95,36 @@ class Study(NamedTuple):
         name_of_generator = self.choice.case.identity["generator"]
         return image_choice.Compared(name_of_generator, images, str(made)).seen(self.features, name)
 
-    def fid(self, seen: Float32[np.ndarray, "n d"], sizes: Sizes) -> Measurement:
-        measured = frechet(feature_moments(self.real), seen, features=self.features.name)
-        return self._told(measured, sizes)
 
-    def realism(self, seen: Float32[np.ndarray, "n d"], sizes: Sizes) -> Measurement:
-        k = FLAGS.neighbours
-        balls = manifold(self.real, k), manifold(seen, k)
-        return self._told(precision_recall(*balls, features=self.features.name).realism, sizes)
+class Reference(NamedTuple):
+    """What the samples are compared with."""
 
-    def _told(self, measured: Measurement, sizes: Sizes) -> Measurement:
-        of_own = self.against == OWN
-        warnings = list(measured.warnings)
-        if of_own:
-            warnings = [text.replace("real images", OWN) for text in warnings]
-        if any(name.startswith("called") and size for name, size in sizes.items()):
-            warnings.append(CIRCULAR)
+    features: str
+    seen: Float32[np.ndarray, "n d"]
+    moments: FeatureMoments
+    own: Sampled | None  # the generator's own normals; None: real images
+
+    def fid(self, seen: Float32[np.ndarray, "n d"], samples: Sampled) -> Measurement:
+        return self._told(frechet(self.moments, seen, features=self.features), samples)
+
+    def realism(
+        self, real: Manifold, seen: Float32[np.ndarray, "n d"], samples: Sampled
+    ) -> Measurement:
+        """`real`: the manifold of `self.seen`."""
+        found = precision_recall(real, manifold(seen, real.k), features=self.features)
+        return self._told(found.realism, samples)
+
+    def _told(self, measured: Measurement, samples: Sampled) -> Measurement:
+        if self.own is None:
+            return measured._replace(
+                samples={"real": len(self.seen), **samples.sizes},
+                warnings=measured.warnings + samples.warnings,
+            )
+        warnings = tuple(text.replace("real images", OWN) for text in measured.warnings)
         return measured._replace(
-            metric=measured.metric + (" against the generator's own normals" if of_own else ""),
-            samples={self.against: len(self.real), **sizes},
-            warnings=tuple(warnings),
+            metric=f"{measured.metric} against the generator's own normals",
+            samples={**self.own.sizes, **samples.sizes},
+            warnings=warnings + self.own.warnings + samples.warnings,
         )
 
 
@@ -115,7 +134,8 @@ class Asked(NamedTuple):
     text: str  # what it does, for a person
     layers: list[str]  # that are corrected; the last one may be corrected alone
     settings: Mapping[str, Any]  # for the identity of the result
-    measure: Callable[[Study], list[Cell]]
+    measure: Callable[[Study, Reference], list[Cell]]
+    neighbours: int = 1  # more samples of each kind than that are needed
 
 
 def plan(ask: Callable[[Generator], Asked]) -> Plan:
@@ -129,29 +149,35 @@ def plan(ask: Callable[[Generator], Asked]) -> Plan:
     case = artifacts.chosen()
     generator = case.models.generator
     asked = ask(generator)
+    for name, n in (("num_artifacts", FLAGS.num_artifacts), ("num_real", FLAGS.num_real)):
+        if n <= asked.neighbours:
+            raise InputError(f"--{name}={n} must be more than --neighbours={asked.neighbours}")
     choice = correction_choice.chosen(case, asked.layers, asked.layers[-1])
-    features = feature_choice.chosen(_own_features(generator.image_shape))
+    features = feature_choice.chosen_for(generator.image_shape)
     real = _real(generator.image_shape) if FLAGS.reference == REAL else None
+    if real is not None and real.images.shape[0] <= asked.neighbours:
+        n = real.images.shape[0]
+        raise InputError(f"{real.name} has {n} images; more than {asked.neighbours} are needed")
 
     def compute(folder: Path) -> tuple[list[Cell], entry.Arrays]:
-        found = choice.defects.find(folder)
-        samples, normals, reference = _samples(case, folder, split=real is None)
-        render = renderer(generator, case.seed)
-        look = choice.looker(found)
-        nothing = np.empty((0, features.dim), np.float32)
-        study = Study(choice, found, look, render, features, nothing, REAL, samples, normals)
-        if real is None:
-            seen = study.seen(Sampled(reference, 0), OWN, None, None)
-            study = study._replace(real=seen, against=OWN)
-        else:
-            study = study._replace(real=real.seen(features, "real images"))
-        if min(len(study.real), len(samples.indices)) <= FLAGS.neighbours:
+        samples, normals, own = _samples(case, folder, split=real is None)
+        if len(samples.indices) <= asked.neighbours:
             raise InputError(
-                f"only {len(samples.indices)} artifacts and as many normals, against "
-                f"{len(study.real)} {study.against}: give more --candidates"
+                f"only {len(samples.indices)} artifacts and as many normals, but more than "
+                f"{asked.neighbours} are needed: give more --candidates"
             )
-        arrays = {"artifacts": samples.indices, "normals": normals.indices, "reference": reference}
-        return asked.measure(study), arrays
+        found = choice.defects.find(folder)
+        render, look = renderer(generator, case.seed), choice.looker(found)
+        study = Study(choice, found, look, render, features, samples, normals)
+        if real is None:
+            seen = study.seen(own, OWN, None, None)
+        else:
+            seen = real.seen(features, "real images")
+        moments = feature_moments(seen)
+        reference = Reference(features.name, seen, moments, own if real is None else None)
+        cells = asked.measure(study, reference)
+        arrays = {"artifacts": samples, "normals": normals, "reference": own}
+        return cells, {name: each.indices for name, each in arrays.items()}
 
     against = "its own normals" if real is None else real.name
     made = {"reference": FLAGS.reference, "real": None if real is None else real.key}
@@ -166,9 +192,7 @@ def plan(ask: Callable[[Generator], Asked]) -> Plan:
     )
 
 
-def _samples(
-    case: artifacts.Case, folder: Path, split: bool
-) -> tuple[Sampled, Sampled, Int[np.ndarray, " n"]]:
+def _samples(case: artifacts.Case, folder: Path, split: bool) -> tuple[Sampled, Sampled, Sampled]:
     """Artifacts, as many normals, and where asked for, other normals to compare both with."""
     none = np.empty(0, np.int32)
     further = artifacts.Labelled(none, none.astype(bool))
@@ -179,30 +203,12 @@ def _samples(
     good = np.concatenate([held_out.normals, further.normals])
     n = min(FLAGS.num_artifacts, len(bad), len(good) // 2 if split else len(good))
     reference = good[n:][: FLAGS.num_real] if split else none
+    labelled = len(held_out.normals)
     return (
-        Sampled(bad[:n], min(n, len(held_out.artifacts))),
-        Sampled(good[:n], min(n, len(held_out.normals))),
-        reference,
+        Sampled("artifacts", bad[:n], min(n, len(held_out.artifacts))),
+        Sampled("normals", good[:n], min(n, labelled)),
+        Sampled(OWN, reference, min(max(labelled - n, 0), len(reference))),
     )
-
-
-def _own_features(shape: tuple[int, int, int]) -> Features | None:
-    """Of --classifier, or of the dataset's own where it takes the generator's images.
-
-    Raises:
-        InputError: the one asked for does not take them.
-    """
-    name = FLAGS.classifier or zoo.defaults(FLAGS.dataset).classifiers[0]
-    classifier, params = zoo.load_classifier(name)
-    if classifier.image_shape == shape:
-        sha256 = zoo.read_classifier(name).sha256
-        return classifier_features(Path(name).name, classifier, params, sha256)
-    if FLAGS.classifier or FLAGS.features == "classifier":
-        raise InputError(
-            f"classifier {name} takes images of {classifier.image_shape}, but the generator makes "
-            f"{shape}; give a --classifier that fits, or other --features"
-        )
-    return None
 
 
 def _real(shape: tuple[int, int, int]) -> image_choice.Compared:

@@ -8,19 +8,19 @@ layer that are set to zero; random ones are one draw, in which the more include 
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
-import numpy as np
 from absl import flags
-from jaxtyping import Float32
 
 from analyze import correction_choice, correction_study
-from analyze.correction_study import NAMES, Asked, Study, plan
+from analyze import flags as common
+from analyze.correction_study import NAMES, Asked, Reference, Study, plan
 from analyze.tabulate import Table
 from ganfail_jax.analysis.correction import layers_to, number_of_units
-from ganfail_jax.analysis.correction_methods import METHODS, Method
+from ganfail_jax.analysis.correction_methods import METHODS, Method, Setting
 from ganfail_jax.analysis.rates import find_layers
 from ganfail_jax.errors import InputError
+from ganfail_jax.metrics.measurement import Measurement
+from ganfail_jax.metrics.precision_recall import manifold
 from ganfail_jax.metrics.table import Cell
 from ganfail_jax.plots.table import draw_grid, draw_groups
 from ganfail_jax.types import Generator
@@ -37,52 +37,56 @@ UNCORRECTED, NORMALS = "Artifacts", "Normals"
 SHARES_OF_LAYER = (0.02, 0.05, 0.1, 0.2, 0.4)
 
 
-def correction_fid(study: Study, methods: Mapping[str, Method]) -> list[Cell]:
+def correction_fid(study: Study, reference: Reference, methods: Mapping[str, Method]) -> list[Cell]:
     """Tables 2 and 4."""
     setting = study.setting(study.choice.layers[-1], partial(number_of_units, FLAGS.share))
-    sizes, cells = study.artifacts.sizes("artifact"), []
+    cells = []
     for name, method in methods.items():
         seen = study.seen(study.artifacts, ROWS[name], method, setting)
-        cells.append((ROWS[name], study.fid(seen, sizes)))
-    seen = study.seen(study.artifacts, UNCORRECTED, None, None)
-    cells.append((UNCORRECTED, study.fid(seen, sizes)))
-    seen = study.seen(study.normals, NORMALS, None, None)
-    cells.append((NORMALS, study.fid(seen, study.normals.sizes("normal"))))
+        cells.append((ROWS[name], reference.fid(seen, study.artifacts)))
+    for row, samples in ((UNCORRECTED, study.artifacts), (NORMALS, study.normals)):
+        seen = study.seen(samples, row, None, None)
+        cells.append((row, reference.fid(seen, samples)))
     return [Cell(row, measured.metric, measured) for row, measured in cells]
 
 
-def stopping_layer(study: Study, stops: list[str], shares: list[float]) -> list[Cell]:
+def stopping_layer(
+    study: Study, reference: Reference, stops: list[str], shares: list[float]
+) -> list[Cell]:
     """Figure 12."""
-    sizes, cells = study.artifacts.sizes("artifact"), []
+    real, samples = manifold(reference.seen, FLAGS.neighbours), study.artifacts
 
-    def add(row: str, stop: str, seen: Float32[np.ndarray, "n d"]) -> None:
-        for measured in (study.fid(seen, sizes), study.realism(seen, sizes)):
-            cells.append(Cell(f"{measured.metric}, {row}", stop, measured))
+    def measure(name: str, method: Method | None, setting: Setting | None) -> list[Measurement]:
+        seen = study.seen(samples, name, method, setting)
+        return [reference.fid(seen, samples), reference.realism(real, seen, samples)]
 
-    before = study.seen(study.artifacts, UNCORRECTED, None, None)
-    for stop in stops:
-        add("uncorrected", stop, before)
+    before = measure(UNCORRECTED, None, None)
+    found = [("uncorrected", stop, before) for stop in stops]
     for share in shares:
         for stop in stops:
             setting = study.setting(stop, partial(number_of_units, share))
             name = f"n = {100 * share:g} %"
-            method = METHODS["sequential"]
-            add(name, stop, study.seen(study.artifacts, f"{name}, {stop}", method, setting))
-    return sorted(cells, key=lambda cell: cell.measured.metric)
+            both = measure(f"{name}, {stop}", METHODS["sequential"], setting)
+            found.append((name, stop, both))
+    return [
+        Cell(f"{both[i].metric}, {row}", stop, both[i]) for i in (0, 1) for row, stop, both in found
+    ]
 
 
-def ablated_units(study: Study, numbers: list[int], methods: list[str]) -> list[Cell]:
+def ablated_units(
+    study: Study, reference: Reference, numbers: list[int], methods: list[str]
+) -> list[Cell]:
     """Figures 10 and 11."""
-    sizes = study.artifacts.sizes("artifact")
-    before = study.fid(study.seen(study.artifacts, UNCORRECTED, None, None), sizes)
+    samples = study.artifacts
+    before = reference.fid(study.seen(samples, UNCORRECTED, None, None), samples)
     columns = {n: f"{n} unit{'s' * (n > 1)}" for n in numbers}
     cells = [Cell("uncorrected", columns[n], before) for n in numbers]
     for method in methods:
         for n in numbers:
             setting = study.setting(study.choice.layers[-1], lambda _, n=n: n)
             name = f"{ROWS[method]}, {columns[n]}"
-            seen = study.seen(study.artifacts, name, METHODS[method], setting)
-            cells.append(Cell(ROWS[method], columns[n], study.fid(seen, sizes)))
+            seen = study.seen(samples, name, METHODS[method], setting)
+            cells.append(Cell(ROWS[method], columns[n], reference.fid(seen, samples)))
     return cells
 
 
@@ -99,21 +103,22 @@ def _ask_stopping_layer(generator: Generator) -> Asked:
     names = list(generator.layers)
     every_third = names[2::3] or names[-1:]
     stops = every_third if FLAGS.stops is None else find_layers(generator.layers, FLAGS.stops)
-    shares = _numbers("shares", float)
+    shares = _shares()
     for share in shares:
         number_of_units(share, 1)
     settings = {"stops": stops, "shares": shares}
     measure = partial(stopping_layer, stops=stops, shares=shares)
     layers = layers_to(generator.layers, stops[-1])
-    return Asked("sequential correction", layers, settings, measure)
+    return Asked("sequential correction", layers, settings, measure, FLAGS.neighbours)
 
 
 def _ask_ablated_units(generator: Generator) -> Asked:
     layers = layers_to(generator.layers, FLAGS.stop)
     size = generator.layers[layers[-1]].channels
-    numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
-    if FLAGS.numbers is not None:
-        numbers = _numbers("numbers", int)
+    numbers = common.whole_numbers("numbers", "give whole numbers of units")
+    if numbers is None:
+        numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
+    numbers = list(dict.fromkeys(numbers))
     for n in numbers:
         if not 1 <= n <= size:
             raise InputError(f"--numbers has {n}, but layer {layers[-1]} has units 1 to {size}")
@@ -125,20 +130,18 @@ def _ask_ablated_units(generator: Generator) -> Asked:
     return Asked(f"units of layer {layers[-1]} at zero", layers, settings, measure)
 
 
-def _numbers(flag: str, kind: type) -> list[Any]:
-    """A list of numbers without repetition.
+def _shares() -> list[float]:
+    """--shares without repetition.
 
     Raises:
         InputError: one is no number, or there is none.
     """
-    texts = FLAGS[flag].value or []
+    if not FLAGS.shares:
+        raise InputError("--shares is empty; give some, or leave it out")
     try:
-        found = [kind(text) for text in texts]
+        return list(dict.fromkeys(map(float, FLAGS.shares)))
     except ValueError as error:
-        raise InputError(f"--{flag} has what is no number: {','.join(texts)}") from error
-    if not found:
-        raise InputError(f"--{flag} is empty; give some, or leave it out")
-    return list(dict.fromkeys(found))
+        raise InputError(f"--shares has what is no number: {','.join(FLAGS.shares)}") from error
 
 
 TABLES = {

@@ -114,17 +114,26 @@ def define_indices(default: str = "of Top and Bottom") -> None:
 
 
 def given_indices() -> list[int] | None:
-    """--indices.
+    """--indices; raises as `whole_numbers`."""
+    return whole_numbers("indices", "indices of samples count from 0")
+
+
+def whole_numbers(flag: str, rule: str) -> list[int] | None:
+    """A flag that lists whole numbers.
+
+    Args:
+        rule: what they are, for the message.
 
     Raises:
-        InputError: one is no index, or there is none.
+        InputError: one is none below 2^31, or there is none.
     """
-    if FLAGS.indices == []:
-        raise InputError("--indices is empty; give some, or leave it out for the default")
-    for text in FLAGS.indices or ():
+    texts = FLAGS[flag].value
+    if texts == []:
+        raise InputError(f"--{flag} is empty; give some, or leave it out")
+    for text in texts or ():
         if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
-            raise InputError(f"--indices has {text!r}; indices of samples count from 0")
-    return None if FLAGS.indices is None else [int(text) for text in FLAGS.indices]
+            raise InputError(f"--{flag} has {text!r}; {rule}")
+    return None if texts is None else [int(text) for text in texts]
 
 
 def define_resume() -> None:

@@ -10,7 +10,7 @@ from absl import flags
 from jaxtyping import Float32
 
 from analyze import flags as common
-from ganfail_jax import zoo
+from analyze.feature_choice import Shape, of_classifier
 from ganfail_jax.data import image_sets
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import Images, in_memory
@@ -22,7 +22,6 @@ from ganfail_jax.metrics.features import Features, classifier_features, extract_
 from ganfail_jax.types import Generator, Params
 
 FLAGS = flags.FLAGS
-Shape = tuple[int, int, int]
 
 
 class Compared(NamedTuple):
@@ -135,9 +134,7 @@ def _classifier() -> tuple[Features | None, Shape | None]:
         raise InputError("with --generated, --classifier and --features=classifier go together")
     if name is None:
         return None, None
-    classifier, params = zoo.load_classifier(name)
-    sha256 = zoo.read_classifier(name).sha256
-    return classifier_features(name, classifier, params, sha256), classifier.image_shape
+    return of_classifier(name)
 
 
 def real_images(shape: Shape | None, like: str, most: int | None = None) -> Compared:

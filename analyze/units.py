@@ -34,7 +34,6 @@ from ganfail_jax.analysis.unit_clusters import cluster_units
 from ganfail_jax.data.pipelines import to_picture
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
-from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments
 from ganfail_jax.metrics.unit_frechet import subset_distances
 from ganfail_jax.plots.units import draw
@@ -81,16 +80,14 @@ def units_asked_for(sizes: Mapping[str, int]) -> list[int] | None:
     Raises:
         InputError: one is no unit of the layer, there are several layers, or too many units.
     """
-    if FLAGS.units is None:
+    units = common.whole_numbers("units", "units count from 0")
+    if units is None:
         return None
-    if not 0 < len({*FLAGS.units}) <= MOST:
-        raise InputError(f"--units has {len({*FLAGS.units})} units; give 1 to {MOST}")
+    asked = list(dict.fromkeys(units))
+    if len(asked) > MOST:
+        raise InputError(f"--units has {len(asked)} units; give 1 to {MOST}")
     if len(sizes) > 1:
         raise InputError(f"--units are of one layer: give one of --layers, not {len(sizes)}")
-    for text in FLAGS.units:
-        if not (text.isascii() and text.isdecimal() and len(text) <= 10):
-            raise InputError(f"--units has {text!r}; units count from 0")
-    asked = [int(text) for text in dict.fromkeys(FLAGS.units)]
     given_units(asked, *sizes.values())
     return asked
 
@@ -110,23 +107,6 @@ def fid_top(sizes: Mapping[str, int]) -> int:
         if FLAGS.clusters > size:
             raise InputError(f"--clusters={FLAGS.clusters}, but {layer} has {size} units")
     return asked
-
-
-def classifier_of(generator: Generator, params: Params) -> Features | None:
-    """Features of --classifier, or of the dataset's own where it takes such images.
-
-    Raises:
-        InputError: --classifier does not fit the generator, or no classifier is there to ask for.
-    """
-    name = FLAGS.classifier or common.default_classifier()
-    try:
-        (models,), seen_by = common.with_classifiers(generator, params, [name])
-    except InputError:
-        if FLAGS.classifier or FLAGS.features == "classifier":
-            raise
-        return None
-    (short,), (sha256,) = seen_by["classifiers"], seen_by["classifier_sha256"]
-    return classifier_features(short, models.classifier, models.classifier_params, sha256)
 
 
 def real_images(generator: Generator) -> image_choice.Compared | None:
@@ -228,10 +208,7 @@ def main() -> None:
     sizes = {name: generator.layers[name].channels for name in layers}
     units, k = units_asked_for(sizes), fid_top(sizes)
     real = real_images(generator)
-    own = None
-    if FLAGS.features in (None, "classifier"):
-        own = classifier_of(generator, params)
-    features = feature_choice.chosen(own)
+    features = feature_choice.chosen_for(generator.image_shape)
     samples = image_choice.own_samples(generator, params, FLAGS.num_samples, identity)
     identity |= {name: FLAGS[name].value for name in ("num_samples", "top", "measure", "clusters")}
     identity |= {

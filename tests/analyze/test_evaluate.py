@@ -93,7 +93,8 @@ def test_a_finished_result_is_reused_and_features_are_kept(finished, cache):
     assert len(list(cache.glob("features/*"))) == 2
 
 
-def test_pictures_in_place_of_a_generator(pictures, models, cache, tmp_path):
+def test_pictures_in_place_of_a_generator(pictures, models, monkeypatch, tmp_path):
+    monkeypatch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(tmp_path / "cache"))
     other = tmp_path / "other"
     other.mkdir()
     made = np.random.default_rng(1).integers(0, 256, (30, 8, 8, 1), np.uint8)

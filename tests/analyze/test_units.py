@@ -132,12 +132,12 @@ BAD = [
     (["--layers=tousi:9"], "no layer 'tousi:9'; the layers are b0004/conv1, b0008/conv0"),
     (["--units=0,6"], "no unit 6 in a layer of units 0 to 5"),
     (["--units=0,-1"], "--units has '-1'; units count from 0"),
-    (["--units="], "--units has 0 units; give 1 to 40"),
+    ([f"--units={','.join(map(str, range(41)))}"], "--units has 41 units; give 1 to 40"),
     (["--units=1", "--layers=all"], "--units are of one layer: give one of --layers, not 3"),
     (["--fid_top=60"], "--fid_top=60 of 60 samples: give fewer, or more --num_samples"),
     (["--top=61"], "--top=61 of 60 samples: give fewer, or more --num_samples"),
     (["--clusters=7"], "--clusters=7, but b0004/conv1 has 6 units"),
-    (["--classifier=mnist_c_corrupted"], "takes 32x32x1; give two that fit"),
+    (["--classifier=mnist_c_corrupted"], "makes (8, 8, 1); give a --classifier that fits"),
 ]
 
 

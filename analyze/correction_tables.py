@@ -117,7 +117,7 @@ def _ask_ablated_units(generator: Generator) -> Asked:
     size = generator.layers[layers[-1]].channels
     numbers = common.whole_numbers("numbers", "give whole numbers of units")
     if numbers is None:
-        numbers = sorted({max(1, number_of_units(share, size)) for share in SHARES_OF_LAYER})
+        numbers = sorted({number_of_units(share, size) for share in SHARES_OF_LAYER})
     numbers = list(dict.fromkeys(numbers))
     for n in numbers:
         if not 1 <= n <= size:

@@ -21,6 +21,7 @@ from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import measure
 from ganfail_jax.metrics.measurement import Measurement
+from ganfail_jax.metrics.precision_recall import COPY
 from ganfail_jax.plots.realism import draw_extremes
 
 FLAGS = flags.FLAGS
@@ -38,15 +39,16 @@ flags.DEFINE_list(
     "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
 )
 flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
-SHOWN = 20  # least and most realistic images
+SHOWN = 20  # least and most realistic images, at most
 
 
 def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
-    """The least and the most realistic images, in rising order."""
+    """The least and the most realistic images, in rising order; no image is both."""
     order = np.argsort(scores, kind="stable")
-    order = order[np.isfinite(scores[order])]
+    order = order[scores[order] < COPY]
+    n = min(SHOWN, len(order) // 2)
     arrays = {"realism": scores}
-    for name, chosen in (("least", order[:SHOWN]), ("most", order[-SHOWN:])):
+    for name, chosen in (("least", order[:n]), ("most", order[len(order) - n :])):
         arrays |= {name: images.take(chosen), f"{name}_realism": scores[chosen]}
     return arrays
 
@@ -54,16 +56,18 @@ def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.
 def main() -> None:
     print("comparing generated with real images")
     who, fake, real, asked, identity, classifier, parts = image_choice.chosen()
-    if min(real.images.shape[0], *asked.values()) <= FLAGS.neighbours:
-        raise InputError(f"more than {FLAGS.neighbours} images of each kind are needed")
+    neighbours = FLAGS.neighbours if {"pr", "realism"} & asked.keys() else None
+    if min(real.images.shape[0], *asked.values()) <= (neighbours or 1):
+        why = f" by --neighbours={neighbours}" if neighbours else ""
+        raise InputError(f"more than {neighbours or 1} images of each kind are needed{why}")
     features = feature_choice.chosen(classifier)
     whose = {
         "images": real.key,
         "metrics": asked,
-        "neighbours": FLAGS.neighbours,
+        "neighbours": neighbours,
         "features": features.identity,
     }
-    who = f"{who} against {real.name}"
+    who = f"{who} against {real.name}, {features.name}"
 
     def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
         seen = real.seen(features, "real images"), fake.seen(features, "generated images")
@@ -72,16 +76,16 @@ def main() -> None:
         return {"measurements": [each.summary() for each in found]}, arrays
 
     def draw(folder: Path, arrays: entry.Arrays) -> list[str]:
-        if "least" not in arrays:
+        if not len(arrays.get("least", ())):  # not asked for, or nothing but copies of real ones
             return []
-        draw_extremes(folder / "realism.png", arrays, f"{who}, {features.name}")
+        draw_extremes(folder / "realism.png", arrays, who)
         return ["realism.png"]
 
     def describe(summary: entry.Summary) -> Iterator[str]:
         for fields in summary["measurements"]:
             yield str(Measurement(**fields))
 
-    folder = common.out_folder("evaluate", *parts)
+    folder = common.out_folder("evaluate", *parts, *FLAGS.metrics)
     entry.conclude(folder, identity | whose, who, compute, draw, describe)
 
 

@@ -309,5 +309,5 @@ def _parse(argv: list[str]) -> list[str]:
                 raise flags.IllegalFlagValueError(f"flag --{name}={value}: not a finite number")
         return rest
     except flags.Error as error:
-        print(f"error: {' '.join(str(error).split())}; see --help", file=sys.stderr)
+        print(f"error: {' '.join(str(error).split())}; see --helpfull", file=sys.stderr)
         sys.exit(1)

@@ -1,5 +1,6 @@
 """What every metric of two sets of images returns: a value that says how it came about."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ class Measurement(NamedTuple):
 
     metric: str  # such as "FID"
     features: str  # name of the extractor
-    value: float
+    value: float  # of nothing: NaN, for which a file has None
     samples: Mapping[str, int]  # size of each set by name, such as {"real": .., "generated": ..}
     convention: str
     interval: Interval | None = None  # of 95 %
@@ -31,5 +32,7 @@ class Measurement(NamedTuple):
     def __str__(self) -> str:
         within = f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]" if self.interval else ""
         sizes = ", ".join(f"{size:,} {name}" for name, size in self.samples.items())
-        lines = [f"{self.title}: {self.value:.4g}{within} ({sizes}; {self.convention})"]
+        undefined = self.value is None or math.isnan(self.value)
+        value = "undefined" if undefined else f"{self.value:.4g}{within}"
+        lines = [f"{self.title}: {value} ({sizes}; {self.convention})"]
         return "\n".join([*lines, *(f"  warning: {text}" for text in self.warnings)])

@@ -23,6 +23,8 @@ from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.metrics import neighbours
 from ganfail_jax.metrics.measurement import Interval, Measurement
 
+COPY = 1e3  # realism of the copy of a trusted real image, or more: features have rounding errors
+
 
 class Manifold(NamedTuple):
     """A set of images as the balls that it covers."""
@@ -47,7 +49,7 @@ def trusted(real: Manifold) -> Bool[np.ndarray, " n"]:
 
 
 def realism(real: Manifold, generated: Float32[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
-    """Realism of every generated image; above 1: within a trusted ball; infinite: a real image."""
+    """Realism of every generated image; above 1: within a trusted ball; infinite: at its centre."""
     no_radii = np.zeros(len(generated))
     return neighbours.balls(generated, no_radii, *real[:2], chosen=trusted(real)).ratio
 
@@ -59,7 +61,7 @@ class PrecisionRecall(NamedTuple):
     recall: Measurement
     density: Measurement
     coverage: Measurement
-    realism: Measurement  # mean over the generated images that are no copies of a real one
+    realism: Measurement  # mean over the generated images that are no copies of a trusted one
     scores: Float64[np.ndarray, " n"]
 
 
@@ -95,11 +97,12 @@ def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> P
             interval_method=f"{'Wilson' if shares else 'normal'}, over the {over} images",
         )
 
-    finite = found.ratio[np.isfinite(found.ratio)]
-    copies = len(found.ratio) - len(finite)
-    mean_realism = measure("realism", finite, "generated")
+    others = found.ratio[found.ratio < COPY]
+    copies = len(found.ratio) - len(others)
+    mean_realism = measure("realism", others, "generated")
     warning = (
-        f"{copies:,} generated images equal a real one: their realism is infinite, not counted"
+        f"{copies:,} generated images equal one of the half of the real images with the smaller "
+        f"radii: their realism, {COPY:g} or more, is not counted"
     )
     return PrecisionRecall(
         precision=measure("precision", found.around_x > 0, "generated"),

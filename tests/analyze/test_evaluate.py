@@ -14,6 +14,7 @@ from ganfail_jax.latents import latents
 from ganfail_jax.metrics.evaluation import measure
 from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
+from ganfail_jax.metrics.precision_recall import manifold, trusted
 from ganfail_jax.results import load
 from tests.analyze import commands
 from tests.analyze.commands import run
@@ -44,7 +45,8 @@ def finished(models, pictures, cache, tmp_path_factory):
     args.append("--features=classifier")
     done = run("evaluate", *args, cwd=cwd)
     assert done.returncode == 0, done.stderr
-    return args, cwd, done, cwd / "runs" / "evaluate" / f"generator-{pictures.name}-0"
+    folder = cwd / "runs" / "evaluate" / f"generator-{pictures.name}-0-fid1k-kid-pr-realism"
+    return args, cwd, done, folder
 
 
 def test_numbers_are_those_of_the_images(finished, models):
@@ -104,7 +106,7 @@ def test_pictures_in_place_of_a_generator(pictures, models, monkeypatch, tmp_pat
     args = [f"--generated={other}", f"--images={pictures}", *own]
     done = run("evaluate", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "evaluate" / f"other-{pictures.name}"
+    folder = tmp_path / "runs" / "evaluate" / f"other-{pictures.name}-fid-kid-pr-realism"
     result = load(folder)
     classifier, weights = zoo.load_classifier(models[1].removeprefix("--classifier="))
     features = classifier_features("classifier", classifier, weights)
@@ -117,9 +119,36 @@ def test_pictures_in_place_of_a_generator(pictures, models, monkeypatch, tmp_pat
         assert found["samples"] == {"real": 40, "generated": 30}
         assert found["value"] == pytest.approx(wanted.value, rel=1e-3)
     np.testing.assert_allclose(result.arrays["realism"], scores, rtol=1e-3)
-    lowest = np.argsort(result.arrays["realism"], kind="stable")[:20]
-    np.testing.assert_array_equal(result.arrays["least"], made[lowest])
+    order = np.argsort(result.arrays["realism"], kind="stable")
+    np.testing.assert_array_equal(result.arrays["least"], made[order[:15]])  # no image twice
+    np.testing.assert_array_equal(result.arrays["most"], made[order[15:]])
     assert (folder / "realism.png").stat().st_size > 10_000
+
+
+def test_a_generator_of_copies_has_no_realism(pictures, models, monkeypatch, tmp_path):
+    monkeypatch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(tmp_path / "cache"))
+    classifier, weights = zoo.load_classifier(models[1].removeprefix("--classifier="))
+    features = classifier_features("classifier", classifier, weights)
+    real = manifold(extract_features(features, in_memory(REAL)))
+    (tmp_path / "copies").mkdir()
+    for i in np.flatnonzero(trusted(real)):
+        Image.fromarray(REAL[i, ..., 0]).save(tmp_path / "copies" / f"{i}.png")
+    args = [f"--generated={tmp_path / 'copies'}", f"--images={pictures}", models[1]]
+    done = run(
+        "evaluate", *args, "--features=classifier", "--metrics=realism", "--out=out", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "realism on classifier classifier features: undefined (40 real, 20 gen" in done.stdout
+    assert "20 generated images equal one of the half of the real images" in done.stdout
+    assert not (tmp_path / "out" / "realism.png").exists()
+
+
+def test_neighbours_bind_only_what_asks_for_them(finished):
+    args, cwd, *_ = finished
+    for more in (["--neighbours=3"], ["--neighbours=500"]):
+        done = run("evaluate", *args, "--metrics=fid", *more, cwd=cwd)
+        assert done.returncode == 0, done.stderr
+    assert "already holds this result" in done.stdout
 
 
 BAD = [
@@ -128,7 +157,10 @@ BAD = [
         "cannot be read: No such file",
     ),
     (["--dataset=mnist_c"], "images of mnist_c are (32, 32, 1), but (8, 8, 1) is"),
-    (["--num_samples=3", "--images={pictures}"], "more than 3 images of each kind are needed"),
+    (
+        ["--num_samples=3", "--images={pictures}"],
+        "than 3 images of each kind are needed by --neighbours=3",
+    ),
 ]
 
 

@@ -79,7 +79,10 @@ def test_copies_of_real_images_are_infinitely_real_and_not_averaged():
     measured = precision_recall(real, manifold(line(1, 2, 5), k=1), features="a line")
     assert measured.scores[0] == np.inf
     assert measured.realism.value == pytest.approx((1 + 1 / 4) / 2)  # 0 and 1 have radius 1
-    assert "1 generated images equal a real one" in measured.realism.warnings[0]
+    assert "1 generated images equal one of the half" in measured.realism.warnings[0]
+    nearly = precision_recall(real, manifold(line(1 + 1e-6, 2, 5), k=1), features="a line")
+    assert nearly.scores[0] > 1e5
+    assert nearly.realism.value == measured.realism.value  # a copy but for rounding
     only = precision_recall(real, manifold(line(1, 1), k=1), features="a line")
     assert np.isnan(only.realism.value)
     assert only.realism.interval is None

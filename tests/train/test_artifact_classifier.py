@@ -207,7 +207,7 @@ def wide(bundled, tmp_path):
         (["--labels={few}"], "4 samples are artifact: of these --held_out=0.3 leaves 3 for train"),
         (["--held_out=0.05"], "20 samples are artifact: of these --held_out=0.05 leaves 19 for"),
         (["--held_out=0"], r"flag --held_out=0: .* not a number in the range \[0.01, 0.99\]"),
-        (["--backbone=vgg"], "should be one of <resnet|inception|classifier>; see --help"),
+        (["--backbone=vgg"], "should be one of <resnet|inception|classifier>; see --helpfull"),
         (["--classifier=none"], "no CNN 'none': neither bundled .tiny_for_training. nor a train"),
         (["--classifier={wide}"], "takes 8x8x3 images, but the generator makes 8x8x1; give --back"),
         (["--classifier={generator}"], "holds a stylegan2, not a CNN"),

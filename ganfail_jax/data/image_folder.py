@@ -1,6 +1,7 @@
 """The pictures in a folder, opened when they are looked at: thousands need no memory."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,10 @@ def read_folder(
     *,
     like: str = "",
 ) -> Images:
-    """All pictures in a folder and the folders in it, by name; `take` raises as this does.
+    """The pictures in a folder and the folders in it, by name; `take` raises as this does.
+
+    Files of other suffixes than `SUFFIXES`, folders that are links and what is hidden, its name
+    beginning with a dot, are not looked at.
 
     Args:
         image_shape: (h, w, c) of every picture; colours become grey where c is 1. None: the first
@@ -30,12 +34,12 @@ def read_folder(
         like: whose shape it is, such as "the generator's images".
 
     Raises:
-        InputError: no pictures, or one that is damaged, of another size or not of 8 bits.
+        InputError: no pictures, or one that is damaged, of another size, not of 8 bits or a
+            link to a file that is not there.
     """
     if not os.path.isdir(folder):  # Path("") would be this one
         raise InputError(f"there is no folder {folder}")
-    suited = (path for path in Path(folder).rglob("*") if path.suffix.lower() in SUFFIXES)
-    paths = sorted(path for path in suited if path.is_file())
+    paths = sorted(_found(Path(folder)))
     if not paths:
         raise InputError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder}")
     if image_shape is None:
@@ -51,6 +55,17 @@ def read_folder(
         return images
 
     return Images((len(paths), height, width, channels), take)
+
+
+def _found(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if hidden or path.suffix.lower() not in SUFFIXES:
+            continue
+        if path.is_file():
+            yield path
+        elif path.is_symlink() and not path.exists():  # as git-annex and DVC leave them
+            raise InputError(f"{path} links to {os.readlink(path)}, which is not there: fetch it")
 
 
 def _opened(path: Path) -> Image.Image:

@@ -71,3 +71,28 @@ def test_what_does_not_fit_is_named(tmp_path):
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
     with pytest.raises(InputError, match=r"a.png is damaged: "):
         whole(tmp_path, (4, 6, 3))
+
+
+def test_folders_that_are_links_other_formats_and_what_is_hidden_are_not_looked_at(tmp_path):
+    folder, elsewhere = tmp_path / ".given", tmp_path / "elsewhere"
+    for each in (folder / "b" / ".thumbs", elsewhere):
+        each.mkdir(parents=True)
+    seen = [write(folder / "a.png", 4, 6, 3), write(folder / "b" / "a.png", 4, 6, 3)]
+    for path in (folder / "b" / ".thumbs" / "a.png", folder / "a.gif", elsewhere / "a.png"):
+        write(path, 4, 6, 3)
+    (folder / "._a.png").write_bytes(b"no picture")
+    (folder / "linked").symlink_to(elsewhere)
+    np.testing.assert_array_equal(whole(folder), seen)
+
+
+def test_pictures_that_are_links_are_read_or_named(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    seen = write(tmp_path / "kept.png", 4, 6, 3)
+    (folder / "a.png").symlink_to("../kept.png")
+    np.testing.assert_array_equal(whole(folder), [seen])
+    (folder / "notes.txt").symlink_to("absent.txt")
+    assert read_folder(folder).shape == (1, 4, 6, 3)
+    (folder / "b.png").symlink_to("../absent.png")
+    with pytest.raises(InputError, match=r"b.png links to ../absent.png, which is not there"):
+        read_folder(folder)

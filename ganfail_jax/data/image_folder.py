@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import Image
+from PIL import Image, ImageFile
 
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
@@ -14,6 +14,7 @@ from ganfail_jax.errors import InputError
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 MODES = {1: "L", 3: "RGB"}  # channels -> what pictures are converted to
 DEEP = ("I", "F")  # how the modes of 16 and 32 bits begin
+DEEP_PNG = ("RGB;16B", "LA;16B", "RGBA;16B")  # of 16 bits in the file, of 8 once opened
 DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
@@ -68,7 +69,7 @@ def _found(folder: Path) -> Iterator[Path]:
             raise InputError(f"{path} links to {os.readlink(path)}, which is not there: fetch it")
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path) -> ImageFile.ImageFile:
     try:
         return Image.open(path)
     except DAMAGE as error:
@@ -81,7 +82,7 @@ def _read(path: Path, shape: tuple[int, int, int], like: str) -> UInt8[np.ndarra
         if picture.size != (width, height):
             made, wanted = f"{picture.width}x{picture.height}", f"{width}x{height}"
             raise InputError(f"{path} is {made}, but {wanted} is wanted, like {like}")
-        if picture.mode.startswith(DEEP):
+        if picture.mode.startswith(DEEP) or any(tile[3] in DEEP_PNG for tile in picture.tile):
             raise InputError(f"{path} has more than 8 bits per colour; save it with 8")
         try:
             return np.asarray(picture.convert(MODES[channels])).reshape(shape)

@@ -35,8 +35,8 @@ def read_folder(
         like: whose shape it is, such as "the generator's images".
 
     Raises:
-        InputError: no pictures, or one that is damaged, of another size, not of 8 bits or a
-            link to a file that is not there.
+        InputError: no pictures, or one that is damaged, of another size, not of 8 bits or partly
+            transparent, or a link to a file that is not there.
     """
     if not os.path.isdir(folder):  # Path("") would be this one
         raise InputError(f"there is no folder {folder}")
@@ -84,7 +84,14 @@ def _read(path: Path, shape: tuple[int, int, int], like: str) -> UInt8[np.ndarra
             raise InputError(f"{path} is {made}, but {wanted} is wanted, like {like}")
         if picture.mode.startswith(DEEP) or any(tile[3] in DEEP_PNG for tile in picture.tile):
             raise InputError(f"{path} has more than 8 bits per colour; save it with 8")
+        seen, opacity = picture, 255
         try:
-            return np.asarray(picture.convert(MODES[channels])).reshape(shape)
+            if "A" in picture.getbands() or "transparency" in picture.info:
+                seen = picture.convert("RGBA")
+                opacity = np.asarray(seen.getchannel("A")).min()
+            pixels = np.asarray(seen.convert(MODES[channels])).reshape(shape)
         except DAMAGE as error:
             raise InputError(f"{path} is damaged: {error}") from error
+    if opacity < 255:
+        raise InputError(f"{path} is partly transparent; give opaque pictures")
+    return pixels

@@ -116,3 +116,49 @@ def test_pictures_of_16_bits_are_refused(colour_type, tmp_path):
     write_deep(tmp_path / "a.png", colour_type)
     with pytest.raises(InputError, match=r"a.png has more than 8 bits per colour; save it with 8"):
         whole(tmp_path)
+
+
+def palette(colours):
+    """A picture of 4x6 pixels 0, 1, 0, 1, ... and its colours."""
+    numbers = np.arange(24, dtype=np.uint8).reshape(4, 6) % 2
+    picture = Image.fromarray(numbers).convert("P")
+    picture.putpalette(colours.tobytes())
+    return picture, colours[numbers]
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_that_is_opaque_is_left_out_and_other_is_refused(channels, suffix, tmp_path):
+    pixels = RNG.integers(0, 256, (4, 6, channels), np.uint8)
+    pixels[..., -1] = 255
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, lossless=True)
+    colours = np.broadcast_to(pixels[..., :-1], (4, 6, 3))
+    np.testing.assert_array_equal(whole(tmp_path)[0], colours)
+    luma = colours @ [0.299, 0.587, 0.114]
+    assert np.abs(whole(tmp_path, (4, 6, 1))[0, ..., 0] - luma).max() <= 1
+    pixels[1, 2, -1] = 254
+    Image.fromarray(pixels).save(path, lossless=True)
+    with pytest.raises(InputError, match="is partly transparent; give opaque pictures"):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize("transparency", [b"\xff\xff\x00", 2])
+def test_transparent_colours_of_a_palette_matter_where_they_are_seen(transparency, tmp_path):
+    picture, seen = palette(RNG.integers(0, 256, (3, 3), np.uint8))
+    picture.save(tmp_path / "a.png", transparency=transparency)
+    np.testing.assert_array_equal(whole(tmp_path)[0], seen)
+    picture.putpixel((3, 2), 2)
+    picture.save(tmp_path / "a.png", transparency=transparency)
+    with pytest.raises(InputError, match=r"a.png is partly transparent; give opaque pictures"):
+        whole(tmp_path)
+
+
+def test_a_colour_that_counts_as_transparent(tmp_path):
+    seen = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+    for colour in ((1, 2, 3), (3, 4, 5)):
+        Image.fromarray(seen).save(tmp_path / f"{colour[0]}.png", transparency=colour)
+    images = read_folder(tmp_path)
+    np.testing.assert_array_equal(images.take(np.array([0]))[0], seen)
+    with pytest.raises(InputError, match=r"3.png is partly transparent; give opaque pictures"):
+        images.take(np.array([1]))

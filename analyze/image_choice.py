@@ -171,6 +171,5 @@ def _name(folder: str) -> str:
 
 def _pictures(folder: str, shape: Shape | None, like: str) -> Images:
     images = read_folder(folder, shape, like=like)
-    n, height, width, _ = images.shape
-    print(f"{n:,} pictures of {width}x{height} in {folder}", flush=True)
+    print(f"{images.shape[0]:,} pictures in {folder}", flush=True)
     return images

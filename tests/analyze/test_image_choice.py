@@ -74,7 +74,7 @@ def test_fewer_pictures_are_the_first_of_the_same_set(grey, colours, choose):
     assert found.generated.key == choose(generated=colours, images=grey).generated.key
 
 
-def test_a_classifier_decides_the_size(grey, colours, folders, choose):
+def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
     given = {"classifier": str(folders / "classifier"), "features": "classifier"}
     found = choose(generated=grey, images=grey, **given)
     assert found.generated.images.shape == (5, 8, 8, 1)
@@ -82,6 +82,8 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose):
     assert found.classifier.name == "classifier classifier features"
     with pytest.raises(InputError, match="is 9x6, but 8x8 is wanted, like the classifier's images"):
         choose(generated=grey, images=colours, **given)
+    said = [f"5 pictures in {grey}", f"5 pictures in {grey}"]  # no size that was not seen
+    assert capsys.readouterr().out.splitlines() == [*said, said[0], f"7 pictures in {colours}"]
 
 
 BAD = [

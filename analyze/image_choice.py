@@ -122,6 +122,12 @@ def _of_pictures() -> Choice:
     some = pictures.first(max(asked.values()))
     generated = Compared(_name(FLAGS.generated), some, images_hash(pictures))
     real = real_images(shape, "the classifier's images")
+    (height, width), (h, w) = pictures.shape[1:3], real.images.shape[1:3]
+    if (height, width) != (h, w):
+        print(
+            f"warning: pictures of {generated.name} are {width}x{height}, of {real.name} {w}x{h}: "
+            "features tell sizes apart; resize one set"
+        )
     identity = {"generated": generated.name, "generated_images": generated.key}
     parts = (generated.name, real.name)
     return Choice(f"pictures {generated.name}", generated, real, asked, identity, own, parts)
@@ -171,6 +177,5 @@ def _name(folder: str) -> str:
 
 def _pictures(folder: str, shape: Shape | None, like: str) -> Images:
     images = read_folder(folder, shape, like=like)
-    n, height, width, _ = images.shape
-    print(f"{n:,} pictures of {width}x{height} in {folder}", flush=True)
+    print(f"{images.shape[0]:,} pictures in {folder}", flush=True)
     return images

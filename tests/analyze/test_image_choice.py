@@ -54,8 +54,13 @@ def colours(tmp_path):
     return pictures(tmp_path / "colours", 7, 6, 9, 3)
 
 
-def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose):
+def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose, capsys):
     found = choose(generated=grey, images=colours)
+    warning = (
+        "warning: pictures of grey are 8x8, of colours 9x6: features tell sizes apart; resize one "
+        "set"
+    )
+    assert capsys.readouterr().out.splitlines()[2:] == [warning]
     assert found.metrics == {"fid": 5, "kid": 5}
     assert found.generated.images.shape == (5, 8, 8, 3)
     assert found.real.images.shape == (7, 6, 9, 3)
@@ -65,6 +70,9 @@ def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose
     swapped = choose(generated=f"{colours}/", images=f"{grey}/.")
     assert (swapped.generated.key, swapped.real.key) == (found.real.key, found.generated.key)
     assert swapped.parts == ("colours", "grey")
+    assert "warning: pictures of colours are 9x6, of grey 8x8: " in capsys.readouterr().out
+    choose(generated=grey, images=grey)
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_fewer_pictures_are_the_first_of_the_same_set(grey, colours, choose):
@@ -74,7 +82,7 @@ def test_fewer_pictures_are_the_first_of_the_same_set(grey, colours, choose):
     assert found.generated.key == choose(generated=colours, images=grey).generated.key
 
 
-def test_a_classifier_decides_the_size(grey, colours, folders, choose):
+def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
     given = {"classifier": str(folders / "classifier"), "features": "classifier"}
     found = choose(generated=grey, images=grey, **given)
     assert found.generated.images.shape == (5, 8, 8, 1)
@@ -82,6 +90,8 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose):
     assert found.classifier.name == "classifier classifier features"
     with pytest.raises(InputError, match="is 9x6, but 8x8 is wanted, like the classifier's images"):
         choose(generated=grey, images=colours, **given)
+    said = f"5 pictures in {grey}"  # without a size: none was seen yet
+    assert capsys.readouterr().out.splitlines() == [said, said, said, f"7 pictures in {colours}"]
 
 
 BAD = [

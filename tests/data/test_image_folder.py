@@ -1,5 +1,8 @@
 """Pictures in a folder are images by their numbers, or one line says which one does not fit."""
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,6 +10,7 @@ from PIL import Image
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.errors import InputError
 
+PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type: grey, colours, both with alpha
 RNG = np.random.default_rng(0)
 
 
@@ -65,9 +69,96 @@ def test_what_does_not_fit_is_named(tmp_path):
     write(tmp_path / "b.png", 4, 5, 3)
     with pytest.raises(InputError, match=r"b.png is 5x4, but 6x4 is wanted, like a.png$"):
         whole(tmp_path)
-    Image.fromarray(np.ones((4, 6), np.uint16)).save(tmp_path / "b.png")
-    with pytest.raises(InputError, match=r"b.png has more than 8 bits per colour; save it with 8"):
-        whole(tmp_path)
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:40])
     with pytest.raises(InputError, match=r"a.png is damaged: "):
         whole(tmp_path, (4, 6, 3))
+
+
+def test_folders_that_are_links_other_formats_and_what_is_hidden_are_not_looked_at(tmp_path):
+    folder, elsewhere = tmp_path / ".given", tmp_path / "elsewhere"
+    for each in (folder / "b" / ".thumbs", elsewhere):
+        each.mkdir(parents=True)
+    seen = [write(folder / "a.png", 4, 6, 3), write(folder / "b" / "a.png", 4, 6, 3)]
+    for path in (folder / "b" / ".thumbs" / "a.png", folder / "a.gif", elsewhere / "a.png"):
+        write(path, 4, 6, 3)
+    (folder / "._a.png").write_bytes(b"no picture")
+    (folder / "linked").symlink_to(elsewhere)
+    np.testing.assert_array_equal(whole(folder), seen)
+
+
+def test_pictures_that_are_links_are_read_or_named(tmp_path):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    seen = write(tmp_path / "kept.png", 4, 6, 3)
+    (folder / "a.png").symlink_to("../kept.png")
+    np.testing.assert_array_equal(whole(folder), [seen])
+    (folder / "notes.txt").symlink_to("absent.txt")
+    assert read_folder(folder).shape == (1, 4, 6, 3)
+    (folder / "b.png").symlink_to("../absent.png")
+    with pytest.raises(InputError, match=r"b.png links to ../absent.png, which is not there"):
+        read_folder(folder)
+
+
+def write_deep(path, colour_type):
+    """A PNG of 4x6 pixels of 16 bits, which PIL does not write in colours."""
+    rows = (b"\0" + b"\xff\x7f" * 6 * PNG_CHANNELS[colour_type]) * 4
+    header = struct.pack(">IIBBBBB", 6, 4, 16, colour_type, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    parts = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks
+    ]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+@pytest.mark.parametrize("colour_type", PNG_CHANNELS)
+def test_pictures_of_16_bits_are_refused(colour_type, tmp_path):
+    write_deep(tmp_path / "a.png", colour_type)
+    with pytest.raises(InputError, match=r"a.png has more than 8 bits per colour; save it with 8"):
+        whole(tmp_path)
+
+
+def palette(colours):
+    """A picture of 4x6 pixels 0, 1, 0, 1, ... and its colours."""
+    numbers = np.arange(24, dtype=np.uint8).reshape(4, 6) % 2
+    picture = Image.fromarray(numbers).convert("P")
+    picture.putpalette(colours.tobytes())
+    return picture, colours[numbers]
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_that_is_opaque_is_left_out_and_other_is_refused(channels, suffix, tmp_path):
+    pixels = RNG.integers(0, 256, (4, 6, channels), np.uint8)
+    pixels[..., -1] = 255
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, lossless=True)
+    colours = np.broadcast_to(pixels[..., :-1], (4, 6, 3))
+    np.testing.assert_array_equal(whole(tmp_path)[0], colours)
+    luma = colours @ [0.299, 0.587, 0.114]
+    assert np.abs(whole(tmp_path, (4, 6, 1))[0, ..., 0] - luma).max() <= 1
+    pixels[1, 2, -1] = 254
+    Image.fromarray(pixels).save(path, lossless=True)
+    with pytest.raises(InputError, match="is partly transparent; give opaque pictures"):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize("transparency", [b"\xff\xff\x00", 2])
+def test_transparent_colours_of_a_palette_matter_where_they_are_seen(transparency, tmp_path):
+    picture, seen = palette(RNG.integers(0, 256, (3, 3), np.uint8))
+    picture.save(tmp_path / "a.png", transparency=transparency)
+    np.testing.assert_array_equal(whole(tmp_path)[0], seen)
+    picture.putpixel((3, 2), 2)
+    picture.save(tmp_path / "a.png", transparency=transparency)
+    with pytest.raises(InputError, match=r"a.png is partly transparent; give opaque pictures"):
+        whole(tmp_path)
+
+
+def test_a_colour_that_counts_as_transparent(tmp_path):
+    seen = np.arange(72, dtype=np.uint8).reshape(4, 6, 3)
+    for colour in ((1, 2, 3), (3, 4, 5)):
+        Image.fromarray(seen).save(tmp_path / f"{colour[0]}.png", transparency=colour)
+    images = read_folder(tmp_path)
+    np.testing.assert_array_equal(images.take(np.array([0]))[0], seen)
+    with pytest.raises(InputError, match=r"3.png is partly transparent; give opaque pictures"):
+        images.take(np.array([1]))

@@ -89,7 +89,7 @@ def read_folders(folder: str | os.PathLike[str]) -> Table:
     labels: dict[Sample, str] = {}
     for label in LABELS:
         for path in sorted(Path(folder, label).glob("*")):
-            if path.suffix.lower() not in SUFFIXES:
+            if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES:
                 continue  # what file managers leave
             named = PICTURE.fullmatch(path.stem)
             if not named:

@@ -63,7 +63,10 @@ def fill(folder, names):
 def test_sorted_pictures_are_labels(tmp_path):
     fill(tmp_path, ["normal/seed0-index000003.png", "artifact/seed1-index12.JPG"])
     fill(tmp_path, ["skip/seed0-index0000000004.webp", "unlabelled/seed0-index000005.png"])
-    fill(tmp_path, ["normal/Thumbs.db", "normal/.DS_Store", "notes.txt"])
+    fill(
+        tmp_path,
+        ["normal/Thumbs.db", "normal/.DS_Store", "normal/._seed0-index000001.png", "notes.txt"],
+    )
     wanted = {(3, 0): "normal", (12, 1): "artifact", (4, 0): "skip"}
     assert label_table.read_folders(tmp_path) == label_table.Table(wanted, None)
 

@@ -8,7 +8,8 @@ move, so that extraction continues where it was killed. Nothing is unpickled.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -49,15 +50,10 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
     key = json.dumps({**identity, "dataset": dataset, "images": images}, indent=2, sort_keys=True)
     root = Path(os.environ.get("GANFAIL_CACHE") or Path.home() / ".cache" / "ganfail_jax")
     folder = root / "features" / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with replace_file(folder / KEY) as new:
             new.write_text(key + "\n")
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot keep features in {folder} ({reason}); choose a folder by GANFAIL_CACHE"
-        ) from error
     return folder
 
 
@@ -75,16 +71,33 @@ def read(folder: Path, dim: int, most: int) -> Float32[np.ndarray, "n d"]:
 
 
 def write_shard(folder: Path, start: int, rows: Float32[np.ndarray, "_ d"]) -> None:
-    """Of the images from number `start`."""
-    _write(_shard(folder, start), rows)
+    """Of the images from number `start`.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    with _writing(folder):
+        _write(_shard(folder, start), rows)
 
 
 def write_whole(folder: Path, rows: Float32[np.ndarray, "n d"]) -> None:
-    """In place of the shards of these images."""
-    _write(folder / WHOLE, rows)
-    for shard in folder.glob("shard-*.npy"):
-        if shard.name < _shard(folder, len(rows)).name:
-            shard.unlink(missing_ok=True)
+    """In place of the shards of these images; raises as `write_shard` does."""
+    with _writing(folder):
+        _write(folder / WHOLE, rows)
+        for shard in folder.glob("shard-*.npy"):
+            if shard.name < _shard(folder, len(rows)).name:
+                shard.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot keep features in {folder} ({reason}); choose a folder by GANFAIL_CACHE"
+        ) from error
 
 
 def _shard(folder: Path, start: int) -> Path:
@@ -101,5 +114,8 @@ def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
 
 
 def _write(path: Path, rows: Float32[np.ndarray, "n d"]) -> None:
-    with replace_file(path) as new:
-        np.save(new, rows, allow_pickle=False)
+    rows = np.ascontiguousarray(rows)
+    header = np.lib.format.header_data_from_array_1_0(rows)
+    with replace_file(path) as new, new.open("wb") as file:  # np.save misses some of a full disk
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(rows.data)

@@ -92,7 +92,7 @@ def extract_features(
         progress: description of a progress bar; None: silent.
 
     Raises:
-        InputError: no images, or an extractor of other than `dim` features.
+        InputError: no images, an extractor of other than `dim` features, or no room in the cache.
     """
     n = images.shape[0]
     if not n:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -230,6 +231,22 @@ def test_shards_behind_a_damaged_one_are_found_again(cache):
     found = extract_features(again, IMAGES, batch_size=1, cache=cache)
     np.testing.assert_array_equal(found, EXPECTED)
     assert counter.seen == 17
+
+
+@pytest.mark.parametrize(("room", "kept"), [(100, 0), (200, 0), (300, 40)])  # whole: 692 bytes
+def test_a_full_disk_is_one_line_and_what_was_written_is_kept(cache, room, kept):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot keep .* \(File too large\); choose a folder"):
+            extract_features(extractor()[0], IMAGES, batch_size=5, cache=cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not [path for path in cache.iterdir() if path.name.startswith(".")]
+    again, counter = extractor()
+    found = extract_features(again, IMAGES, batch_size=1, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 47 - kept
 
 
 def test_folders_keep_their_names(cache):

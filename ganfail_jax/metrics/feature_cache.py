@@ -106,8 +106,11 @@ def _shard(folder: Path, start: int) -> Path:
 
 def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
     try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as file:  # np.load would take zip archives too
+            rows = np.lib.format.read_array(file, allow_pickle=False)
+    except (
+        Exception
+    ):  # TokenError, SyntaxError, MemoryError, ...: as a damaged header happens to say
         return None
     fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == dim
     return rows if fits and len(rows) else None

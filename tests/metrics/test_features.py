@@ -1,5 +1,6 @@
 """Extraction is the network's own output, whatever the batches, and survives being killed."""
 
+import io
 import json
 import os
 import pickle
@@ -220,6 +221,37 @@ def test_a_killed_run_for_more_images_keeps_its_shards_for_the_next(cache):
         np.testing.assert_array_equal(found, EXPECTED[:wanted])
         assert counter.seen == new
     assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
+
+
+def _npy(header=b"{'descr': '<f4', 'fortran_order': False, 'shape': (47, 3), }", rows=EXPECTED):
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + rows.tobytes()
+
+
+def _npz():
+    file = io.BytesIO()
+    np.savez(file, EXPECTED)
+    return file.getvalue()
+
+
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%b, 3), }"
+DAMAGED = {
+    "npz": _npz(),
+    "how a zip begins": b"PK\x03\x04" + _npy(),
+    "an open bracket": _npy(HEADER[:-3] % b"47"),
+    "not Python": _npy(HEADER.replace(b"<f4", b"<f4' '") % b"47" + b" = }"),
+    "petabytes": _npy(HEADER % b"1000000000000000"),
+    "more than 64 bits": _npy(HEADER % b"100000000000000000000"),
+    "negative": _npy(HEADER % b"-47"),
+    "deep": _npy(b"(" * 9000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_whatever_a_header_says_it_is_extracted_again(cache, damage):
+    (cache / "features.npy").write_bytes(DAMAGED[damage])
+    again, counter = extractor()
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=cache), EXPECTED)
+    assert counter.seen >= 47
 
 
 def test_shards_behind_a_damaged_one_are_found_again(cache):

@@ -113,7 +113,7 @@ def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
     ):  # TokenError, SyntaxError, MemoryError, ...: as a damaged header happens to say
         return None
     fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == dim
-    return rows if fits and len(rows) else None
+    return rows if fits and len(rows) and np.isfinite(rows).all() else None
 
 
 def _write(path: Path, rows: Float32[np.ndarray, "n d"]) -> None:

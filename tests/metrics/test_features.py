@@ -281,6 +281,26 @@ def test_a_full_disk_is_one_line_and_what_was_written_is_kept(cache, room, kept)
     assert counter.seen == 47 - kept
 
 
+@pytest.mark.parametrize(("value", "number"), [(np.nan, 0), (np.inf, 46), (-np.inf, 13)])
+def test_features_that_are_not_finite_are_refused_and_never_kept(cache, value, number):
+    def extract(images):
+        rows = images.reshape(len(images), -1)[:, :3].astype(np.float32)
+        rows[(images == PIXELS[number]).all(axis=(1, 2, 3)), 1] = value
+        return rows
+
+    bad = extractor()[0]._replace(extract=extract)
+    with pytest.raises(InputError, match=f"first pixels of image {number} are not finite; the net"):
+        extract_features(bad, IMAGES, batch_size=4, cache=cache)
+    kept = [np.load(path) for path in cache.glob("*.npy")]
+    assert sum(map(len, kept)) == number // 12 * 12
+    rows = EXPECTED.copy()
+    rows[number, 2] = value
+    np.save(cache / "features.npy", rows)  # of a version that kept them
+    again, counter = extractor()
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=cache), EXPECTED)
+    assert counter.seen
+
+
 def test_folders_keep_their_names(cache):
     """A cache takes hours to fill; these are the names since the first version."""
     hashed = "6159da21261f8ef042bf94606a865e4e9a78b4e7ddf73d16a130278aac6fdd41"

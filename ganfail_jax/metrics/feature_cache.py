@@ -52,8 +52,9 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
     folder = root / "features" / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with replace_file(folder / KEY) as new:
-            new.write_text(key + "\n")
+        if not (folder / KEY).exists():  # a folder that is complete may be one to read only
+            with replace_file(folder / KEY) as new:
+                new.write_text(key + "\n")
     return folder
 
 

@@ -1,5 +1,6 @@
 """Extraction is the network's own output, whatever the batches, and survives being killed."""
 
+import errno
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import feature_cache
 from ganfail_jax.metrics import features as features_module
 from ganfail_jax.metrics.feature_cache import images_hash, open_cache
 from ganfail_jax.metrics.features import Features, classifier_features, extract_features
@@ -144,6 +146,24 @@ def test_a_cache_spares_the_extractor_and_the_images(cache):
     np.testing.assert_array_equal(extract_features(again, images, cache=cache), EXPECTED)
     assert counter.seen == 0
     assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
+
+
+def test_a_complete_cache_is_only_read(cache, monkeypatch):
+    extract_features(extractor()[0], IMAGES, cache=cache)
+
+    def refuse(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(feature_cache, "replace_file", refuse)
+    before = cache.stat().st_mtime_ns, (cache / "key.json").stat().st_mtime_ns
+    again, counter = extractor()
+    opened = open_cache(again.identity, "made_up", images_hash(IMAGES))
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=opened), EXPECTED)
+    assert (counter.seen, opened) == (0, cache)
+    assert (cache.stat().st_mtime_ns, (cache / "key.json").stat().st_mtime_ns) == before
+    (cache / "features.npy").unlink()
+    with pytest.raises(InputError, match=r"cannot keep features in .* \(Read-only file system\);"):
+        extract_features(again, IMAGES, cache=opened)
 
 
 @pytest.mark.parametrize("killed_after", [0, 9, 10, 25, 46])

@@ -35,9 +35,11 @@ def images_hash(images: Images) -> str:
 def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> Path:
     """The folder for the features of these images, in $GANFAIL_CACHE or ~/.cache/ganfail_jax.
 
+    It is named for the first name that these images had.
+
     Args:
         identity: of the extractor (`Features.identity`).
-        dataset: name of the images, for a person.
+        dataset: name of the images, for a person; images that were renamed are found again.
         images: hash of the images, or of all that determines them but their number.
 
     Raises:
@@ -47,15 +49,27 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
         raise InputError(
             f"{identity['extractor']} cannot be cached: what weights they are of is unknown"
         )
-    key = json.dumps({**identity, "dataset": dataset, "images": images}, indent=2, sort_keys=True)
+    key = {**identity, "dataset": dataset, "images": images}
+    text = json.dumps(key, indent=2, sort_keys=True)
     root = Path(os.environ.get("GANFAIL_CACHE") or Path.home() / ".cache" / "ganfail_jax")
-    folder = root / "features" / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    folder = root / "features" / f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     with _writing(folder):
+        if not folder.exists():
+            notes = sorted(folder.parent.glob(f"*/{KEY}"))
+            same = (note.parent for note in notes if _told(note) | {"dataset": dataset} == key)
+            folder = next(same, folder)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / KEY).exists():  # a folder that is complete may be one to read only
             with replace_file(folder / KEY) as new:
-                new.write_text(key + "\n")
+                new.write_text(text + "\n")
     return folder
+
+
+def _told(note: Path) -> dict[str, str | int]:
+    try:
+        return dict(json.loads(note.read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def read(folder: Path, dim: int, most: int) -> Float32[np.ndarray, "n d"]:

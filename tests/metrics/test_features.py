@@ -344,12 +344,25 @@ def test_whatever_features_depend_on_has_a_folder_of_its_own(tmp_path, monkeypat
         extractor(weights="x")[0].identity,
     ]
     folders = {open_cache(each, "a", "1") for each in [identity, *others]}
-    folders |= {open_cache(identity, "b", "1"), open_cache(identity, "a", "2")}
-    assert len(folders) == 7
+    folders.add(open_cache(identity, "a", "2"))
+    assert len(folders) == 6
     assert open_cache(identity, "a", "1") in folders
-    note = json.loads((open_cache(identity, "b", "1") / "key.json").read_text())
-    assert note["extractor"] == "first pixels"
-    assert note["dataset"] == "b"
+    note = json.loads((open_cache(identity, "a", "2") / "key.json").read_text())
+    assert note == {**identity, "dataset": "a", "images": "2"}
+
+
+def test_renamed_images_are_found_again(cache):
+    extract_features(extractor()[0], IMAGES, cache=cache)
+    again, counter = extractor()
+    other = cache.with_name("a-damaged-note")
+    other.mkdir()
+    for damage in ("", "[1]", "{}"):
+        (other / "key.json").write_text(damage)
+        renamed = open_cache(again.identity, "new_name", images_hash(IMAGES))
+        found = extract_features(again, IMAGES, cache=renamed)
+        np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 0
+    assert set(cache.parent.iterdir()) == {cache, other}
 
 
 def test_the_hash_tells_pixels_and_shapes_apart(monkeypatch):

@@ -59,7 +59,10 @@ def define_real() -> None:
 
 
 def define_generated() -> None:
-    flags.DEFINE_string("generated", None, "Folder of pictures in place of a generator's images.")
+    text = (
+        "Folder of pictures in place of a generator's images; where fewer than all are asked for, "
+    )
+    flags.DEFINE_string("generated", None, text + "they are drawn at random, always the same.")
 
 
 def chosen() -> Choice:
@@ -119,12 +122,23 @@ def _of_pictures() -> Choice:
                 f"{name} of {size:,} pictures is asked for, but {FLAGS.generated} has {n:,}; "
                 f"--metrics={name} without --num_samples takes all"
             )
+    if min(asked.values()) < n:
+        pictures = _shuffled(pictures)
     some = pictures.first(max(asked.values()))
     generated = Compared(_name(FLAGS.generated), some, images_hash(pictures))
     real = real_images(shape, "the classifier's images")
     identity = {"generated": generated.name, "generated_images": generated.key}
     parts = (generated.name, real.name)
     return Choice(f"pictures {generated.name}", generated, real, asked, identity, own, parts)
+
+
+def _shuffled(images: Images) -> Images:
+    """In an order that is always the same: the first by name would be those of one subfolder.
+
+    It is the same for all numbers asked for, so that more of them go on where fewer ended.
+    """
+    order = np.random.default_rng(0).permutation(images.shape[0])
+    return images._replace(take=lambda numbers: images.take(order[numbers]))
 
 
 def _classifier() -> tuple[Features | None, Shape | None]:

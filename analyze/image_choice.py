@@ -56,13 +56,13 @@ class Choice(NamedTuple):
 
 def define_real() -> None:
     flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training set).")
+    empty = "--images is empty; give a folder, or leave it out"
+    flags.register_validator("images", lambda folder: folder != "", empty)
 
 
 def define_generated() -> None:
-    text = (
-        "Folder of pictures in place of a generator's images; where fewer than all are asked for, "
-    )
-    flags.DEFINE_string("generated", None, text + "they are drawn at random, always the same.")
+    text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
+    flags.DEFINE_string("generated", None, f"{text}, always the same ones.")
 
 
 def chosen() -> Choice:
@@ -110,6 +110,9 @@ def _of_pictures() -> Choice:
     for name in ("generator", "truncation_psi", "seed"):
         if FLAGS[name].present:
             raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
+    for name in ("dataset", "mnist_dir"):
+        if FLAGS.images and FLAGS[name].present:
+            raise InputError(f"--generated is compared with --images: leave --{name} out")
     if not (FLAGS.images or FLAGS["dataset"].present):
         raise InputError("give what to compare with: --images=FOLDER or --dataset=NAME")
     own, shape = _classifier()

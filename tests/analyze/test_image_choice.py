@@ -9,6 +9,7 @@ from PIL import Image
 
 from analyze import image_choice
 from ganfail_jax.errors import InputError
+from tests.analyze.commands import run
 
 RNG = np.random.default_rng(0)
 
@@ -113,6 +114,9 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose):
 BAD = [
     ({"generator": "mnist_c"}, "--generated takes pictures, no generator: leave --generator out"),
     ({"truncation_psi": 0.5}, "no generator: leave --truncation_psi out"),
+    ({"seed": 1}, "no generator: leave --seed out"),
+    ({"dataset": "mnist_c"}, "--generated is compared with --images: leave --dataset out"),
+    ({"mnist_dir": "x"}, "--generated is compared with --images: leave --mnist_dir out"),
     ({"images": None}, "give what to compare with: --images=FOLDER or --dataset=NAME"),
     ({"images": None, "dataset": "nope"}, "no dataset is called 'nope'"),
     ({"classifier": "x"}, "--classifier and --features=classifier go together"),
@@ -135,3 +139,11 @@ def test_bad_input_is_one_line(given, message, grey, choose):
     with pytest.raises(InputError, match=re.escape(message.format(grey=grey))) as refused:
         choose(**{"generated": grey, "images": grey} | given)
     assert "\n" not in str(refused.value)
+
+
+def test_an_empty_folder_of_real_pictures_is_not_the_dataset(tmp_path):
+    done = run("evaluate", "--images=", cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "--images is empty; give a folder, or leave it out" in line

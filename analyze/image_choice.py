@@ -56,10 +56,13 @@ class Choice(NamedTuple):
 
 def define_real() -> None:
     flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training set).")
+    empty = "--images is empty; give a folder, or leave it out"
+    flags.register_validator("images", lambda folder: folder != "", empty)
 
 
 def define_generated() -> None:
-    flags.DEFINE_string("generated", None, "Folder of pictures in place of a generator's images.")
+    text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
+    flags.DEFINE_string("generated", None, f"{text}, always the same ones.")
 
 
 def chosen() -> Choice:
@@ -107,6 +110,9 @@ def _of_pictures() -> Choice:
     for name in ("generator", "truncation_psi", "seed"):
         if FLAGS[name].present:
             raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
+    for name in ("dataset", "mnist_dir"):
+        if FLAGS.images and FLAGS[name].present:
+            raise InputError(f"--generated is compared with --images: leave --{name} out")
     if not (FLAGS.images or FLAGS["dataset"].present):
         raise InputError("give what to compare with: --images=FOLDER or --dataset=NAME")
     own, shape = _classifier()
@@ -119,6 +125,8 @@ def _of_pictures() -> Choice:
                 f"{name} of {size:,} pictures is asked for, but {FLAGS.generated} has {n:,}; "
                 f"--metrics={name} without --num_samples takes all"
             )
+    if min(asked.values()) < n:
+        pictures = _shuffled(pictures)
     some = pictures.first(max(asked.values()))
     generated = Compared(_name(FLAGS.generated), some, images_hash(pictures))
     real = real_images(shape, "the classifier's images")
@@ -131,6 +139,15 @@ def _of_pictures() -> Choice:
     identity = {"generated": generated.name, "generated_images": generated.key}
     parts = (generated.name, real.name)
     return Choice(f"pictures {generated.name}", generated, real, asked, identity, own, parts)
+
+
+def _shuffled(images: Images) -> Images:
+    """In an order that is always the same: the first by name would be those of one subfolder.
+
+    It is the same for all numbers asked for, so that more of them go on where fewer ended.
+    """
+    order = np.random.default_rng(0).permutation(images.shape[0])
+    return images._replace(take=lambda numbers: images.take(order[numbers]))
 
 
 def _classifier() -> tuple[Features | None, Shape | None]:

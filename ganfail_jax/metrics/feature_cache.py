@@ -8,7 +8,8 @@ move, so that extraction continues where it was killed. Nothing is unpickled.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -34,9 +35,11 @@ def images_hash(images: Images) -> str:
 def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> Path:
     """The folder for the features of these images, in $GANFAIL_CACHE or ~/.cache/ganfail_jax.
 
+    It is named for the first name that these images had.
+
     Args:
         identity: of the extractor (`Features.identity`).
-        dataset: name of the images, for a person.
+        dataset: name of the images, for a person; images that were renamed are found again.
         images: hash of the images, or of all that determines them but their number.
 
     Raises:
@@ -46,19 +49,27 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
         raise InputError(
             f"{identity['extractor']} cannot be cached: what weights they are of is unknown"
         )
-    key = json.dumps({**identity, "dataset": dataset, "images": images}, indent=2, sort_keys=True)
+    key = {**identity, "dataset": dataset, "images": images}
+    text = json.dumps(key, indent=2, sort_keys=True)
     root = Path(os.environ.get("GANFAIL_CACHE") or Path.home() / ".cache" / "ganfail_jax")
-    folder = root / "features" / f"{dataset}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    try:
+    folder = root / "features" / f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    with _writing(folder):
+        if not folder.exists():
+            notes = sorted(folder.parent.glob(f"*/{KEY}"))
+            same = (note.parent for note in notes if _told(note) | {"dataset": dataset} == key)
+            folder = next(same, folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with replace_file(folder / KEY) as new:
-            new.write_text(key + "\n")
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot keep features in {folder} ({reason}); choose a folder by GANFAIL_CACHE"
-        ) from error
+        if not (folder / KEY).exists():  # a folder that is complete may be one to read only
+            with replace_file(folder / KEY) as new:
+                new.write_text(text + "\n")
     return folder
+
+
+def _told(note: Path) -> dict[str, str | int]:
+    try:
+        return dict(json.loads(note.read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def read(folder: Path, dim: int, most: int) -> Float32[np.ndarray, "n d"]:
@@ -75,16 +86,33 @@ def read(folder: Path, dim: int, most: int) -> Float32[np.ndarray, "n d"]:
 
 
 def write_shard(folder: Path, start: int, rows: Float32[np.ndarray, "_ d"]) -> None:
-    """Of the images from number `start`."""
-    _write(_shard(folder, start), rows)
+    """Of the images from number `start`.
+
+    Raises:
+        InputError: the folder cannot be written, or the disk is full.
+    """
+    with _writing(folder):
+        _write(_shard(folder, start), rows)
 
 
 def write_whole(folder: Path, rows: Float32[np.ndarray, "n d"]) -> None:
-    """In place of the shards of these images."""
-    _write(folder / WHOLE, rows)
-    for shard in folder.glob("shard-*.npy"):
-        if shard.name < _shard(folder, len(rows)).name:
-            shard.unlink(missing_ok=True)
+    """In place of the shards of these images; raises as `write_shard` does."""
+    with _writing(folder):
+        _write(folder / WHOLE, rows)
+        for shard in folder.glob("shard-*.npy"):
+            if shard.name < _shard(folder, len(rows)).name:
+                shard.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot keep features in {folder} ({reason}); choose a folder by GANFAIL_CACHE"
+        ) from error
 
 
 def _shard(folder: Path, start: int) -> Path:
@@ -93,13 +121,19 @@ def _shard(folder: Path, start: int) -> Path:
 
 def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
     try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        with path.open("rb") as file:  # np.load would take zip archives too
+            rows = np.lib.format.read_array(file, allow_pickle=False)
+    except (
+        Exception
+    ):  # TokenError, SyntaxError, MemoryError, ...: as a damaged header happens to say
         return None
     fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == dim
-    return rows if fits and len(rows) else None
+    return rows if fits and len(rows) and np.isfinite(rows).all() else None
 
 
 def _write(path: Path, rows: Float32[np.ndarray, "n d"]) -> None:
-    with replace_file(path) as new:
-        np.save(new, rows, allow_pickle=False)
+    rows = np.ascontiguousarray(rows)
+    header = np.lib.format.header_data_from_array_1_0(rows)
+    with replace_file(path) as new, new.open("wb") as file:  # np.save misses some of a full disk
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(rows.data)

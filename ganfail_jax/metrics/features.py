@@ -92,7 +92,8 @@ def extract_features(
         progress: description of a progress bar; None: silent.
 
     Raises:
-        InputError: no images, or an extractor of other than `dim` features.
+        InputError: no images, an extractor of other than `dim` features or of such that are not
+            finite, or no room in the cache.
     """
     n = images.shape[0]
     if not n:
@@ -135,5 +136,11 @@ def _extract(
         raise InputError(
             f"{features.name}: {features.dim} features of {size} images wanted, "
             f"not an array of shape {rows.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{features.name} of image {min(start + bad[0], n - 1):,} are not finite; "
+            "the network's weights or this image are at fault"
         )
     return rows[: n - start]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from analyze import image_choice
 from ganfail_jax.errors import InputError
+from tests.analyze.commands import run
 
 RNG = np.random.default_rng(0)
 
@@ -75,11 +76,37 @@ def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose
     assert "warning" not in capsys.readouterr().out
 
 
-def test_fewer_pictures_are_the_first_of_the_same_set(grey, colours, choose):
-    found = choose(generated=colours, images=grey, num_samples=4)
-    assert found.metrics == {"fid": 4, "kid": 4}
-    assert found.generated.images.shape == (4, 6, 9, 3)
-    assert found.generated.key == choose(generated=colours, images=grey).generated.key
+def test_fewer_pictures_are_of_all_subfolders(grey, tmp_path, choose, monkeypatch):
+    folder = tmp_path / "classes"
+    folder.mkdir()
+    for name in ("a", "b"):
+        pictures(folder / name, 20, 8, 8)
+
+    def look(**given):
+        found = choose(generated=str(folder), images=grey, **given)
+        return found, found.generated.images.take(np.arange(found.generated.images.shape[0]))
+
+    whole, by_name = look()
+    assert whole.metrics == {"fid": 40, "kid": 40}
+    names = [f"{each}/{number}.png" for each in "ab" for number in range(20)]
+    for image, name in zip(by_name, sorted(names), strict=True):
+        np.testing.assert_array_equal(image[..., 0], np.asarray(Image.open(folder / name)))
+    given, images = look(num_samples=40)
+    assert given.generated.key == whole.generated.key
+    np.testing.assert_array_equal(images, by_name)
+    fewer, few = look(num_samples=10)
+    assert fewer.metrics == {"fid": 10, "kid": 10}
+    places = [np.flatnonzero((by_name == image).all(axis=(1, 2, 3))) for image in few]
+    numbers = np.concatenate(places)
+    assert len(set(numbers)) == len(numbers) == 10
+    assert 2 <= (numbers < 20).sum() <= 8  # of either subfolder
+    more, many = look(num_samples=30)
+    np.testing.assert_array_equal(many[:10], few)
+    assert more.generated.key == fewer.generated.key != whole.generated.key
+    monkeypatch.setattr(image_choice, "requests", lambda *_: {"fid": 10, "kid": 40})
+    both, images = look()  # FID takes the first of them
+    np.testing.assert_array_equal(images[:30], many)
+    assert both.generated.key == fewer.generated.key
 
 
 def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
@@ -97,6 +124,9 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
 BAD = [
     ({"generator": "mnist_c"}, "--generated takes pictures, no generator: leave --generator out"),
     ({"truncation_psi": 0.5}, "no generator: leave --truncation_psi out"),
+    ({"seed": 1}, "no generator: leave --seed out"),
+    ({"dataset": "mnist_c"}, "--generated is compared with --images: leave --dataset out"),
+    ({"mnist_dir": "x"}, "--generated is compared with --images: leave --mnist_dir out"),
     ({"images": None}, "give what to compare with: --images=FOLDER or --dataset=NAME"),
     ({"images": None, "dataset": "nope"}, "no dataset is called 'nope'"),
     ({"classifier": "x"}, "--classifier and --features=classifier go together"),
@@ -119,3 +149,11 @@ def test_bad_input_is_one_line(given, message, grey, choose):
     with pytest.raises(InputError, match=re.escape(message.format(grey=grey))) as refused:
         choose(**{"generated": grey, "images": grey} | given)
     assert "\n" not in str(refused.value)
+
+
+def test_an_empty_folder_of_real_pictures_is_not_the_dataset(tmp_path):
+    done = run("evaluate", "--images=", cwd=tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert "--images is empty; give a folder, or leave it out" in line

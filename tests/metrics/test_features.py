@@ -1,8 +1,11 @@
 """Extraction is the network's own output, whatever the batches, and survives being killed."""
 
+import errno
+import io
 import json
 import os
 import pickle
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +17,7 @@ import pytest
 from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import feature_cache
 from ganfail_jax.metrics import features as features_module
 from ganfail_jax.metrics.feature_cache import images_hash, open_cache
 from ganfail_jax.metrics.features import Features, classifier_features, extract_features
@@ -144,6 +148,24 @@ def test_a_cache_spares_the_extractor_and_the_images(cache):
     assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
 
 
+def test_a_complete_cache_is_only_read(cache, monkeypatch):
+    extract_features(extractor()[0], IMAGES, cache=cache)
+
+    def refuse(path):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(feature_cache, "replace_file", refuse)
+    before = cache.stat().st_mtime_ns, (cache / "key.json").stat().st_mtime_ns
+    again, counter = extractor()
+    opened = open_cache(again.identity, "made_up", images_hash(IMAGES))
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=opened), EXPECTED)
+    assert (counter.seen, opened) == (0, cache)
+    assert (cache.stat().st_mtime_ns, (cache / "key.json").stat().st_mtime_ns) == before
+    (cache / "features.npy").unlink()
+    with pytest.raises(InputError, match=r"cannot keep features in .* \(Read-only file system\);"):
+        extract_features(again, IMAGES, cache=opened)
+
+
 @pytest.mark.parametrize("killed_after", [0, 9, 10, 25, 46])
 def test_extraction_continues_where_it_was_killed(cache, killed_after):
     with pytest.raises(RuntimeError, match="killed"):
@@ -221,6 +243,37 @@ def test_a_killed_run_for_more_images_keeps_its_shards_for_the_next(cache):
     assert sorted(path.name for path in cache.iterdir()) == ["features.npy", "key.json"]
 
 
+def _npy(header=b"{'descr': '<f4', 'fortran_order': False, 'shape': (47, 3), }", rows=EXPECTED):
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + rows.tobytes()
+
+
+def _npz():
+    file = io.BytesIO()
+    np.savez(file, EXPECTED)
+    return file.getvalue()
+
+
+HEADER = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%b, 3), }"
+DAMAGED = {
+    "npz": _npz(),
+    "how a zip begins": b"PK\x03\x04" + _npy(),
+    "an open bracket": _npy(HEADER[:-3] % b"47"),
+    "not Python": _npy(HEADER.replace(b"<f4", b"<f4' '") % b"47" + b" = }"),
+    "petabytes": _npy(HEADER % b"1000000000000000"),
+    "more than 64 bits": _npy(HEADER % b"100000000000000000000"),
+    "negative": _npy(HEADER % b"-47"),
+    "deep": _npy(b"(" * 9000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_whatever_a_header_says_it_is_extracted_again(cache, damage):
+    (cache / "features.npy").write_bytes(DAMAGED[damage])
+    again, counter = extractor()
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=cache), EXPECTED)
+    assert counter.seen >= 47
+
+
 def test_shards_behind_a_damaged_one_are_found_again(cache):
     with pytest.raises(RuntimeError):
         extract_features(extractor(30)[0], IMAGES, batch_size=5, cache=cache)
@@ -230,6 +283,42 @@ def test_shards_behind_a_damaged_one_are_found_again(cache):
     found = extract_features(again, IMAGES, batch_size=1, cache=cache)
     np.testing.assert_array_equal(found, EXPECTED)
     assert counter.seen == 17
+
+
+@pytest.mark.parametrize(("room", "kept"), [(100, 0), (200, 0), (300, 40)])  # whole: 692 bytes
+def test_a_full_disk_is_one_line_and_what_was_written_is_kept(cache, room, kept):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(InputError, match=r"cannot keep .* \(File too large\); choose a folder"):
+            extract_features(extractor()[0], IMAGES, batch_size=5, cache=cache)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not [path for path in cache.iterdir() if path.name.startswith(".")]
+    again, counter = extractor()
+    found = extract_features(again, IMAGES, batch_size=1, cache=cache)
+    np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 47 - kept
+
+
+@pytest.mark.parametrize(("value", "number"), [(np.nan, 0), (np.inf, 46), (-np.inf, 13)])
+def test_features_that_are_not_finite_are_refused_and_never_kept(cache, value, number):
+    def extract(images):
+        rows = images.reshape(len(images), -1)[:, :3].astype(np.float32)
+        rows[(images == PIXELS[number]).all(axis=(1, 2, 3)), 1] = value
+        return rows
+
+    bad = extractor()[0]._replace(extract=extract)
+    with pytest.raises(InputError, match=f"first pixels of image {number} are not finite; the net"):
+        extract_features(bad, IMAGES, batch_size=4, cache=cache)
+    kept = [np.load(path) for path in cache.glob("*.npy")]
+    assert sum(map(len, kept)) == number // 12 * 12
+    rows = EXPECTED.copy()
+    rows[number, 2] = value
+    np.save(cache / "features.npy", rows)  # of a version that kept them
+    again, counter = extractor()
+    np.testing.assert_array_equal(extract_features(again, IMAGES, cache=cache), EXPECTED)
+    assert counter.seen
 
 
 def test_folders_keep_their_names(cache):
@@ -255,12 +344,25 @@ def test_whatever_features_depend_on_has_a_folder_of_its_own(tmp_path, monkeypat
         extractor(weights="x")[0].identity,
     ]
     folders = {open_cache(each, "a", "1") for each in [identity, *others]}
-    folders |= {open_cache(identity, "b", "1"), open_cache(identity, "a", "2")}
-    assert len(folders) == 7
+    folders.add(open_cache(identity, "a", "2"))
+    assert len(folders) == 6
     assert open_cache(identity, "a", "1") in folders
-    note = json.loads((open_cache(identity, "b", "1") / "key.json").read_text())
-    assert note["extractor"] == "first pixels"
-    assert note["dataset"] == "b"
+    note = json.loads((open_cache(identity, "a", "2") / "key.json").read_text())
+    assert note == {**identity, "dataset": "a", "images": "2"}
+
+
+def test_renamed_images_are_found_again(cache):
+    extract_features(extractor()[0], IMAGES, cache=cache)
+    again, counter = extractor()
+    other = cache.with_name("a-damaged-note")
+    other.mkdir()
+    for damage in ("", "[1]", "{}"):
+        (other / "key.json").write_text(damage)
+        renamed = open_cache(again.identity, "new_name", images_hash(IMAGES))
+        found = extract_features(again, IMAGES, cache=renamed)
+        np.testing.assert_array_equal(found, EXPECTED)
+    assert counter.seen == 0
+    assert set(cache.parent.iterdir()) == {cache, other}
 
 
 def test_the_hash_tells_pixels_and_shapes_apart(monkeypatch):

@@ -123,9 +123,7 @@ def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
     try:
         with path.open("rb") as file:  # np.load would take zip archives too
             rows = np.lib.format.read_array(file, allow_pickle=False)
-    except (
-        Exception
-    ):  # TokenError, SyntaxError, MemoryError, ...: as a damaged header happens to say
+    except Exception:  # TokenError, MemoryError and others: as a damaged header happens to say
         return None
     fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == dim
     return rows if fits and len(rows) and np.isfinite(rows).all() else None

@@ -24,6 +24,7 @@ from tests.weights.tensorflow_published import (
     published,
     with_,
 )
+from tests.weights.test_importers import outcome
 
 
 def refusal(write, root):
@@ -334,15 +335,6 @@ def test_dictionaries_of_python_2_spend_the_budget(write):
 @functools.cache
 def damaged_sources():
     return {kind: published(kind, 2, kind == "theano")[0] for kind in ("ada", "pggan", "theano")}
-
-
-def outcome(path, raw):
-    """Loaded, or the one line of the refusal; anything else is raised."""
-    path.write_bytes(raw)
-    try:
-        return importers.read(path).config["resolution"]
-    except WeightsError as refused:
-        return str(refused)
 
 
 @pytest.mark.parametrize("kind", ["ada", "pggan", "theano"])

@@ -21,12 +21,13 @@ from ganfail_jax.analysis.defects import ORDERS, Defects, defective_scores
 from ganfail_jax.analysis.gradcam import THRESHOLD
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.quantiles import TAU, Thresholds, count_activations, thresholds
+from ganfail_jax.data.label_table import LARGEST
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
 
 FLAGS = flags.FLAGS
 ARTIFACT = "artifact"
-SAMPLES = 2**31  # of one seed
+SAMPLES = LARGEST["index"] + 1  # of one seed
 SETTINGS = ("tau", "threshold_samples", "mask_threshold", "order")  # of the scores
 
 

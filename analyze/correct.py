@@ -19,7 +19,7 @@ from analyze import artifacts, correction_choice, entry
 from analyze import flags as common
 from ganfail_jax import results
 from ganfail_jax.analysis.correction import given_units, layers_to, number_of_units
-from ganfail_jax.analysis.correction_effect import Views, effect, in_batches, summary, viewer
+from ganfail_jax.analysis.correction_effect import Views, effect, looked_at, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS
 from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
@@ -81,7 +81,7 @@ def main() -> None:
             own = {"indices": indices, **measured._asdict()}
             arrays |= {f"{kind}/{name}": each for name, each in own.items()}
         for kind, indices in sheets.items():
-            seen = list(in_batches(view, indices, FLAGS.batch_size, f"drawing {kind}"))
+            seen = list(looked_at(view, indices, FLAGS.batch_size, f"drawing {kind}"))
             drawn = Views(*(np.concatenate(each, axis=1) for each in zip(*seen, strict=True)))
             own = {"indices": indices, **drawn._asdict(), "images": to_uint8(drawn.images)}
             arrays |= {f"{kind}/{name}": each for name, each in own.items()}

@@ -15,7 +15,7 @@ import numpy as np
 from absl import flags
 from jaxtyping import Float, Int
 
-from analyze import entry, labelled
+from analyze import entry, image_choice, labelled
 from analyze import flags as common
 from ganfail_jax import zoo
 from ganfail_jax.analysis import d_values
@@ -39,7 +39,7 @@ labelled.define_labels()
 text = "Folder of a training run or of its discriminator (default: that of --generator)."
 flags.DEFINE_string("discriminator", None, text)
 flags.DEFINE_integer("real", 1_000, "Real images beside them, drawn at random; 0: none.", 0)
-flags.DEFINE_string("images", None, "Folder of real pictures (else: --dataset's training set).")
+image_choice.define_real()
 SHOWN = 6  # artifacts and normals in the row of images, at most
 
 
@@ -126,8 +126,7 @@ def choose_real(discriminator: Discriminator) -> Real | None:
         images = image_sets.in_memory(dataset.images)
     drawn = np.random.default_rng(FLAGS.seed).permutation(images.shape[0])[: FLAGS.real]
     labels = np.zeros(len(drawn), np.int32) if labels is None else labels[drawn]
-    shape = (len(drawn), *shape)
-    return Real(name, image_sets.Images(shape, lambda numbers: images.take(drawn[numbers])), labels)
+    return Real(name, images.select(drawn), labels)
 
 
 def described(values: Float[np.ndarray, " n"]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from jaxtyping import Float32, Int
 
 from analyze import image_choice
 from analyze.image_choice import Compared
+from analyze.labelled import define_labels
 from ganfail_jax.data import image_sets
-from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.labels import Labels, read_labels
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.features import Features
@@ -58,7 +58,7 @@ class LabelledImages(NamedTuple):
 
 def define() -> None:
     image_choice.define_real()
-    flags.DEFINE_string("labels", None, "CSV of index, seed and label (analyze.label).")
+    define_labels()
     text = "Real images (default: as many as normal ones); 0: none."
     flags.DEFINE_integer("num_real", None, text, 0)
     text = "Share of every class that is not trained on."
@@ -83,13 +83,11 @@ def chosen(generator: Generator, params: Params, identity: Mapping[str, Any]) ->
     labels = np.concatenate([labels, np.full(num_real, REAL)])
 
     made = image_sets.generated(generator, params, 1, seed=FLAGS.seed)
-    shape = (len(labelled.indices), *generator.image_shape)
-    images = Images(shape, lambda rows: made.take(labelled.indices[rows]))
     which = hashlib.sha256(labelled.indices.tobytes()).hexdigest()
     source = {**identity, "indices": which}
     whose = real and {"name": real.name, "images": real.key, "number": num_real}
     return LabelledImages(
-        Compared(identity["generator"], images, str(source)),
+        Compared(identity["generator"], made.select(labelled.indices), str(source)),
         real,
         np.concatenate([labelled.indices, np.arange(num_real)]),
         CLASSES[: 2 if real is None else 3],

@@ -84,7 +84,7 @@ def _answer(logits: Float[Array, "b k"], artifact: int) -> tuple[Array, Array]:
     return jax.nn.softmax(logits)[:, artifact], jnp.argmax(logits, axis=1) == artifact
 
 
-def in_batches(
+def looked_at(
     view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
 ) -> Iterator[Views]:
     """Views of all samples; every batch is filled up, so that one compilation serves all."""
@@ -100,7 +100,7 @@ def effect(
     view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
 ) -> Effect:
     """Measure samples, a batch of views in memory at a time."""
-    parts = [_effect(seen) for seen in in_batches(view, indices, batch_size, progress)]
+    parts = [_effect(seen) for seen in looked_at(view, indices, batch_size, progress)]
     return Effect(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 
 

@@ -22,6 +22,11 @@ class Images(NamedTuple):
     def first(self, n: int) -> "Images":
         return self._replace(shape=(n, *self.shape[1:]))
 
+    def select(self, numbers: Int[np.ndarray, " m"]) -> "Images":
+        """These of them, in this order."""
+        shape = (len(numbers), *self.shape[1:])
+        return Images(shape, lambda rows: self.take(numbers[rows]))
+
 
 def in_memory(images: UInt8[np.ndarray, "n h w c"]) -> Images:
     n, h, w, c = images.shape

@@ -15,6 +15,9 @@ def test_arrays_give_their_rows():
     assert images.shape == (5, 2, 3, 1)
     assert images.first(2).shape == (2, 2, 3, 1)
     np.testing.assert_array_equal(images.take(np.array([4, 0, 4])), pixels[[4, 0, 4]])
+    some = images.select(np.array([3, 1]))
+    assert some.shape == (2, 2, 3, 1)
+    np.testing.assert_array_equal(some.take(np.array([1, 0, 1])), pixels[[1, 3, 1]])
 
 
 def styles(params, z, label, truncation_psi):

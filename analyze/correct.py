@@ -21,8 +21,8 @@ from ganfail_jax import results
 from ganfail_jax.analysis.correction import given_units, layers_to, number_of_units
 from ganfail_jax.analysis.correction_effect import Views, effect, looked_at, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.plots.correction import draw_effects, draw_sheet
 
 FLAGS = flags.FLAGS

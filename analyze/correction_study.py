@@ -21,8 +21,8 @@ from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_effect import Looker
 from ganfail_jax.analysis.correction_methods import Method, Setting, correct
 from ganfail_jax.data.image_sets import Images
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet
 from ganfail_jax.metrics.measurement import Measurement

@@ -22,8 +22,9 @@ from ganfail_jax.analysis import d_values
 from ganfail_jax.analysis.detection_summary import classes_of, format_area
 from ganfail_jax.data import image_sets
 from ganfail_jax.data.image_folder import read_folder
-from ganfail_jax.data.pipelines import load_dataset, to_float
+from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics.feature_cache import images_hash
 from ganfail_jax.plots.d_values import draw
 from ganfail_jax.types import Discriminator, Generator, Params

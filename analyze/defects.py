@@ -16,8 +16,8 @@ from analyze import artifacts, entry
 from analyze import flags as common
 from ganfail_jax.analysis.correction import STOP, layers_to
 from ganfail_jax.analysis.defects import regions
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.plots.defects import draw
 
 FLAGS = flags.FLAGS

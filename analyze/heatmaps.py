@@ -20,8 +20,8 @@ from ganfail_jax import runtime
 from ganfail_jax.analysis import detection
 from ganfail_jax.analysis.heatmaps import heatmaps
 from ganfail_jax.analysis.rates import early_layers, low_rate
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.plots.heatmaps import draw
 
 FLAGS = flags.FLAGS

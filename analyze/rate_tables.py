@@ -30,8 +30,8 @@ from ganfail_jax.analysis.detection import check_ends, detect, ends, rank_within
 from ganfail_jax.analysis.detection_summary import classes_of
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers, low_rate
 from ganfail_jax.data.image_sets import Images
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall

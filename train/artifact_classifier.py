@@ -27,8 +27,8 @@ from analyze import entry
 from analyze import flags as common
 from ganfail_jax import results
 from ganfail_jax.analysis.detection_summary import format_area
-from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import artifact_classifier
 from ganfail_jax.plots.artifact_classifier import draw

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from ganfail_jax import runtime
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import latents
 from ganfail_jax.types import Generator, Params
 

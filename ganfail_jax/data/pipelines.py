@@ -13,6 +13,7 @@ from jaxtyping import Float32, Int32, Int64, UInt8
 
 from ganfail_jax.data import mnist
 from ganfail_jax.data.mnist_c import PAD, Corruption, corrupt
+from ganfail_jax.images import to_uint8
 
 
 class Dataset(NamedTuple):
@@ -85,16 +86,6 @@ def load_dataset(
     if name not in DATASETS:
         raise mnist.DataError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
     return DATASETS[name](split, seed=seed, mnist_dir=mnist_dir, corruption=corruption)
-
-
-def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """0..255 to [-1, 1]."""
-    return images.astype(np.float32) / np.float32(127.5) - np.float32(1.0)
-
-
-def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`."""
-    return np.clip(images * np.float32(127.5) + np.float32(128.0), 0.0, 255.0).astype(np.uint8)
 
 
 def to_picture(images: Float32[np.ndarray, "*n h w c"]) -> UInt8[np.ndarray, "*n _ _ c"]:

@@ -15,8 +15,8 @@ from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.data.image_sets import Images
-from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics import feature_cache
 from ganfail_jax.types import Classifier, Params
 

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from matplotlib import image
 from matplotlib.figure import Figure
 
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.plots.figure import save, show_image
 from ganfail_jax.results import replace_file
 

@@ -21,7 +21,8 @@ from jaxtyping import Array, Bool, Float, Int
 from tqdm import tqdm
 
 from ganfail_jax import runtime
-from ganfail_jax.data.pipelines import Dataset, batch_indices, to_float
+from ganfail_jax.data.pipelines import Dataset, batch_indices
+from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.training import checkpoints

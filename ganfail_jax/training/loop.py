@@ -21,7 +21,8 @@ from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from ganfail_jax import runtime
-from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups, to_float
+from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
+from ganfail_jax.images import to_float
 from ganfail_jax.plots.sheets import save_sheet
 from ganfail_jax.results import writable_folder
 from ganfail_jax.training import checkpoints, pggan_step, stylegan2_step

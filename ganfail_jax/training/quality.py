@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Array, UInt8
 
 from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import to_float, to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.corruption import looks_clean
 from ganfail_jax.metrics.features import (

@@ -11,7 +11,7 @@ from analyze.unit_fid import FID
 from ganfail_jax import results, zoo
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate
 from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance

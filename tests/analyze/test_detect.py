@@ -8,7 +8,7 @@ from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import detection, rates, samples
 from ganfail_jax.analysis.estimates import auc
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate
 from tests.analyze.commands import run
 

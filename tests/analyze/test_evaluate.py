@@ -9,7 +9,7 @@ from PIL import Image
 
 from ganfail_jax import zoo
 from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.evaluation import measure
 from ganfail_jax.metrics.features import classifier_features, extract_features

@@ -5,7 +5,7 @@ import pytest
 
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import detection, heatmaps, rates
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from tests.analyze.commands import run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]

@@ -11,7 +11,7 @@ from ganfail_jax import results, zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.analysis.unit_activity import representative_image
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate, latents
 from ganfail_jax.metrics.features import classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance

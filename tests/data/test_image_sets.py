@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganfail_jax.data.image_sets import generated, in_memory
-from ganfail_jax.data.pipelines import to_uint8
+from ganfail_jax.images import to_uint8
 from ganfail_jax.types import Generator
 
 

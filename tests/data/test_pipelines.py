@@ -8,10 +8,9 @@ from ganfail_jax.data.pipelines import (
     batch_indices,
     epoch_indices,
     load_dataset,
-    to_float,
     to_picture,
-    to_uint8,
 )
+from ganfail_jax.images import to_uint8
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -55,19 +54,6 @@ def test_unknown_name():
         mnist.DataError, match=r"^no dataset is called 'mnist_d'; datasets are mnist, mnist_c$"
     ):
         load_dataset("mnist_d", "train")
-
-
-def test_float_and_back_is_the_identity_on_every_value():
-    values = np.arange(256, dtype=np.uint8)
-    floats = to_float(values)
-    assert floats.dtype == np.float32
-    assert (floats[0], floats[-1]) == (-1.0, 1.0)
-    np.testing.assert_array_equal(to_uint8(floats), values)
-
-
-def test_to_uint8_truncates_and_clips():
-    floats = np.array([-2.0, -1.0, 0.0, 0.999 / 127.5, 1.0, 2.0], np.float32)
-    np.testing.assert_array_equal(to_uint8(floats), [0, 0, 128, 128, 255, 255])
 
 
 def test_pictures_of_512_pixels_are_half_as_large():

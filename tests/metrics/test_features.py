@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics.features import Features, classifier_features, extract_features
 from ganfail_jax.types import Classifier
 from ganfail_jax.zoo import load_classifier
@@ -50,7 +50,7 @@ def test_classifier_features_are_its_pooled_last_feature_map():
 DEVICES = """
 import jax, numpy as np
 from ganfail_jax.data.image_sets import generated, in_memory
-from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.zoo import load_classifier
 from tests.tiny import models

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import extract_features
 from ganfail_jax.nn import imagenet, resnet, vgg

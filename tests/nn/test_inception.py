@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax.data.pipelines import to_uint8
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
 from ganfail_jax.nn import frozen, inception
 from ganfail_jax.weights import inception_names
 from tests.goldens import deviation, load

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from ganfail_jax import results, zoo
 from ganfail_jax.analysis.gradcam import grad_cam, pseudo_mask
 from ganfail_jax.data import image_sets, pipelines
-from ganfail_jax.data.pipelines import to_float
+from ganfail_jax.images import to_float
 from ganfail_jax.weights import store
 from tests import tiny
 from tests.training import tiny_gan

@@ -15,7 +15,8 @@ import pytest
 
 from ganfail_jax import zoo
 from ganfail_jax.data import mnist, mnist_tfds
-from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset, to_float
+from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset
+from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.training import classifier as training

@@ -2,8 +2,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax.data.pipelines import to_float
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.training import quality
 from ganfail_jax.types import Classifier, Generator

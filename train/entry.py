@@ -34,6 +34,8 @@ def define_flags(presets: str) -> None:
     flags.DEFINE_float("learning_rate", None, "Of both networks; may change when a run goes on.")
     flags.DEFINE_float("ema_kimg", None, "Half-life of the average; may change when a run goes on.")
     flags.DEFINE_string("start_from", None, "Generator whose weights to start from.")
+    text = "Folder of a training run, or weights, whose discriminator to start from."
+    flags.DEFINE_string("start_discriminator", None, text)
     common.define_resume()
     for name, kimg in loop.Schedule()._asdict().items():
         flags.DEFINE_float(
@@ -105,5 +107,8 @@ def train(name: str, title: str, config: RunConfig) -> None:
         schedule=loop.Schedule(**kimg),
         evaluate=evaluator(config, zoo.NETWORKS[name][1], dataset),
         start=FLAGS.start_from and zoo.read_generator(FLAGS.start_from),
+        start_discriminator=(
+            FLAGS.start_discriminator and zoo.read_discriminator(FLAGS.start_discriminator)
+        ),
     )
     report(folder)

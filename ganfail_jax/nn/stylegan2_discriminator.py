@@ -26,7 +26,12 @@ class StyleGAN2DiscriminatorConfig:
     mapping_layers: int = 8
     conv_clamp: float | None = None
     group_size: int = 4  # minibatch standard deviation
+    class_head: bool = False  # classes are also judged beside the score (AC-GAN)
     dtype: str = "float32"  # compute type above 4x4; the epilogue is float32
+
+    def __post_init__(self) -> None:
+        if self.class_head and not self.num_classes:
+            raise ValueError("class_head needs classes, but num_classes is 0")
 
     def channels(self, resolution: int) -> int:
         return min(self.channel_base // resolution, self.channel_max)
@@ -56,19 +61,24 @@ class DiscriminatorBlock(nn.Module):
 
 
 class DiscriminatorEpilogue(nn.Module):
-    """[b,4,4,c] -> features [b,cmap] (conditional) or a logit [b,1]."""
+    """[b,4,4,c] -> features [b,cmap] (conditional) or a logit [b,1]; class logits [b,k], if any."""
 
     config: StyleGAN2DiscriminatorConfig
 
     @nn.compact
-    def __call__(self, x: Float[Array, "b 4 4 c"]) -> Float[Array, "b _"]:
+    def __call__(
+        self, x: Float[Array, "b 4 4 c"]
+    ) -> tuple[Float[Array, "b _"], Float[Array, "b k"] | None]:
         channels = self.config.channels(4)
         if self.config.resolution == 4:
             x = ops.Conv(channels, kernel_size=1, name="fromrgb")(x)
         x = ops.minibatch_stddev(x, self.config.group_size)
         x = ops.Conv(channels, clamp=self.config.conv_clamp, name="conv")(x)
         x = ops.leaky_relu(ops.Dense(channels, name="fc")(x.reshape(x.shape[0], -1)))
-        return ops.Dense(channels if self.config.num_classes else 1, name="out")(x)
+        classes = None
+        if self.config.class_head:
+            classes = ops.Dense(self.config.num_classes, name="classes")(x)
+        return ops.Dense(channels if self.config.num_classes else 1, name="out")(x), classes
 
 
 class StyleGAN2Discriminator(nn.Module):
@@ -76,21 +86,27 @@ class StyleGAN2Discriminator(nn.Module):
 
     config: StyleGAN2DiscriminatorConfig
 
-    @nn.compact
     def __call__(
         self, images: Float[Array, "b h w c"], label: Float[Array, "b k"] | None
     ) -> Float[Array, " b"]:
+        return self.judge(images, label)[0]
+
+    @nn.compact
+    def judge(
+        self, images: Float[Array, "b h w c"], label: Float[Array, "b k"] | None
+    ) -> tuple[Float[Array, " b"], Float[Array, "b k"] | None]:
+        """The logit, and with `class_head` the class logits, which do not look at the label."""
         config = self.config
         x = images.astype(DTYPES[config.dtype])
         resolution = config.resolution
         while resolution > 4:
             x = DiscriminatorBlock(config, resolution, name=block_name(resolution))(x)
             resolution //= 2
-        x = DiscriminatorEpilogue(config, name=block_name(4))(x.astype(jnp.float32))
+        x, classes = DiscriminatorEpilogue(config, name=block_name(4))(x.astype(jnp.float32))
         if config.num_classes:
             mapping = MappingNetwork(x.shape[-1], config.mapping_layers, name="mapping")
             x = jnp.sum(x * mapping(None, label), axis=-1, keepdims=True) / math.sqrt(x.shape[-1])
-        return x[:, 0]
+        return x[:, 0], classes
 
 
 def init(config: StyleGAN2DiscriminatorConfig, key: Array) -> Params:

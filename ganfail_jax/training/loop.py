@@ -35,7 +35,7 @@ RECIPES: dict[type[RunConfig], Callable[..., Recipe]] = {
     stylegan2_step.StyleGAN2Run: stylegan2_step.recipe,
     pggan_step.PGGANRun: pggan_step.recipe,
 }
-MAY_CHANGE = ("total_kimg", "learning_rate", "ema_kimg")  # when a run goes on
+MAY_CHANGE = ("total_kimg", "learning_rate", "decay_kimg", "ema_kimg")  # when a run goes on
 Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
 
 
@@ -86,15 +86,18 @@ def _label(config: RunConfig, labels: np.ndarray) -> jax.Array | None:
     return jax.nn.one_hot(labels, classes) if classes else None
 
 
-def _variables(config: RunConfig, recipe: Recipe, start: store.Stored) -> Any:
-    if start.kind != recipe.kind:
-        raise TrainingError(f"weights of a {start.kind} to start from, but this is a {recipe.kind}")
-    init = partial(recipe.network.init, config.generator)
-    template = jax.eval_shape(init, jax.random.key(0))
+def _variables(start: store.Stored | None, kind: str, network: Any, config: Any) -> Any:
+    """The stored variables of a network to start from; None without any."""
+    if start is None:
+        return None
+    if start.kind != kind:
+        raise TrainingError(f"weights of a {start.kind} to start from, but this is a {kind}")
+    template = jax.eval_shape(partial(network.init, config), jax.random.key(0))
     try:
         return store.assign(start, template)
     except WeightsError as error:
-        raise TrainingError(f"these weights do not fit the generator to train: {error}") from error
+        what = "discriminator" if kind.endswith("discriminator") else "generator"
+        raise TrainingError(f"these weights do not fit the {what} to train: {error}") from error
 
 
 @cache
@@ -123,6 +126,7 @@ def train(
     schedule: Schedule = Schedule(),  # noqa: B008
     evaluate: Evaluate | None = None,
     start: store.Stored | None = None,
+    start_discriminator: store.Stored | None = None,
     devices: list[Any] | None = None,
     stop_step: int | None = None,
 ) -> Any:
@@ -131,7 +135,8 @@ def train(
     Args:
         evaluate: measures the averaged generator once it is fully grown; the lowest "score" is
             kept in `best/`.
-        start: weights that the generator starts from; the discriminator always starts afresh.
+        start: weights that the generator starts from.
+        start_discriminator: weights that the discriminator starts from.
         stop_step: stop early after this step, checkpointed (the run can be resumed).
 
     Raises:
@@ -144,12 +149,17 @@ def train(
     about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
     origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
     recipe = RECIPES[type(config)](config, mesh)
-    generator = None
+    kind, critic_kind = recipe.kind, f"{recipe.kind}_discriminator"
+    generator = _variables(start, kind, recipe.network, config.generator)
+    discriminator = _variables(
+        start_discriminator, critic_kind, recipe.critic_network, config.discriminator
+    )
     if start is not None:
-        generator = _variables(config, recipe, start)
         about["start_from"] = start.sha256
         origin["start_from"] = {"sha256": start.sha256, **start.about}
-    fresh = recipe.init(generator)
+    if start_discriminator is not None:
+        about["start_discriminator"] = start_discriminator.sha256
+    fresh = recipe.init(generator, discriminator)
     checkpoints.claim(folder, about, _check_same)
     writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)

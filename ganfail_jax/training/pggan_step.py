@@ -17,6 +17,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import as_viewed_in_training
 from ganfail_jax.nn import pggan, pggan_discriminator
 from ganfail_jax.nn.pggan import PGGAN, PGGANConfig
 from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminator, PGGANDiscriminatorConfig
@@ -53,6 +54,7 @@ class PGGANRun(RunConfig):
     fade_kimg: float = 800.0
     ema_kimg: float = 11.085  # the paper's 0.999 a step, for batches of 16
     total_kimg: float = 12000.0
+    view_images: bool = False  # D sees 8-bit images of the generator, as it sees real ones
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -82,6 +84,7 @@ PRESETS: dict[str, PGGANRun] = {
         fade_kimg=30.0,
         ema_kimg=10.0,
         total_kimg=4000.0,
+        view_images=True,
     ),
     "paper32": PGGANRun(),
 }
@@ -147,32 +150,36 @@ def _init(config: PGGANRun, key: Array) -> tuple[Any, Any]:
     return {"params": generator}, _grown(critic, config.discriminator)
 
 
-def init(config: PGGANRun, generator: Any = None) -> TrainState:
+def init(config: PGGANRun, generator: Any = None, discriminator: Any = None) -> TrainState:
     """A fresh state; the averaged generator starts as a copy.
 
     Args:
         generator: variables to start from instead of random ones; they have no smaller outputs.
+        discriminator: likewise; it has no smaller inputs.
 
     Raises:
-        InputError: `generator` is given, but training would begin at a smaller resolution.
+        InputError: one is given, but training would begin at a smaller resolution.
     """
     key = jax.random.fold_in(jax.random.key(config.seed), 0x1217)
-    fresh, discriminator = _init(config, key)
+    fresh, critic = _init(config, key)
+    given = generator is not None or discriminator is not None
+    if given and config.first_resolution != config.generator.resolution:
+        raise InputError(
+            "weights to start from have no smaller outputs to grow from: give "
+            f"--first_resolution={config.generator.resolution}"
+        )
     if generator is not None:
-        if config.first_resolution != config.generator.resolution:
-            raise InputError(
-                "weights to start from have no smaller outputs to grow from: give "
-                f"--first_resolution={config.generator.resolution}"
-            )
         fresh = {"params": {**fresh["params"], **generator["params"]}}
+    if discriminator is not None:
+        critic = {**critic, **discriminator["params"]}
     adam = _adam(config)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         generator=fresh,
         ema=jax.tree.map(jnp.copy, fresh),
-        discriminator=discriminator,
+        discriminator=critic,
         generator_opt=adam.init(fresh["params"]),
-        discriminator_opt=adam.init(discriminator),
+        discriminator_opt=adam.init(critic),
     )
 
 
@@ -202,7 +209,8 @@ def phases(config: PGGANRun, resolution: int, fading: bool, mesh: Mesh | None = 
     def generate(variables: Any, label: Array | None, key: Array, alpha: Array | None) -> Array:
         z = draw_latents(key, config.batch_size, config.generator.z_dim, mesh)
         z = z if label is None else jnp.concatenate([z, label], axis=-1)
-        return jnp.asarray(network.apply(variables, z, None, alpha))
+        images = jnp.asarray(network.apply(variables, z, None, alpha))
+        return as_viewed_in_training(images) if config.view_images else images
 
     def judge(params: Any, images: Array, alpha: Array | None) -> tuple[Array, Array]:
         return critic.apply({"params": params}, images, alpha)  # pyright: ignore[reportReturnType]
@@ -336,6 +344,7 @@ def recipe(config: PGGANRun, mesh: Mesh | None = None) -> Recipe:
     return Recipe(
         kind="pggan",
         network=pggan,
+        critic_network=pggan_discriminator,
         init=partial(init, config),
         step=partial(train_step, config, mesh),
         snapshot=partial(snapshot, config),

@@ -61,7 +61,8 @@ class Recipe(NamedTuple):
 
     kind: str  # of the weights folder; that of the discriminator is `<kind>_discriminator`
     network: Any  # module with `init` and `build` of the generator
-    init: Callable[[Any], Any]  # variables to start from, or None -> fresh state
+    critic_network: Any  # likewise, of the discriminator
+    init: Callable[[Any, Any], Any]  # variables of both to start from, or None -> fresh state
     step: Callable[..., tuple[Any, dict[str, Array]]]  # state, host's step, images, label
     snapshot: Callable[[Any], tuple[Any, Any]]  # state -> configuration and averaged variables
     critic: Callable[[Any], tuple[Any, Any]]  # state -> the discriminator's, likewise

@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import as_viewed_in_training
 from ganfail_jax.nn import stylegan2, stylegan2_discriminator
 from ganfail_jax.nn.stylegan2 import StyleGAN2, StyleGAN2Config
 from ganfail_jax.nn.stylegan2_discriminator import (
@@ -26,6 +27,7 @@ from ganfail_jax.nn.stylegan2_discriminator import (
 )
 from ganfail_jax.training.augment import augment, update_probability
 from ganfail_jax.training.losses import (
+    class_loss,
     discriminator_loss,
     generator_loss,
     path_lengths,
@@ -64,11 +66,19 @@ class StyleGAN2Run(RunConfig):
     ada_kimg: float = 500.0
     total_kimg: float = 25000.0
     warmup_kimg: float = 0.0  # first only D learns: for a generator that starts from weights
+    decay_kimg: float = 0.0  # the learning rate falls linearly to 0 over the last so many kimg
+    view_images: bool = False  # D sees 8-bit images of the generator, as it sees real ones
+    class_weight: float = 0.0  # of the class loss; above 0 D judges classes, too (`class_head`)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.warmup_kimg < math.inf:
-            raise InputError(f"warmup_kimg must be at least 0, not {self.warmup_kimg}")
+        for name in ("warmup_kimg", "decay_kimg", "class_weight"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
+        if self.class_weight > 0 and not self.discriminator.class_head:
+            raise InputError(
+                f"class_weight {self.class_weight} needs a discriminator with class_head"
+            )
         if self.batch_size < self.pl_batch_shrink:
             raise InputError(
                 f"batch_size {self.batch_size} must be at least {self.pl_batch_shrink}: path "
@@ -84,7 +94,7 @@ PRESETS: dict[str, StyleGAN2Run] = {
             z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
         ),
         discriminator=StyleGAN2DiscriminatorConfig(
-            channel_base=768, channel_max=128, mapping_layers=2
+            channel_base=1024, channel_max=128, mapping_layers=2, class_head=True
         ),
         batch_size=32,
         r1_gamma=0.0064,
@@ -93,6 +103,8 @@ PRESETS: dict[str, StyleGAN2Run] = {
         ema_kimg=10.0,
         augment=False,
         total_kimg=4000.0,
+        view_images=True,
+        class_weight=0.1,
     ),
     # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
     "paper32": StyleGAN2Run(
@@ -133,6 +145,12 @@ def _adam(learning_rate: float, interval: int) -> optax.GradientTransformation:
     return optax.adam(learning_rate * ratio, b1=0.0, b2=0.99**ratio, eps=1e-8)
 
 
+def learning_rate_factor(config: StyleGAN2Run, step: Array) -> Array:
+    """1, falling linearly to 0 over the last `decay_kimg` of the run."""
+    remaining = config.total_kimg - step * (config.batch_size / 1000)
+    return jnp.clip(remaining / max(config.decay_kimg, 1e-9), 0.0, 1.0)
+
+
 def optimizers(
     config: StyleGAN2Run,
 ) -> tuple[optax.GradientTransformation, optax.GradientTransformation]:
@@ -145,16 +163,19 @@ _init_generator = jax.jit(stylegan2.init, static_argnums=0)
 _init_discriminator = jax.jit(stylegan2_discriminator.init, static_argnums=0)
 
 
-def init(config: StyleGAN2Run, generator: Any = None) -> TrainState:
+def init(config: StyleGAN2Run, generator: Any = None, discriminator: Any = None) -> TrainState:
     """A fresh state; the averaged generator starts as a copy.
 
     Args:
         generator: variables to start from instead of random ones.
+        discriminator: likewise.
     """
     keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
     if generator is None:
         generator = _init_generator(config.generator, keys[0])
-    discriminator = _init_discriminator(config.discriminator, keys[1])["params"]
+    if discriminator is None:
+        discriminator = _init_discriminator(config.discriminator, keys[1])
+    discriminator = discriminator["params"]
     generator_adam, discriminator_adam = optimizers(config)
     return TrainState(
         step=jnp.zeros((), jnp.int32),
@@ -212,9 +233,21 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
         images = network.apply(variables, styles, None, "random", key, method="synthesize")
         return jnp.asarray(images)
 
-    def logits(params: Any, images: Array, label: Array | None, p: Array, key: Array) -> Array:
+    def fake_images(variables: Any, ws: Array, key: Array) -> Array:
+        images = synthesize(variables, ws, key)
+        return as_viewed_in_training(images) if config.view_images else images
+
+    def judge(
+        params: Any, images: Array, label: Array | None, p: Array, key: Array
+    ) -> tuple[Array, Array | None]:
         images = augment(images, key, p) if config.augment else images
-        return jnp.asarray(critic.apply({"params": params}, images, label))
+        return critic.apply({"params": params}, images, label, method="judge")  # pyright: ignore
+
+    def scaled(updates: Any, step: Array) -> Any:
+        if not config.decay_kimg:
+            return updates
+        factor = learning_rate_factor(config, step)
+        return jax.tree.map(lambda update: factor * update, updates)
 
     def keys_of(state: TrainState, phase: int) -> Array:
         key = jax.random.fold_in(jax.random.key(config.seed), state.step)
@@ -223,7 +256,7 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
     def step_generator(state: TrainState, gradient: Any) -> TrainState:
         params, optimizer = state.generator["params"], state.generator_opt
         updates, optimizer = generator_adam.update(gradient, optimizer, params)
-        params = optax.apply_updates(params, updates)
+        params = optax.apply_updates(params, scaled(updates, state.step))
         return state._replace(
             generator={**state.generator, "params": params}, generator_opt=optimizer
         )
@@ -232,22 +265,23 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
         updates, optimizer = discriminator_adam.update(
             gradient, state.discriminator_opt, state.discriminator
         )
-        params = optax.apply_updates(state.discriminator, updates)
+        params = optax.apply_updates(state.discriminator, scaled(updates, state.step))
         return state._replace(discriminator=params, discriminator_opt=optimizer)
 
     def generator_phase(state: TrainState, label: Array | None):
         keys, buffers = keys_of(state, 0), state.generator["buffers"]
 
-        def loss(params: Any) -> tuple[Array, Array]:
+        def loss(params: Any) -> tuple[Array, tuple[Array, Array]]:
             variables = {"params": params, "buffers": buffers}
             ws = sample_ws(variables, label, config.batch_size, keys[0])
-            images = synthesize(variables, ws, keys[1])
-            scores = logits(state.discriminator, images, label, state.augment_p, keys[2])
-            return generator_loss(scores), jnp.mean(ws[:, 0], axis=0)
+            images = fake_images(variables, ws, keys[1])
+            scores, classes = judge(state.discriminator, images, label, state.augment_p, keys[2])
+            value = total = generator_loss(scores)
+            if classes is not None:
+                total += config.class_weight * class_loss(classes, label)
+            return total, (value, jnp.mean(ws[:, 0], axis=0))
 
-        (value, w_mean), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.generator["params"]
-        )
+        gradient, (value, w_mean) = jax.grad(loss, has_aux=True)(state.generator["params"])
         w_avg = w_mean + config.w_avg_decay * (buffers["w_avg"] - w_mean)
         generator = {**state.generator, "buffers": {**buffers, "w_avg": w_avg}}
         return step_generator(state._replace(generator=generator), gradient), {"loss/g": value}
@@ -271,28 +305,33 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
     def discriminator_phase(state: TrainState, images: Array, label: Array | None):
         keys = keys_of(state, 2)
         ws = sample_ws(state.generator, label, config.batch_size, keys[0])
-        fakes = synthesize(state.generator, ws, keys[1])
+        fakes = fake_images(state.generator, ws, keys[1])
 
-        def loss(params: Any) -> tuple[Array, tuple[Array, Array]]:
-            real = logits(params, images, label, state.augment_p, keys[2])
-            fake = logits(params, fakes, label, state.augment_p, keys[3])
-            return discriminator_loss(real, fake), (real, fake)
+        def loss(params: Any) -> tuple[Array, tuple[Array, dict[str, Array]]]:
+            real, classes = judge(params, images, label, state.augment_p, keys[2])
+            fake, _ = judge(params, fakes, label, state.augment_p, keys[3])
+            value = discriminator_loss(real, fake)
+            metrics = {"loss/d": value, "logits/real": jnp.mean(real)}
+            metrics |= {"logits/fake": jnp.mean(fake)}
+            metrics |= {"logits/real_sign": jnp.mean(jnp.sign(real))}
+            # Of real images alone: what G draws must not teach D what a class looks like.
+            if classes is not None:
+                metrics["loss/class"] = class_loss(classes, label)
+                value += config.class_weight * metrics["loss/class"]
+            return value, (jnp.sign(real), metrics)
 
-        (value, (real, fake)), gradient = jax.value_and_grad(loss, has_aux=True)(
-            state.discriminator
-        )
+        gradient, (signs, metrics) = jax.grad(loss, has_aux=True)(state.discriminator)
         state = step_discriminator(state, gradient)._replace(
-            real_signs=state.real_signs + jnp.sum(jnp.sign(real)),
-            real_count=state.real_count + real.size,
+            real_signs=state.real_signs + jnp.sum(signs),
+            real_count=state.real_count + signs.size,
         )
-        metrics = {"loss/d": value, "logits/real": jnp.mean(real), "logits/fake": jnp.mean(fake)}
-        return state, {**metrics, "logits/real_sign": jnp.mean(jnp.sign(real))}
+        return state, metrics
 
     def r1_phase(state: TrainState, images: Array, label: Array | None):
         key = keys_of(state, 3)[0]
 
         def loss(params: Any) -> tuple[Array, Array]:
-            score = lambda x: logits(params, x, label, state.augment_p, key)  # noqa: E731
+            score = lambda x: judge(params, x, label, state.augment_p, key)[0]  # noqa: E731
             penalty = r1_penalty(score, images)
             return penalty * (config.r1_gamma / 2 * config.r1_interval), penalty
 
@@ -364,6 +403,7 @@ def recipe(config: StyleGAN2Run, mesh: Mesh | None = None) -> Recipe:
     return Recipe(
         kind="stylegan2",
         network=stylegan2,
+        critic_network=stylegan2_discriminator,
         init=partial(init, config),
         step=partial(train_step, phases(config, mesh), config),
         snapshot=lambda state: (config.generator, state.ema),

@@ -88,7 +88,9 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
             "generator, classifier and data are (32, 32, 1), (8, 8, 1) and (8, 8, 1)",
         ),
         (["--start_from=nope"], "no generator 'nope': neither bundled (none) nor a training run's"),
+        (["--start_discriminator=nope"], "no discriminator 'nope': neither bundled (none) nor a"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
+        (["--decay_kimg=-1"], "decay_kimg must be at least 0, not -1.0"),
         (["now"], "'now'"),
     ],
 )

@@ -36,7 +36,7 @@ def assert_identical(a, b):
 
 def fresh(config):
     """The state that a run starts from."""
-    return jax.device_get(recipe(config).init(None))
+    return jax.device_get(recipe(config).init(None, None))
 
 
 def recipe(config):

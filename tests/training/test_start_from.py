@@ -35,6 +35,20 @@ def test_generator_starts_from_stored_weights_and_waits_for_the_discriminator(
     assert (about["images_seen"], about["start_from"]["images_seen"]) == (16, 40)
 
 
+def test_discriminator_starts_from_stored_weights(conditional, tmp_path):
+    start = store.load(conditional[0] / "discriminator")
+    state = train(CONDITIONAL, tmp_path / "run", start_discriminator=start, stop_step=0)
+    template = {"params": state.discriminator}
+    assert_identical(template, jax.device_get(store.assign(start, template)))
+    with pytest.raises(TrainingError, match=r"holds a run with start_discriminator=.*, not None"):
+        train(CONDITIONAL, tmp_path / "run")
+    with pytest.raises(TrainingError, match="these weights do not fit the discriminator to train"):
+        loop.train(AUGMENTED, data(AUGMENTED), tmp_path / "other", start_discriminator=start)
+    with pytest.raises(TrainingError, match="of a stylegan2_discriminator to start from, but this"):
+        loop.train(GROWING, data(GROWING), tmp_path / "other", start_discriminator=start)
+    assert not (tmp_path / "other").exists()
+
+
 def test_run_started_from_weights_goes_on_only_with_them(conditional, copied):
     start = store.load(conditional[0] / "latest")
     with pytest.raises(TrainingError, match="holds a run with start_from=None, not "):

@@ -9,6 +9,8 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float, to_uint8
+from ganfail_jax.nn.stylegan2 import StyleGAN2
 from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2Discriminator
 from ganfail_jax.training import stylegan2_step
 from ganfail_jax.training.losses import r1_penalty
@@ -72,6 +74,8 @@ def test_paper32_is_nvidias_auto_for_32_px_on_4_gpus():
         ({"seed": -1}, "seed must be at least 0 and total_kimg above 0, not -1 and 0.04"),
         ({"total_kimg": 0.0}, "total_kimg above 0, not 3 and 0.0"),
         ({"discriminator": AUGMENTED.discriminator}, "resolution is 8 in the generator, 4 in"),
+        ({"decay_kimg": -1.0}, "decay_kimg must be at least 0, not -1.0"),
+        ({"class_weight": 0.5}, "class_weight 0.5 needs a discriminator with class_head"),
     ],
 )
 def test_configurations_that_cannot_train_are_refused(changes, message):
@@ -199,6 +203,103 @@ def test_latents_are_split_over_the_mesh_even_without_labels(mesh, split):
     state = jax.eval_shape(lambda: stylegan2_step.init(AUGMENTED))
     traced = jax.make_jaxpr(stylegan2_step.phases(AUGMENTED, mesh).generator)(state, None)
     assert ("sharding_constraint" in str(traced)) == split
+
+
+# Classes judged beside the score, images as a viewer sees them
+
+JUDGING = replace(
+    CONDITIONAL,
+    discriminator=replace(CONDITIONAL.discriminator, class_head=True),
+    class_weight=0.5,
+    view_images=True,
+)
+
+
+@pytest.fixture(scope="module")
+def judging():
+    return jax.device_get(stylegan2_step.init(JUDGING))
+
+
+@jax.jit
+def judge(state, images, label):
+    critic = StyleGAN2Discriminator(JUDGING.discriminator)
+    return critic.apply({"params": state.discriminator}, images, label, method="judge")
+
+
+def test_discriminator_learns_classes_from_real_images_alone(judging):
+    unweighted = stylegan2_step.phases(replace(JUDGING, class_weight=0.0), MESH)
+    weighted = stylegan2_step.phases(JUDGING, MESH)
+    after, metrics = run(weighted.discriminator, judging, IMAGES, LABEL)
+    before, _ = run(unweighted.discriminator, judging, IMAGES, LABEL)
+
+    @jax.jit
+    @jax.value_and_grad
+    def real_loss(params):
+        _, classes = judge(judging._replace(discriminator=params), IMAGES, LABEL)
+        return -jnp.mean(jnp.sum(LABEL * jax.nn.log_softmax(classes), axis=1))
+
+    value, gradient = real_loss(judging.discriminator)
+    assert metrics["loss/class"] == pytest.approx(float(value), rel=1e-4)
+    used = jax.tree.map(  # the gradients themselves, as beta1 = 0
+        np.subtract, after.discriminator_opt[0].mu, before.discriminator_opt[0].mu
+    )
+    for ours, plain in zip(jax.tree.leaves(used), jax.tree.leaves(gradient), strict=True):
+        np.testing.assert_allclose(ours, 0.5 * plain, rtol=1e-3, atol=1e-6)
+
+
+def test_generator_learns_the_class_that_the_head_recognises(judging):
+    heavy = stylegan2_step.phases(replace(JUDGING, class_weight=1e4, learning_rate=0.01), MESH)
+    after, _ = run(heavy.generator, judging, LABEL)
+    label = jnp.eye(3)[jnp.arange(60) % 3]
+
+    @jax.jit
+    def loss(state):
+        network = StyleGAN2(JUDGING.generator)
+        z = jax.random.normal(jax.random.key(9), (60, JUDGING.generator.z_dim))
+        _, classes = judge(judging, network.apply(state.generator, z, label), label)
+        return -jnp.mean(jnp.sum(label * jax.nn.log_softmax(classes), axis=1))
+
+    assert loss(after) < loss(judging) - 0.01
+
+
+def test_discriminator_sees_generated_images_as_8_bit_pictures(judging):
+    """A generator whose image is 0.3 everywhere: 0.3 lies between two levels."""
+    synthesis = dict(judging.generator["params"]["synthesis"])
+    for name, block in synthesis.items():
+        torgb = {**block["torgb"], "weight": np.zeros_like(block["torgb"]["weight"])}
+        torgb["bias"] = np.full_like(torgb["bias"], 0.3 if name == "b0008" else 0.0)
+        synthesis[name] = {**block, "torgb": torgb}
+    params = {**judging.generator["params"], "synthesis": synthesis}
+    state = judging._replace(generator={**judging.generator, "params": params})
+    _, metrics = run(stylegan2_step.phases(JUDGING, MESH).discriminator, state, IMAGES, LABEL)
+    picture = to_float(to_uint8(np.full((4, 8, 8, 1), 0.3, np.float32)))
+    viewed, raw = (
+        float(jnp.mean(judge(state, jnp.asarray(image), LABEL)[0]))
+        for image in (picture, np.full_like(picture, 0.3))
+    )
+    assert metrics["logits/fake"] == pytest.approx(viewed, abs=1e-6)
+    assert abs(raw - viewed) > 1e-5
+
+
+@pytest.mark.parametrize(("step", "factor"), [(0, 1), (4, 1), (5, 1), (7, 0.6), (10, 0)])
+def test_learning_rate_falls_to_zero_over_the_last_images(step, factor):
+    config = replace(CONDITIONAL, decay_kimg=0.02)  # the last 5 of 10 steps
+    assert float(stylegan2_step.learning_rate_factor(config, jnp.int32(step))) == pytest.approx(
+        factor, abs=1e-6
+    )
+
+
+def test_steps_follow_the_learning_rate(start):
+    config = replace(CONDITIONAL, decay_kimg=0.08)  # half the rate from the start
+    decaying = stylegan2_step.phases(config, MESH)
+    for name, inputs in (("generator", (LABEL,)), ("discriminator", (IMAGES, LABEL))):
+        full, half = (run(getattr(p, name), start, *inputs)[0] for p in (PHASES, decaying))
+        params = [
+            state.generator["params"] if name == "generator" else state.discriminator
+            for state in (start, full, half)
+        ]
+        for before, whole, part in zip(*map(jax.tree.leaves, params), strict=True):
+            np.testing.assert_allclose(part - before, (whole - before) / 2, rtol=1e-2, atol=3e-5)
 
 
 # Style mixing

@@ -36,6 +36,7 @@ from ganfail_jax.types import Generator, Params
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.CHOI)
 common.define_layers()
 common.define_threshold()
 activation_rates.define_rates()

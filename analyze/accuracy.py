@@ -23,6 +23,7 @@ from ganfail_jax.plots import latent_accuracy as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models(several=True)
+common.define_noise("random", common.POPULATION)
 common.define_num_samples(10_000)
 common.define_batch_size(250)
 common.define_ranking(several=True)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from absl import flags
 
+from analyze import flags as common
 from ganfail_jax import results, runtime
 from ganfail_jax.analysis.rates import Rates, count_rates, restore
 from ganfail_jax.errors import InputError
@@ -31,8 +32,10 @@ def define_rates() -> None:
     flags.DEFINE_string("rates", None, "Folder of analyze.rates to use instead.")
 
 
-def read_rates(folder: str, generator_sha256: str, layers: Sequence[str]) -> Choice:
-    """The rates of these layers in a result of `analyze.rates`.
+def read_rates(
+    folder: str, generator: Generator, generator_sha256: str, layers: Sequence[str]
+) -> Choice:
+    """The rates of these layers in a result of `analyze.rates`, with whatever noise.
 
     Raises:
         InputError: there are none, or they are of another generator or of other layers.
@@ -49,6 +52,7 @@ def read_rates(folder: str, generator_sha256: str, layers: Sequence[str]) -> Cho
         )
     own = Rates({layer: found.counts[layer] for layer in layers}, found.num_samples)
     identity = {name: made.get(name) for name in ("num_samples", "seed", "published")}
+    identity["noise"] = common.noise_of(made, generator)
     return Choice(identity, own.num_samples, lambda _: own)
 
 
@@ -66,7 +70,7 @@ def choose_rates(
     if FLAGS.rates is not None:
         if FLAGS["rates_samples"].present:
             raise InputError("--rates has its own number of samples: leave --rates_samples out")
-        return read_rates(FLAGS.rates, identity["generator_sha256"], layers)
+        return read_rates(FLAGS.rates, generator, identity["generator_sha256"], layers)
 
     def count(folder: Path) -> Rates:
         return count_rates(
@@ -83,4 +87,5 @@ def choose_rates(
         )
 
     made = {"num_samples": FLAGS.rates_samples, "seed": FLAGS.seed, "published": []}
+    made["noise"] = generator.noise
     return Choice(made, FLAGS.rates_samples, count)

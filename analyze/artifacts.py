@@ -113,6 +113,7 @@ def chosen() -> Case:
         if FLAGS[share].value == 1:
             raise InputError(f"--{share} is at least 0 and less than 1, not 1")
     generator, params, identity = common.load_generator()
+    common.check_labelled_noise(generator)
     stored = zoo.read_classifier(name)
     seed, train, held_out = _labelled(name, stored.about, identity)
     models = Models(generator, params, *zoo.load_classifier(name))
@@ -242,7 +243,7 @@ def called(case: Case, folder: Path) -> Labelled:
     @jax.jit
     def step(params: Any, numbers: Array, mask: Array) -> tuple[Array, Array]:
         here = models.with_params(params)
-        images, _ = generate(models.generator, here.generator_params, case.seed, first + numbers)
+        images, _ = generate(here.generator, here.generator_params, case.seed, first + numbers)
         logits = models.classifier.logits(here.classifier_params, images)
         return jnp.argmax(logits, axis=1) == case.artifact, mask
 

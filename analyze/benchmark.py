@@ -24,6 +24,7 @@ from ganfail_jax.training import stylegan2_step
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
+common.define_noise("random", common.POPULATION)
 common.define_batch_size(250)
 common.define_run()
 flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
@@ -58,15 +59,17 @@ def flops(compiled: Any) -> float:
 
 def passes(models: Models, batch: int) -> dict[str, Any]:
     """The compiled passes over a batch of S vectors, by name."""
-    styles, labels = jax.jit(lambda i: sample_styles(models, 0, i, 1.0))(jnp.arange(batch))
+    sample = jax.jit(lambda i: sample_styles(models, 0, i, 1.0))
+    styles, labels, noise_keys = sample(jnp.arange(batch))
 
-    def forward(params: Any, styles: jax.Array) -> jax.Array:
-        return logits_of(models.with_params(params), styles)
+    def forward(params: Any, styles: jax.Array, keys: Any) -> jax.Array:
+        return logits_of(models.with_params(params), styles, keys)
 
-    def gradient(params: Any, styles: jax.Array) -> jax.Array:
-        return ranking.style_gradients(models.with_params(params), styles, labels)[0]
+    def gradient(params: Any, styles: jax.Array, keys: Any) -> jax.Array:
+        here = models.with_params(params)
+        return ranking.style_gradients(here, styles, labels, noise_keys=keys)[0]
 
-    args = (models.params, styles)
+    args = (models.params, styles, noise_keys)
     named = {"forward": forward, "style gradient": gradient}
     return {name: (jax.jit(f).lower(*args).compile(), args) for name, f in named.items()}
 

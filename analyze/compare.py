@@ -20,6 +20,7 @@ from ganfail_jax.plots import comparison as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models(several=True)
+common.define_noise("random", common.POPULATION)
 common.define_num_samples(10_000)
 common.define_batch_size(250)
 common.define_ranking(several=True)
@@ -53,7 +54,7 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
     }
     for other in range(1, len(names)):
         for key, pair in (("first", (0, other)), ("other", (other, 0))):
-            shown = comparison.sheet(run.models[0], drawn, *pair, FLAGS.shown)
+            shown = comparison.sheet(run.models[0], drawn, *pair, FLAGS.shown, FLAGS.seed)
             arrays |= {f"sheet{other}_{key}_{field}": a for field, a in shown._asdict().items()}
     summary = {
         "samples": len(drawn.indices),

@@ -1,6 +1,9 @@
 """Which smallest degradations turn an image of each class over? (Le Coz 2022, sec. 3.4, fig. 7)
 
 python -m analyze.corner_cases --dataset=mnist_c
+
+With --noise=random a start keeps its noise while it is moved: a sample its own, any other that of
+sample 0.
 """
 
 from collections.abc import Iterator
@@ -25,6 +28,7 @@ LARGEST_INDEX = 2**31 - 1  # of a sample
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
+common.define_noise("const", common.ONE_IMAGE)
 common.define_ranking()
 common.define_run()
 common.define_resume()
@@ -118,7 +122,6 @@ def find_starts(views: Views, ranking: Ranking) -> tuple[starts.Starts, list[str
             views,
             classes,
             first_index=int(FLAGS.start),
-            seed=FLAGS.seed,
             truncation_psi=FLAGS.truncation_psi,
         )
     names = models.classifier.class_names
@@ -145,7 +148,7 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         InputError: no start is classified as its class.
     """
     (models,), (ranking,) = run.models, run.rankings
-    views = views_of(models, FLAGS.batch_size)
+    views = views_of(models, FLAGS.batch_size, FLAGS.seed)
     every, missing = find_starts(views, ranking)
     begun = every.take(every.softmax > crossing.LEVEL)
     if not len(begun.target):

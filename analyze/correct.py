@@ -28,6 +28,7 @@ from ganfail_jax.plots.correction import draw_effects, draw_sheet
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_batch_size(25)
 common.define_run()
 common.define_resume()

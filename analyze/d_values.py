@@ -33,6 +33,7 @@ FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_mnist_dir()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_batch_size(64)
 common.define_run()
 common.define_resume()
@@ -143,6 +144,7 @@ def main() -> None:
     if FLAGS.labels is None:
         raise InputError("give --labels=FILE.csv of index, seed and label; analyze.label makes one")
     generator, params, identity = common.load_generator()
+    common.check_labelled_noise(generator)
     discriminator, discriminator_params, seen = load_discriminator(generator, identity)
     labels = labelled.read_labelled(identity["generator_sha256"])
     real = choose_real(discriminator)

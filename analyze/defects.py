@@ -23,6 +23,7 @@ from ganfail_jax.plots.defects import draw
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_batch_size(64)
 common.define_run()
 common.define_resume()

@@ -42,6 +42,7 @@ from ganfail_jax.types import Generator, Params
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.CHOI)
 common.define_layers()
 common.define_threshold()
 common.define_exclude_dead()
@@ -131,6 +132,7 @@ def main() -> None:
     choice = activation_rates.choose_rates(generator, params, layers, identity)
     labels = None
     if FLAGS.labels is not None:
+        common.check_labelled_noise(generator)
         labels = labelled.read_labelled(identity["generator_sha256"])
     scanned = identity | {
         "layers": layers,

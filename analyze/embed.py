@@ -21,6 +21,7 @@ from ganfail_jax.plots import embedding as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
+common.define_noise("random", common.POPULATION)
 common.define_num_samples(10_000, least=10)
 common.define_batch_size(250)
 common.define_run()

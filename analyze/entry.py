@@ -16,6 +16,7 @@ from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking, rank, restore
 from ganfail_jax.analysis.samples import Samples, collect
 from ganfail_jax.errors import InputError
+from ganfail_jax.types import Generator
 
 FLAGS = flags.FLAGS
 Summary = Mapping[str, Any]
@@ -68,8 +69,12 @@ class Analysis(NamedTuple):
     ranked: bool = False  # needs a ranking; its flags come from `flags.define_ranking`
 
 
-def _ranking_settings(identity: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[Ranking, ...]]:
+def _ranking_settings(
+    identity: Mapping[str, Any], generator: Generator
+) -> tuple[dict[str, Any], tuple[Ranking, ...]]:
     """What makes the rankings, by --ranking's result or by the flags, and the one given so.
+
+    A ranking may be given that was made with other noise than what is done with it.
 
     Raises:
         InputError: --ranking is no ranking of this generator and this classifier.
@@ -77,7 +82,7 @@ def _ranking_settings(identity: Mapping[str, Any]) -> tuple[dict[str, Any], tupl
     names = ("seed", "truncation_psi", "score", "normalize")
     if "ranking" not in FLAGS or not FLAGS.ranking:  # several classifiers have no such flag
         made = {name: FLAGS[name].value for name in names}
-        return made | {"num_samples": FLAGS.ranking_samples}, ()
+        return made | {"num_samples": FLAGS.ranking_samples, "noise": generator.noise}, ()
     for name in ("score", "normalize", "ranking_samples"):
         if FLAGS[name].present:
             raise InputError(f"--ranking has its own {name}: leave --{name} out")
@@ -89,12 +94,14 @@ def _ranking_settings(identity: Mapping[str, Any]) -> tuple[dict[str, Any], tupl
             what = name.removesuffix("_sha256")
             whose = made.get(what) or " and ".join(made.get(f"{what}s", ["unknown"]))
             raise InputError(f"the ranking in {FLAGS.ranking} is of another {what}: {whose}")
-    return {name: made[name] for name in (*names, "num_samples")}, (given,)
+    settings = {name: made[name] for name in (*names, "num_samples")}
+    return settings | {"noise": common.noise_of(made, generator)}, (given,)
 
 
 def _rank(run: Run) -> tuple[Ranking, ...]:
     """Rank every classifier, or go on."""
     made = {"batch_size": FLAGS.batch_size, **run.identity["ranking"]}
+    del made["noise"]  # the generator's own
     pairs = zip(run.models, run.identity["classifiers"], strict=True)
     return tuple(rank(models, **made, **run.sweep(f"ranking {name}")) for models, name in pairs)
 
@@ -120,7 +127,7 @@ def analyse(analysis: Analysis) -> None:
     identity |= {name: FLAGS[name].value for name in analysis.settings}
     given: tuple[Ranking, ...] = ()
     if analysis.ranked:
-        identity["ranking"], given = _ranking_settings(identity)
+        identity["ranking"], given = _ranking_settings(identity, models[0].generator)
     classifiers = (Path(name).name for name in identity["classifiers"])
     parts = (identity["generator"], *classifiers, str(FLAGS.seed))
     folder = common.out_folder(analysis.name, *parts)
@@ -160,7 +167,8 @@ def conclude(
     if hosts.from_first(find):
         print(f"{folder} already holds this result")
     else:
-        print(f"{who}, on {made_by['device']}; compiling", flush=True)
+        noise = f", noise {identity['noise']}" if "noise" in identity else ""
+        print(f"{who}{noise}, on {made_by['device']}; compiling", flush=True)
         if first and not FLAGS.resume:
             _forget_unfinished(folder)
         summary, arrays = compute(folder)

@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ganfail_jax.analysis.ranking import NORMALIZATIONS
 from ganfail_jax.analysis.rates import early_layers, find_layers
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
-from ganfail_jax.types import Generator, Params
+from ganfail_jax.types import NOISES, Generator, Noise, Params
 
 FLAGS = flags.FLAGS
 INTERRUPTED = 130
@@ -57,6 +57,54 @@ def define_models(several: bool = False) -> None:
     else:
         text = "Bundled name or folder (default: the dataset's own)."
         flags.DEFINE_string("classifier", None, text)
+
+
+POPULATION = "like real images, every sample has noise of its own"
+ONE_IMAGE = "it is one image before and after"
+CHOI = "as in the authors' code"
+LABELLED = "that of the labelled images"
+
+
+def define_noise(default: Noise, why: str) -> None:
+    """For every command that makes images.
+
+    Args:
+        why: this default, such as one of the above.
+    """
+    text = "The generator's noise inputs: random, drawn for each sample; const, the same planes for"
+    text += f" all, stored with the weights; none. Default {default}: {why}."
+    flags.DEFINE_enum("noise", default, NOISES, text)
+
+
+def with_noise(generator: Generator) -> Generator:
+    """The generator with the noise of --noise.
+
+    Raises:
+        InputError: it has no noise inputs, but some noise is asked for.
+    """
+    if not generator.has_noise and FLAGS["noise"].present and FLAGS.noise != "none":
+        raise InputError("this generator has no noise inputs: leave --noise out")
+    return generator.with_noise(FLAGS.noise)
+
+
+def noise_of(made: Mapping[str, Any], generator: Generator) -> str:
+    """The noise of an earlier result; it was const before results told.
+
+    Args:
+        made: the identity of a result of this generator.
+    """
+    return made.get("noise", "const") if generator.has_noise else "none"
+
+
+def check_labelled_noise(generator: Generator) -> None:
+    """
+    Raises:
+        InputError: labels are asked for, but the images are others than those labelled.
+    """
+    if generator.has_noise and generator.noise != "const":
+        raise InputError(
+            f"labels are of images with constant noise, not --noise={generator.noise}: leave it out"
+        )
 
 
 def define_hosts() -> None:
@@ -195,15 +243,18 @@ def load_generator() -> tuple[Generator, Params, dict[str, Any]]:
     """The generator asked for, its parameters, and what identifies its samples in a result.
 
     Raises:
-        InputError: unknown dataset, or unreadable weights.
+        InputError: unknown dataset, unreadable weights, or noise for a generator without inputs.
     """
     name = FLAGS.generator or _defaults().generator
+    generator, params = zoo.load_generator(name)
+    generator = with_noise(generator)
     identity = {
         "generator": Path(name).name,
         "generator_sha256": zoo.read_generator(name).sha256,
         "seed": FLAGS.seed,
+        "noise": generator.noise,
     }
-    return *zoo.load_generator(name), identity
+    return generator, params, identity
 
 
 def load_models() -> tuple[tuple[Models, ...], dict[str, Any]]:

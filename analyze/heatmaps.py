@@ -27,6 +27,7 @@ from ganfail_jax.plots.heatmaps import draw
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.CHOI)
 common.define_layers()
 common.define_threshold()
 common.define_exclude_dead()

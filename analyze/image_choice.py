@@ -102,12 +102,12 @@ def own_samples(
     """Samples 0 .. n - 1 of a generator; `identity` is that of `flags.load_generator`."""
     seed = identity["seed"]
     made = image_sets.generated(generator, params, n, seed=seed, truncation_psi=truncation_psi)
-    source = {k: identity[k] for k in ("generator_sha256", "seed")}
+    source = {k: identity[k] for k in ("generator_sha256", "seed", "noise")}
     return Compared(identity["generator"], made, str(source | {"truncation_psi": truncation_psi}))
 
 
 def _of_pictures() -> Choice:
-    for name in ("generator", "truncation_psi", "seed"):
+    for name in ("generator", "truncation_psi", "noise", "seed"):
         if FLAGS[name].present:
             raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
     for name in ("dataset", "mnist_dir"):

@@ -13,7 +13,7 @@ from absl import flags
 from analyze import flags as common
 from ganfail_jax import zoo
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate
 from ganfail_jax.plots.sheets import save_sheet
 from ganfail_jax.results import ResultError
 from ganfail_jax.types import Generator
@@ -21,6 +21,7 @@ from ganfail_jax.weights.store import Stored
 
 FLAGS = flags.FLAGS
 common.define_generator()
+common.define_noise("const", "samples as analyze.label shows them")
 flags.DEFINE_string("sheet", None, "PNG to write with samples 0 to 39; classes take turns.")
 ROWS, COLUMNS, SMALLEST = 4, 10, 64  # images of fewer pixels are drawn larger
 
@@ -52,8 +53,7 @@ def draw_sheet(generator: Generator, params: Any, path: str) -> None:
 
     @jax.jit
     def render(params: Any, indices: jax.Array) -> jax.Array:
-        drawn = latents(generator, 0, indices)
-        return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))[0]
+        return generate(generator, params, 0, indices)[0]
 
     rows = [render(params, COLUMNS * row + jnp.arange(COLUMNS)) for row in range(ROWS)]
     scale = max(1, SMALLEST // generator.image_shape[0])
@@ -67,12 +67,13 @@ def main() -> None:
     if not FLAGS.generator:
         raise InputError("which generator? Give --generator=FILE, a folder or a bundled name")
     generator, params = zoo.load_generator(FLAGS.generator)
+    generator = common.with_noise(generator)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(params))
     for line in describe(zoo.read_generator(FLAGS.generator), generator, parameters):
         print(line)
     if FLAGS.sheet:
         draw_sheet(generator, params, FLAGS.sheet)
-        print(f"  {FLAGS.sheet}")
+        print(f"  {FLAGS.sheet}, noise {generator.noise}")
 
 
 if __name__ == "__main__":

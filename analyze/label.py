@@ -25,6 +25,7 @@ from ganfail_jax.results import ResultError, replace_folder
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_seed()
 common.define_num_samples(500)
 flags.DEFINE_integer("first_index", 0, "The first sample.", 0, LARGEST["index"])
@@ -80,6 +81,7 @@ def main() -> None:
     if last > LARGEST["index"]:
         raise InputError(f"--first_index and --num_samples go beyond sample {LARGEST['index']}")
     generator, params, identity = common.load_generator()
+    common.check_labelled_noise(generator)
     print(f"samples {FLAGS.first_index} to {last} of {identity['generator']}, seed {FLAGS.seed}")
     with (
         closing(LabelStore(FLAGS.labels, identity["generator_sha256"])) as store,

@@ -19,6 +19,7 @@ from ganfail_jax.plots import ranking as plots
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
+common.define_noise("random", common.POPULATION)
 common.define_num_samples(10_000, least=2)
 common.define_batch_size(250)
 common.define_score()

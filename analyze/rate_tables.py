@@ -151,7 +151,7 @@ def _plan(measure: Callable[[Study], list[Cell]], settings: tuple[str, ...]) -> 
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
     own = classifier_features(name, models.classifier, models.classifier_params, sha256)
     features = feature_choice.chosen(own)
-    made = {k: identity[k] for k in ("generator", "generator_sha256", "seed")}
+    made = {k: identity[k] for k in ("generator", "generator_sha256", "seed", "noise")}
     made |= {"rates": source.identity, "threshold": FLAGS.threshold}
 
     def compute(folder: Path) -> tuple[list[Cell], entry.Arrays]:

@@ -25,6 +25,7 @@ from ganfail_jax.types import Generator, find_layer
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_generator()
+common.define_noise("const", common.CHOI)
 common.define_layers()
 common.define_threshold()
 common.define_num_samples(30_000)

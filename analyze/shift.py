@@ -1,6 +1,8 @@
 """What does an image become along each dimension that breaks the classifier? (Le Coz 2022, fig. 5)
 
 python -m analyze.shift --dataset=mnist_c --start_class=3
+
+With --noise=random the image keeps its own noise while it is moved.
 """
 
 import difflib
@@ -22,6 +24,7 @@ from ganfail_jax.types import dimension_names
 FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_models()
+common.define_noise("const", common.ONE_IMAGE)
 common.define_ranking()
 common.define_run()
 common.define_resume()
@@ -82,9 +85,7 @@ def given_start(views: Views) -> starts.Starts:
     Raises:
         InputError: it is not classified as its class from the beginning.
     """
-    found = starts.at_samples(
-        views, np.asarray([FLAGS.start]), seed=FLAGS.seed, truncation_psi=FLAGS.truncation_psi
-    )
+    found = starts.at_samples(views, np.asarray([FLAGS.start]), truncation_psi=FLAGS.truncation_psi)
     if found.softmax[0] <= crossing.LEVEL:
         names = views.models.classifier.class_names
         raise InputError(
@@ -110,7 +111,6 @@ def confident_start(views: Views, ranking: Ranking) -> tuple[starts.Starts, str]
         views,
         classes,
         first_index=first_index,
-        seed=FLAGS.seed,
         truncation_psi=FLAGS.truncation_psi,
     )
     found = found.take(found.softmax > crossing.LEVEL)
@@ -137,7 +137,7 @@ def check(models: tuple[Models, ...]) -> None:
         if FLAGS.start is not None:
             raise InputError("give --start or --start_class, not both")
     if FLAGS.start is not None:
-        given_start(views_of(models[0], 1))
+        given_start(views_of(models[0], 1, FLAGS.seed))
 
 
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
@@ -147,7 +147,7 @@ def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
         InputError: there is no start, or the ranking has no sample of its class.
     """
     (models,), (ranking,) = run.models, run.rankings
-    views = views_of(models, FLAGS.batch_size)
+    views = views_of(models, FLAGS.batch_size, FLAGS.seed)
     if FLAGS.start is None:
         start, chosen = confident_start(views, ranking)
     else:

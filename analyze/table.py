@@ -20,6 +20,7 @@ FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_mnist_dir()
 common.define_models()
+common.define_noise("const", "as in the authors' code, and that of the labelled images")
 common.define_batch_size(250)
 common.define_run()
 common.define_resume()

@@ -43,6 +43,7 @@ FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_mnist_dir()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_layers(STOP)
 common.define_num_samples(20_000, least=3)
 common.define_batch_size(250)
@@ -130,7 +131,7 @@ def pictures(
     def represent(params: Params, indices: Array) -> Array:
         drawn = latents(generator, FLAGS.seed, indices)
         styles = generator.styles(params, drawn.z, drawn.one_hot)
-        return representative_image(generator, params, styles, layer)[0]
+        return representative_image(generator, params, styles, layer, drawn.noise_keys)[0]
 
     @jax.jit
     def see(params: Params, indices: Array, unit: Array) -> tuple[Array, Array]:

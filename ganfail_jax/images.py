@@ -2,7 +2,8 @@
 
 A generator's output is any float; a picture is not. Classifiers, discriminators and metrics get
 generated images as `as_viewed` (or `to_uint8`) gives them, so that real and generated images reach
-them in the same form. The convention is stylegan2-ada-pytorch's: `x * 127.5 + 128`, clipped and
+them in the same form; `latents.generate` and `analysis.outputs.render`, from which analyses have
+images, see to it. The convention is stylegan2-ada-pytorch's: `x * 127.5 + 128`, clipped and
 truncated.
 """
 
@@ -26,9 +27,18 @@ def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape
 LEVELS = to_float(np.arange(256, dtype=np.uint8))
 
 
+def to_levels(images: Float[Array, "*shape"]) -> UInt8[Array, "*shape"]:
+    """`to_uint8` on the device; it has no gradient."""
+    return jnp.clip(images * 127.5 + 128.0, 0.0, 255.0).astype(jnp.uint8)
+
+
+def from_levels(levels: UInt8[Array, "*shape"]) -> Float32[Array, "*shape"]:
+    """`to_float` on the device."""
+    return jnp.asarray(LEVELS)[levels]
+
+
 def _as_viewed(images: Array) -> Array:
-    levels = jnp.clip(images * 127.5 + 128.0, 0.0, 255.0).astype(jnp.uint8)
-    return jnp.asarray(LEVELS)[levels].astype(images.dtype)
+    return from_levels(to_levels(images)).astype(images.dtype)
 
 
 @jax.custom_jvp

@@ -5,7 +5,7 @@ columns, c channels, s all dimensions of the StyleSpace S.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +17,8 @@ Params = Any
 Styles = Mapping[str, Float[Array, "b _"]]
 Activations = Mapping[str, Float[Array, "b _ _ _"]]
 Edits = Mapping[str, Callable[[Array], Array]]
+Noise = Literal["random", "const", "none"]
+NOISES: tuple[Noise, ...] = get_args(Noise)
 
 
 class LayerInfo(NamedTuple):
@@ -33,7 +35,9 @@ class Generator(NamedTuple):
     mapping:    (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> w [b,w];
                 None: the generator has no space W
     styles:     (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> Styles
-    synthesize: (params, styles, edits=None) -> (images [b,h,w,c] nominally in [-1,1], Activations)
+    synthesis:  (params, styles, edits, noise, noise_keys) -> as `synthesize`
+    noise:      what the noise inputs get. random: drawn from each sample's key; const: the planes
+                stored with the weights, the same for every sample; none: nothing
     """
 
     z_dim: int
@@ -43,7 +47,27 @@ class Generator(NamedTuple):
     style_dims: Mapping[str, int]  # S: layer -> number of dimensions, in forward order
     mapping: Callable[..., Array] | None
     styles: Callable[..., Styles]
-    synthesize: Callable[..., tuple[Array, Activations]]
+    synthesis: Callable[..., tuple[Array, Activations]]
+    has_noise: bool = False  # whether there are noise inputs; without, `noise` is none
+    noise: Noise = "none"
+
+    def synthesize(
+        self,
+        params: Params,
+        styles: Styles,
+        edits: Edits | None = None,
+        noise_keys: Array | None = None,
+    ) -> tuple[Float[Array, "b h w c"], Activations]:
+        """Images, nominally in [-1, 1], and what every layer computes for them.
+
+        Args:
+            noise_keys: one per sample (`latents.noise_keys`); None unless `noise` is random.
+        """
+        return self.synthesis(params, styles, edits, self.noise, noise_keys)
+
+    def with_noise(self, noise: Noise) -> "Generator":
+        """The generator whose noise inputs get this; one without any stays as it is."""
+        return self._replace(noise=noise) if self.has_noise else self
 
 
 class Classifier(NamedTuple):

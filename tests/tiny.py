@@ -26,11 +26,19 @@ CLASS_NAMES = ("a", "b", "c")
 def random_variables(config, seed=1):
     """Variables where every parameter matters: biases and noise strengths start at zero otherwise.
 
-    Drawn by numpy, because compiling Flax's own initialisation takes seconds.
+    Those of tRGB are small, so that most pixels lie within [-1, 1], those of the mapping as large
+    as its learning rate is small, so that samples differ by more than a level of 8 bits. Drawn by
+    numpy, because compiling Flax's own initialisation takes seconds.
     """
     template = jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
     rng = np.random.default_rng(seed)
-    return jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape), x.dtype), template)
+
+    def draw(path, x):
+        scales = {"torgb": 0.3, "fc0": 100}
+        scale = scales.get(path[-2].key, 1)
+        return jnp.asarray(scale * rng.normal(size=x.shape), x.dtype)
+
+    return jax.tree_util.tree_map_with_path(draw, template)
 
 
 def linear_classifier(image_shape=(8, 8, 1), num_classes=3, names=CLASS_NAMES):

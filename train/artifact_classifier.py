@@ -46,6 +46,7 @@ FLAGS = flags.FLAGS
 common.define_dataset()
 common.define_mnist_dir()
 common.define_generator()
+common.define_noise("const", common.LABELLED)
 common.define_batch_size(100)
 common.define_run()
 common.define_resume()
@@ -186,6 +187,7 @@ def _check_free(folder: Path) -> None:
 def main() -> None:
     print("training a classifier of artifacts", flush=True)
     generator, params, identity = common.load_generator()
+    common.check_labelled_noise(generator)
     samples = labelled_images.chosen(generator, params, identity)
     backbone = backbones.chosen(generator.image_shape, len(samples.class_names))
     identity |= {**samples.identity, "backbone": backbone.identity}

@@ -159,11 +159,13 @@ def _softmax(
     return samples.softmax[[right, wrong]][:, rows, samples.predicted[right, rows]].T
 
 
-def sheet(models: Models, samples: Samples, right: int, wrong: int, most: int) -> Sheet:
+def sheet(
+    models: Models, samples: Samples, right: int, wrong: int, most: int, seed: int = 0
+) -> Sheet:
     """The clearest disagreements with their images, rendered again from their styles."""
     found = disagreements(samples, right, wrong, most)
     return Sheet(
-        views_of(models, CHUNK).images(samples.styles[found]),
+        views_of(models, CHUNK, seed).images(samples.styles[found], samples.indices[found]),
         samples.predicted[[right, wrong]][:, found].T,
         _softmax(samples, right, wrong, found),
     )

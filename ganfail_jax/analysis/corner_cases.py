@@ -64,7 +64,8 @@ def corner_cases(
     moves = np.zeros((n * d, starts.styles.shape[1]), np.float32)
     moves[np.arange(n * d), dims.ravel()] = (direction * std).ravel()
     styles, target = starts.styles.repeat(d, axis=0), starts.target.repeat(d)
-    flat = crossing.search(views, styles, moves, target, limit=limit, grid=grid)
+    noise = starts.noise.repeat(d)
+    flat = crossing.search(views, styles, moves, target, noise, limit=limit, grid=grid)
     found = Crossings(*(field.reshape(n, d) for field in flat))
 
     # a stable sort puts dimensions with an effect first and keeps their order
@@ -75,8 +76,8 @@ def corner_cases(
     chosen = row * d + drawn[row, column]
     moved = styles[chosen] + flat.shift[chosen, None] * moves[chosen]
     images = np.full((*drawn.shape, *views.models.generator.image_shape), -1, np.float32)
-    images[row, column] = views.images(moved)
-    start_images = views.images(starts.styles[:MOST_CLASSES])
+    images[row, column] = views.images(moved, noise[chosen])
+    start_images = views.images(starts.styles[:MOST_CLASSES], starts.noise[:MOST_CLASSES])
     return CornerCases(dims, direction, found.shift * std, *found, shown, images, start_images)
 
 

@@ -63,9 +63,8 @@ def viewer(
     render = renderer(models.generator, seed)
 
     @jax.jit
-    def see(params: Any, images: Array) -> tuple[Array, Array, Array]:
-        clipped = jnp.clip(images, -1, 1)
-        return clipped, *_answer(models.classifier.logits(params, clipped), artifact)
+    def see(params: Any, images: Array) -> tuple[Array, Array]:
+        return _answer(models.classifier.logits(params, images), artifact)
 
     def view(indices: Int[np.ndarray, " b"]) -> Views:
         before = look(indices)
@@ -73,7 +72,7 @@ def viewer(
         for method in methods.values():
             edits = correct(method, setting, before)
             images = render(models.generator_params, indices, edits)
-            rows.append(see(models.classifier_params, images))
+            rows.append((images, *see(models.classifier_params, images)))
         images, probability, called = (np.asarray(jnp.stack(x)) for x in zip(*rows, strict=True))
         return Views(images, probability, called, np.asarray(before.masks)[None])
 

@@ -96,7 +96,6 @@ def looker(
     def look(params: Any, thresholds: Values, indices: Array) -> Look:
         here = models.with_params(params)
         images, taps = generate(here.generator, here.generator_params, seed, indices)
-        images = jnp.clip(images, -1, 1)
         masks = artifact_masks(here, images, artifact, mask_threshold)
         found = sample_scores(taps, thresholds, masks, order)
         logits = here.classifier.logits(here.classifier_params, images)

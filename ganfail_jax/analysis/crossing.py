@@ -3,6 +3,10 @@
 The smallest shift along a direction of StyleSpace at which the softmax output of the true class
 falls to 0.50: a bracket on a grid, then the root of the log-odds, which unlike the softmax do not
 saturate. An excursion shorter than a grid step is not seen.
+
+The classifier sees images of 8 bits, so that its outputs are steps: they jump wherever a pixel goes
+to the next of its 256 levels. A root is where they are within TOLERANCE of the level, or, where one
+jump leads past it, the jump.
 """
 
 from collections.abc import Callable
@@ -15,7 +19,8 @@ from scipy.special import expit, logit
 from ganfail_jax.analysis.views import Views, in_batches, target_softmax
 
 LEVEL = 0.5  # softmax of the true class at a corner case
-TOLERANCE = 1e-4  # of the log-odds at a root: 0.000025 of the softmax at 0.50
+TOLERANCE = 0.01  # of the log-odds at a root: 0.0025 of the softmax at 0.50
+NARROW = 1e-5  # of the shift: a bracket that holds nothing but a jump
 ITERATIONS = 60  # at most; about five are needed
 BESIDE = 0.01  # how far below and above a crossing is looked at, as a fraction of the shift
 
@@ -66,7 +71,8 @@ def roots(
     """Roots of n functions between ends with a positive and a not positive value.
 
     The Illinois variant of the false position (Dowell and Jarratt 1971), which keeps a bracket:
-    the value of an end that stays a second time is halved.
+    the value of an end that stays a second time is halved. A jump across zero is a root; there it
+    is the end that is not positive.
 
     Args:
         value: (rows, places) -> the values of the functions of these rows.
@@ -91,6 +97,9 @@ def roots(
             at_other[mine] *= np.where(moved[mine] == side, 0.5, 1)
             moved[mine] = side
         rows = rows[np.abs(found) > TOLERANCE]
+        jumps = rows[upper[rows] - lower[rows] <= NARROW * upper[rows]]
+        root[jumps] = upper[jumps]
+        rows = np.setdiff1d(rows, jumps)
     return root
 
 
@@ -99,6 +108,7 @@ def search(
     starts: Float[np.ndarray, "n s"],
     directions: Float[np.ndarray, "n s"],
     target: Int[np.ndarray, " n"],
+    noise: Int[np.ndarray, " n"] | None = None,
     *,
     limit: float,
     level: float = LEVEL,
@@ -108,18 +118,18 @@ def search(
 
     Args:
         directions: of length 1 in the unit of the result, such as one standard deviation.
+        noise: the samples whose noise they are drawn with (`Starts.noise`).
         limit: the largest shift tried.
         grid: how many equal steps up to the limit bracket the crossing.
     """
 
     def look(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, "m k"]:
         # the moves of a batch at a time: all of them may not fit into memory
-        return in_batches(
-            lambda some, x: views.logits(starts[some] + x[:, None] * directions[some]),
-            views.batch_size,
-            rows,
-            shift.astype(np.float32),
-        )
+        def logits(some: np.ndarray, x: np.ndarray) -> np.ndarray:
+            moved = starts[some] + x[:, None] * directions[some]
+            return views.logits(moved, None if noise is None else noise[some])
+
+        return in_batches(logits, views.batch_size, rows, shift.astype(np.float32))
 
     def excess(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, " m"]:
         return log_odds(look(rows, shift).astype(np.float64), target[rows]) - logit(level)

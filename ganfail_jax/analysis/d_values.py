@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax.analysis.detection_summary import tell
 from ganfail_jax.analysis.views import in_batches
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate, latents
 from ganfail_jax.types import Discriminator, Generator, Params
 
 Values = Float[np.ndarray, " n"]
@@ -31,14 +31,13 @@ def of_samples(
     seed: int,
     batch_size: int,
 ) -> Values:
-    """D-values [n] of samples, whose images are taken as they come, as in training: not clipped."""
+    """D-values [n] of samples."""
 
     @jax.jit
     def score(params: tuple[Params, Params], indices: Array) -> Array:
-        drawn = latents(generator, seed, indices)
-        styles = generator.styles(params[0], drawn.z, drawn.one_hot)
-        images, _ = generator.synthesize(params[0], styles)
-        return discriminator.score(params[1], images, drawn.one_hot)
+        images, _ = generate(generator, params[0], seed, indices)
+        one_hot = latents(generator, seed, indices).one_hot
+        return discriminator.score(params[1], images, one_hot)
 
     params = generator_params, discriminator_params
     return in_batches(partial(score, params), batch_size, np.asarray(indices, np.int32))

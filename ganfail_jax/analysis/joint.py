@@ -8,6 +8,7 @@ here a step is shortened until the move gets shorter. A local optimum, from seve
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,10 +17,11 @@ from jaxtyping import Array, Float, Int
 
 from ganfail_jax.analysis import crossing
 from ganfail_jax.analysis.corner_cases import MOST_CLASSES, CornerCases
-from ganfail_jax.analysis.outputs import Models, logits_of
+from ganfail_jax.analysis.outputs import logits_of
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
 from ganfail_jax.analysis.views import Views, in_batches
+from ganfail_jax.latents import noise_keys
 
 PARALLEL = 1 - 1e-5  # cosine of move and gradient at which a move counts as optimal
 
@@ -39,17 +41,22 @@ class JointMoves(NamedTuple):
     images: Float[np.ndarray, "drawn h w c"]  # of the first starts; black where there is none
 
 
-def slopes(models: Models, batch_size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """(styles [n,s], target [n]) -> the gradient of the log-odds by the styles [n,s]."""
+def slopes(views: Views) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+    """(styles [n,s], target [n], noise [n]) -> the gradient of the log-odds by the styles [n,s].
+
+    Args:
+        views: of the same points, to which it adds this one.
+    """
 
     @jax.jit
-    def gradient(params: Any, styles: Array, target: Array) -> Array:
-        here = models.with_params(params)
-        return jax.grad(lambda x: crossing.log_odds(logits_of(here, x), target).sum())(styles)
+    def gradient(params: Any, styles: Array, target: Array, noise: Array) -> Array:
+        here = views.models.with_params(params)
+        keys = noise_keys(here.generator, views.seed, noise)
+        return jax.grad(lambda x: crossing.log_odds(logits_of(here, x, keys), target).sum())(styles)
 
-    def run(styles: np.ndarray, target: np.ndarray) -> np.ndarray:
-        rows = styles.astype(np.float32), target
-        return in_batches(lambda *rows: gradient(models.params, *rows), batch_size, *rows)
+    def run(styles: np.ndarray, target: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        rows = styles.astype(np.float32), target, noise.astype(np.int32)
+        return in_batches(partial(gradient, views.models.params), views.batch_size, *rows)
 
     return run
 
@@ -84,7 +91,7 @@ def smallest_moves(
         paths: how many of the best directions (gradient, best single one, random) are improved.
     """
     n, d = dims.shape
-    slope = slopes(views.models, views.batch_size)
+    slope = slopes(views)
 
     def embed(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
         """Moves in standard deviations, as moves in S [m, s]."""
@@ -93,7 +100,7 @@ def smallest_moves(
         return full
 
     def odds(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
-        seen = views.logits(starts.styles[owner] + embed(owner, moves))
+        seen = views.logits(starts.styles[owner] + embed(owner, moves), starts.noise[owner])
         return crossing.log_odds(seen.astype(np.float64), starts.target[owner])
 
     def along(owner: Int[np.ndarray, " m"], direction: Float[np.ndarray, "m d"]) -> Callable:
@@ -101,15 +108,17 @@ def smallest_moves(
 
     def steepest(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
         """The unit vectors along which the log-odds fall fastest after these moves."""
-        gradient = slope(starts.styles[owner] + embed(owner, moves), starts.target[owner]) * std
+        some = starts.take(owner)
+        gradient = slope(some.styles + embed(owner, moves), some.target, some.noise) * std
         return -_unit(gradient[np.arange(len(owner))[:, None], dims[owner]])
 
     def cross(
         owner: Int[np.ndarray, " m"], directions: Float[np.ndarray, "m d"], limit: float
     ) -> crossing.Crossings:
-        styles, target = starts.styles[owner], starts.target[owner]
-        moves = embed(owner, directions)
-        return crossing.search(views, styles, moves, target, limit=limit, grid=grid)
+        some, moves = starts.take(owner), embed(owner, directions)
+        return crossing.search(
+            views, some.styles, moves, some.target, some.noise, limit=limit, grid=grid
+        )
 
     everyone = np.arange(n)
     at_start = odds(everyone, np.zeros((n, d)))
@@ -157,7 +166,8 @@ def smallest_moves(
     delta = reached * np.where(end.found, end.shift, np.nan)[:, None]
     images = np.full((min(n, MOST_CLASSES), *views.models.generator.image_shape), -1, np.float32)
     found = np.flatnonzero(end.found[:MOST_CLASSES])
-    images[found] = views.images(starts.styles[found] + embed(found, delta[found]))
+    moved = starts.styles[found] + embed(found, delta[found])
+    images[found] = views.images(moved, starts.noise[found])
     random = reach[:, 1:]
     # an order statistic, not a mean of two: a direction without an effect is infinitely long
     quartiles = np.quantile(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import latents
 from ganfail_jax.types import Classifier, Generator, Params, flatten_styles, unflatten_styles
 
@@ -70,21 +71,31 @@ def target_classes(
 
 def sample_styles(
     models: Models, seed: int, indices: Int[Array, " b"], truncation_psi: float
-) -> tuple[Float[Array, "b s"], Int[Array, " b"] | None]:
-    """S vectors and labels of samples by index."""
+) -> tuple[Float[Array, "b s"], Int[Array, " b"] | None, Array | None]:
+    """S vectors, labels and noise keys of samples by index."""
     generator = models.generator
     drawn = latents(generator, seed, indices)
     styles = generator.styles(models.generator_params, drawn.z, drawn.one_hot, truncation_psi)
-    return flatten_styles(styles, generator.style_dims), drawn.labels
+    return flatten_styles(styles, generator.style_dims), drawn.labels, drawn.noise_keys
 
 
-def render(models: Models, styles: Float[Array, "b s"]) -> Float[Array, "b h w c"]:
-    """Images of S vectors."""
+def render(
+    models: Models, styles: Float[Array, "b s"], noise_keys: Array | None = None
+) -> Float[Array, "b h w c"]:
+    """Images of S vectors, as they are viewed.
+
+    Args:
+        noise_keys: of the samples, which keep theirs wherever they are moved
+            (`latents.noise_keys`).
+    """
     generator = models.generator
     vectors = unflatten_styles(styles, generator.style_dims)
-    return generator.synthesize(models.generator_params, vectors)[0]
+    images, _ = generator.synthesize(models.generator_params, vectors, None, noise_keys)
+    return as_viewed(images)
 
 
-def logits_of(models: Models, styles: Float[Array, "b s"]) -> Float[Array, "b k"]:
-    """Class logits of the images of S vectors."""
-    return models.classifier.logits(models.classifier_params, render(models, styles))
+def logits_of(
+    models: Models, styles: Float[Array, "b s"], noise_keys: Array | None = None
+) -> Float[Array, "b k"]:
+    """Class logits of the images of S vectors; see `render`."""
+    return models.classifier.logits(models.classifier_params, render(models, styles, noise_keys))

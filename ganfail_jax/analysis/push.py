@@ -21,6 +21,7 @@ from ganfail_jax.analysis.outputs import (
     target_classes,
 )
 from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.latents import noise_keys
 
 SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
 CONFIDENT = 0.99  # softmax of an image worth pushing
@@ -73,8 +74,9 @@ def push_effect(
     @jax.jit
     def outputs(params: Any, indices: Array, mask: Array) -> Moments:
         here = models.with_params(params)
-        styles, labels = sample_styles(here, seed, first_index + indices, truncation_psi)
-        logits = [logits_of(here, styles + move) for move in moves]
+        sampled = sample_styles(here, seed, first_index + indices, truncation_psi)
+        styles, labels, keys = sampled
+        logits = [logits_of(here, styles + move, keys) for move in moves]
         target = target_classes(labels, logits[0])
         values = jnp.stack([softmax_score(x, target) for x in logits], axis=1)
         pushed = jnp.concatenate([values[:, :2], values[:, 2:].mean(1, keepdims=True)], axis=1)
@@ -123,16 +125,16 @@ def push_grid(
     @jax.jit
     def draw(params: Any, indices: Array) -> tuple[Array, Array, Array, Array]:
         here = models.with_params(params)
-        styles, labels = sample_styles(here, seed, indices, truncation_psi)
-        logits = logits_of(here, styles)
+        styles, labels, keys = sample_styles(here, seed, indices, truncation_psi)
+        logits = logits_of(here, styles, keys)
         target = target_classes(labels, logits)
-        after = softmax_score(logits_of(here, styles + TOGETHER * move), target)
+        after = softmax_score(logits_of(here, styles + TOGETHER * move, keys), target)
         return styles, target, softmax_score(logits, target), after
 
     @jax.jit
-    def look(params: Any, styles: Array) -> tuple[Array, Array]:
-        here = models.with_params(params)
-        return render(here, styles), logits_of(here, styles)
+    def look(params: Any, styles: Array, indices: Array) -> tuple[Array, Array]:
+        here, keys = models.with_params(params), noise_keys(models.generator, seed, indices)
+        return render(here, styles, keys), logits_of(here, styles, keys)
 
     styles, target, before, after = draw(models.params, jnp.arange(candidates))
     rank = jnp.where(before >= CONFIDENT, after, 2 - before)
@@ -143,7 +145,7 @@ def push_grid(
     pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
     pushed[np.arange(len(dims)), :, dims] += move[dims, None] * np.asarray(shifts)
     flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
-    images, logits = look(models.params, flat)
+    images, logits = look(models.params, flat, jnp.full(len(flat), index))
     truth = jnp.full(len(flat), target[index])
     grid = pushed.shape[:2]
     return PushGrid(

@@ -112,11 +112,12 @@ def style_gradients(
     styles: Float[Array, "b s"],
     labels: Int[Array, " b"] | None,
     score: str = "softmax",
+    noise_keys: Array | None = None,
 ) -> tuple[Float[Array, "b s"], tuple[Float[Array, "b k"], Int[Array, " b"]]]:
     """d score(C(G(s))) / d s for every sample, and (logits, true classes)."""
 
     def total(styles: Array) -> tuple[Array, Any]:
-        logits = logits_of(models, styles)
+        logits = logits_of(models, styles, noise_keys)
         target = target_classes(labels, logits)
         return jnp.sum(SCORES[score](logits, target)), (logits, target)
 
@@ -141,8 +142,8 @@ def batch_statistics(
     replicates: int,
 ) -> Statistics:
     """The sums of one batch of samples."""
-    styles, labels = sample_styles(models, seed, indices, truncation_psi)
-    gradients, (logits, target) = style_gradients(models, styles, labels, score)
+    styles, labels, noise_keys = sample_styles(models, seed, indices, truncation_psi)
+    gradients, (logits, target) = style_gradients(models, styles, labels, score, noise_keys)
     classes = jax.nn.one_hot(target, models.classifier.num_classes) * mask[:, None]
     correct = (jnp.argmax(logits, axis=1) == target).astype(jnp.float32)
     outcomes = jnp.stack([softmax_score(logits, target), correct], axis=1)

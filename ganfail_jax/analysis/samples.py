@@ -90,8 +90,8 @@ def collect(
     def step(params: Any, indices: Array, mask: Array) -> dict[str, Array]:
         here = [each.with_params(own) for each, own in zip(models, params, strict=True)]
         chosen = first_index + indices
-        styles, labels = sample_styles(here[0], seed, chosen, truncation_psi)
-        images = render(here[0], styles)
+        styles, labels, noise_keys = sample_styles(here[0], seed, chosen, truncation_psi)
+        images = render(here[0], styles, noise_keys)
         logits = [each.classifier.logits(each.classifier_params, images) for each in here]
         rows = {"mask": mask, "indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
         return rows if labels is None else rows | {"labels": labels}

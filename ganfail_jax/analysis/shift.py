@@ -51,13 +51,15 @@ def shift_grid(
     moves = np.zeros((d, start.styles.shape[1]), np.float32)
     moves[columns, dims] = direction * std
     starts, target = start.styles.repeat(d, axis=0), start.target.repeat(d)
-    found = crossing.search(views, starts, moves, target, limit=limit, grid=grid)
+    noise = start.noise.repeat(d)
+    found = crossing.search(views, starts, moves, target, noise, limit=limit, grid=grid)
     reference = np.where(found.found, found.shift, limit)
     shifts = np.multiply.outer(np.asarray(progress), reference)  # [p, d]
     moved = (starts + shifts[..., None] * moves).astype(np.float32).reshape(-1, starts.shape[1])
-    logits = views.logits(moved)
+    noise = start.noise.repeat(len(moved))
+    logits = views.logits(moved, noise)
     own = target_softmax(logits, start.target.repeat(len(moved)))
-    images = views.images(moved)
+    images = views.images(moved, noise)
     return ShiftGrid(
         dims,
         direction,

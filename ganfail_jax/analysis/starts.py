@@ -26,6 +26,12 @@ class Starts(NamedTuple):
     predicted: Int[np.ndarray, " n"]
     samples: Int[np.ndarray, " n"]  # sample index; -1: no sample
 
+    @property
+    def noise(self) -> Int[np.ndarray, " n"]:
+        """The samples whose noise the points are drawn with, however far they are moved: their own,
+        those of sample 0 where a point is no sample."""
+        return np.maximum(self.samples, 0)
+
     def take(self, rows: Any) -> "Starts":
         """Some of the points."""
         return Starts(*(field[rows] for field in self))
@@ -38,10 +44,10 @@ def at_styles(
     samples: Int[np.ndarray, " n"] | None = None,
 ) -> Starts:
     """Points by their styles; their class, where not given, is the one predicted."""
-    logits = views.logits(styles)
+    index = np.full(len(styles), -1) if samples is None else samples
+    logits = views.logits(styles, np.maximum(index, 0))
     predicted = logits.argmax(axis=1)
     own = predicted if target is None else target
-    index = np.full(len(styles), -1) if samples is None else samples
     return Starts(styles.astype(np.float32), own, target_softmax(logits, own), predicted, index)
 
 
@@ -49,7 +55,6 @@ def at_samples(
     views: Views,
     samples: Int[np.ndarray, " n"],
     *,
-    seed: int,
     truncation_psi: float,
     classes: Iterable[int] | None = None,
 ) -> Starts:
@@ -60,7 +65,8 @@ def at_samples(
 
     @jax.jit
     def draw(params: Any, indices: Array) -> tuple[Array, Array | None]:
-        return sample_styles(views.models.with_params(params), seed, indices, truncation_psi)
+        here = views.models.with_params(params)
+        return sample_styles(here, views.seed, indices, truncation_psi)[:2]
 
     drawn, labels = draw(views.models.params, samples.astype(np.int32))
     styles, target = np.asarray(drawn), None if labels is None else np.asarray(labels)
@@ -75,7 +81,6 @@ def confident_samples(
     classes: Iterable[int],
     *,
     first_index: int,
-    seed: int,
     truncation_psi: float,
     tries: int = TRIES,
 ) -> Starts:
@@ -90,7 +95,7 @@ def confident_samples(
     """
     classes = list(classes)
     samples = first_index + np.arange(tries * views.models.classifier.num_classes)
-    found = at_samples(views, samples, seed=seed, truncation_psi=truncation_psi, classes=classes)
+    found = at_samples(views, samples, truncation_psi=truncation_psi, classes=classes)
     right = found.predicted == found.target
     chosen = []
     for each in classes:
@@ -121,5 +126,5 @@ def most_affected(
     push = np.zeros_like(starts.styles)
     sizes = TOGETHER * ranking.direction[groups[:, None], dims] * ranking.style_std[dims]
     push[np.arange(len(dims))[:, None], dims] = sizes
-    pushed = at_styles(views, starts.styles + push, starts.target)
+    pushed = at_styles(views, starts.styles + push, starts.target, starts.samples)
     return starts.take([int(np.argmin(pushed.softmax))])

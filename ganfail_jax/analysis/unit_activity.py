@@ -20,6 +20,7 @@ from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.edits import replace
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import generate
 from ganfail_jax.types import Generator, Params, Styles
 
@@ -104,17 +105,26 @@ def top_samples(
 
 
 def representative_image(
-    generator: Generator, params: Params, styles: Styles, layer: str
+    generator: Generator,
+    params: Params,
+    styles: Styles,
+    layer: str,
+    noise_keys: Array | None = None,
 ) -> Float[Array, "1 h w c"]:
     """The image of the samples' mean feature map at a layer, by the rest of the generator.
 
-    Where later layers have styles of their own, they get the samples' mean styles. Samples of
-    several classes make an image between these classes.
+    Where later layers have styles of their own, they get the samples' mean styles, and where noise
+    is drawn, that of the first sample. Samples of several classes make an image between these
+    classes.
+
+    Args:
+        noise_keys: of the samples (`latents.noise_keys`).
     """
-    maps = generator.synthesize(params, styles)[1][layer]
+    maps = generator.synthesize(params, styles, None, noise_keys)[1][layer]
     mean = {name: jnp.mean(each, axis=0, keepdims=True) for name, each in styles.items()}
     fill = replace(np.ones(1, bool), jnp.mean(maps, axis=0))
-    return generator.synthesize(params, mean, {layer: fill})[0]
+    first = None if noise_keys is None else noise_keys[:1]
+    return as_viewed(generator.synthesize(params, mean, {layer: fill}, first)[0])
 
 
 def seen_by_unit(

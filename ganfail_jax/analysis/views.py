@@ -1,6 +1,7 @@
 """How a classifier sees any points of StyleSpace: compiled once, run in batches of one size."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,15 +10,18 @@ from jaxtyping import Array, Float, Int, Shaped
 from scipy.special import softmax
 
 from ganfail_jax.analysis.outputs import Models, logits_of, render
+from ganfail_jax.latents import noise_keys
 
 
 class Views(NamedTuple):
-    """Compiled functions of any number of points of StyleSpace."""
+    """Compiled functions of any number of points of StyleSpace and, for each, of the sample [n]
+    whose noise it is drawn with; without them a generator that draws noise raises ValueError."""
 
     models: Models
     batch_size: int
-    logits: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n k"]]
-    images: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n h w c"]]
+    seed: int  # of the samples
+    logits: Callable[..., Float[np.ndarray, "n k"]]  # (styles [n,s], samples [n] | None)
+    images: Callable[..., Float[np.ndarray, "n h w c"]]
 
 
 def in_batches(
@@ -35,23 +39,23 @@ def in_batches(
     return np.concatenate(parts)
 
 
-def views_of(models: Models, batch_size: int) -> Views:
+def views_of(models: Models, batch_size: int, seed: int = 0) -> Views:
     """Compile the views of a generator by its classifier."""
 
-    @jax.jit
-    def logits(params: Any, styles: Array) -> Array:
-        return logits_of(models.with_params(params), styles)
+    def batched(view: Callable[..., Array]) -> Callable[..., np.ndarray]:
+        @jax.jit
+        def run(params: Any, styles: Array, samples: Array | None = None) -> Array:
+            keys = None if samples is None else noise_keys(models.generator, seed, samples)
+            return view(models.with_params(params), styles, keys)
 
-    @jax.jit
-    def images(params: Any, styles: Array) -> Array:
-        return render(models.with_params(params), styles)
+        def of_rows(styles: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray:
+            noise = () if samples is None else (samples.astype(np.int32),)
+            rows = styles.astype(np.float32), *noise
+            return in_batches(partial(run, models.params), batch_size, *rows)
 
-    def batched(view: Callable[[Any, Array], Array]) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda styles: in_batches(
-            lambda rows: view(models.params, rows), batch_size, styles.astype(np.float32)
-        )
+        return of_rows
 
-    return Views(models, batch_size, batched(logits), batched(images))
+    return Views(models, batch_size, seed, batched(logits_of), batched(render))
 
 
 def target_softmax(

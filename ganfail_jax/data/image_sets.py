@@ -9,7 +9,7 @@ from jaxtyping import Int, UInt8
 
 from ganfail_jax import runtime
 from ganfail_jax.images import to_uint8
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate
 from ganfail_jax.types import Generator, Params
 
 
@@ -44,9 +44,7 @@ def generated(
 
     @jax.jit
     def render(params: Params, indices: jax.Array) -> Any:
-        drawn = latents(generator, seed, indices)
-        styles = generator.styles(params, drawn.z, drawn.one_hot, truncation_psi)
-        return generator.synthesize(params, styles)[0]
+        return generate(generator, params, seed, indices, truncation_psi=truncation_psi)[0]
 
     def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
         filled = np.resize(numbers, -(-len(numbers) // mesh.size) * mesh.size).astype(np.int32)

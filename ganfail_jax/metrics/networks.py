@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float, UInt8
 
+from ganfail_jax.images import from_levels
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import frozen, inception, resnet, vgg
 from ganfail_jax.weights import inception_names, resnet_names, vgg_names
@@ -42,7 +42,7 @@ def vgg_features(loaded: Pretrained) -> Features:
     entry, dense = loaded.entry, "fc2" in loaded.layers
 
     def run(layers: frozen.Layers, pixels: Array) -> Array:
-        maps = vgg.features(layers, entry.resize(_to_float(pixels)), entry.normalize)
+        maps = vgg.features(layers, entry.resize(from_levels(pixels)), entry.normalize)
         return vgg.fc2(layers, maps) if dense else vgg.pool(maps)
 
     layer = "fc2" if dense else "conv5_3"
@@ -54,16 +54,12 @@ def resnet_features(loaded: Pretrained) -> Features:
     entry, depth = loaded.entry, resnet.depth(loaded.layers)
 
     def run(layers: frozen.Layers, pixels: Array) -> Array:
-        images = entry.resize(_to_float(pixels))
+        images = entry.resize(from_levels(pixels))
         return resnet.pool(resnet.features(layers, images, entry.normalize))
 
     *_, last = resnet.kernel_shapes(resnet.FORMS[depth]).values()
     name = f"{depth.replace('resnet', 'ResNet-')} last map (averaged) of {loaded.file}"
     return _features(name, loaded, run, last[3], entry.text)
-
-
-def _to_float(pixels: UInt8[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    return pixels.astype(jnp.float32) / 127.5 - 1
 
 
 class Network(NamedTuple):

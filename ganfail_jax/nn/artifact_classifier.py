@@ -1,8 +1,7 @@
 """Is a generated image an artifact? A frozen backbone and one linear layer (Tousi 2021, sec. 3.2).
 
 `features` are the backbone's last map, so that Grad-CAM (analysis/gradcam.py) has where to look,
-and the linear layer sees `pool` of it. Whatever the backbone, images are clipped to [-1, 1] first:
-generators leave it, and no network was trained beyond.
+and the linear layer sees `pool` of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_levels
 from ganfail_jax.nn import classifiers, frozen, imagenet, inception, resnet
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.types import Classifier, Params
@@ -120,7 +120,7 @@ def _map(config: ArtifactClassifierConfig) -> Callable[[Params, Array], Array]:
         return {name: frozen.Folded(**arrays) for name, arrays in named.items()}
 
     if config.backbone == INCEPTION:
-        return lambda named, x: inception.maps(layers(named), inception.quantize(x))
+        return lambda named, x: inception.maps(layers(named), to_levels(x))
     entry = ENTRIES[config.entry or ""]
     return lambda named, x: resnet.features(layers(named), entry.resize(x), entry.normalize)
 
@@ -140,7 +140,7 @@ def build(config: ArtifactClassifierConfig, class_names: tuple[str, ...]) -> Cla
 
     def features(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b _ _ _"]:
         classifiers.check_images(images, config.image_shape)
-        return backbone(params[BACKBONE], jnp.clip(images, -1, 1))
+        return backbone(params[BACKBONE], images)
 
     def head(params: Params, features: Float[Array, "b _ _ _"]) -> Float[Array, "b k"]:
         linear = params[LINEAR]

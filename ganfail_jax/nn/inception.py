@@ -165,11 +165,6 @@ def kernel_shapes() -> dict[str, Shape]:
     return shapes
 
 
-def quantize(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-    """[-1, 1] to whole numbers 0..255 by `x * 127.5 + 128`, clipped (stylegan2-ada-pytorch)."""
-    return jnp.floor(jnp.clip(images * 127.5 + 128, 0, 255))
-
-
 def resize(pixels: Num[Array | np.ndarray, "b h w c"]) -> Float[Array, "b 299 299 3"]:
     """As TensorFlow 1's bilinear resizing does, without half-pixel centres; grey three times."""
     resized = frozen.resize_bilinear(pixels, (RESOLUTION, RESOLUTION), half_pixel=False)
@@ -225,7 +220,7 @@ def maps(
 
     Args:
         layers: `weights.inception_names.load`.
-        pixels: values 0..255; images in [-1, 1] by `quantize`.
+        pixels: values 0..255; images in [-1, 1] by `images.to_levels`.
 
     Raises:
         InputError: neither one nor three channels.

@@ -211,8 +211,8 @@ def build(config: PGGANConfig) -> Generator:
             raise ValueError("PGGAN has no truncation: truncation_psi must be 1")
         return {"z": z} if label is None else {"z": z, "label": label}
 
-    def synthesize(
-        params: Params, styles: Styles, edits: Edits | None = None
+    def synthesis(
+        params: Params, styles: Styles, edits: Edits | None, *_: Any
     ) -> tuple[Array, Activations]:
         check_names(edits, layers)
         # the label is what was asked for: no gradient, so no ranking, proposes to move it
@@ -229,5 +229,5 @@ def build(config: PGGANConfig) -> Generator:
         style_dims=dims,
         mapping=None,
         styles=styles,
-        synthesize=synthesize,
+        synthesis=synthesis,
     )

@@ -10,7 +10,7 @@ Sources of conventions: stylegan2-ada-pytorch; goldens in tests/golden.
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,8 @@ from jaxtyping import Array, Float
 
 from ganfail_jax.edits import COLLECTION, check_names, tap
 from ganfail_jax.nn import ops
-from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Params, Styles
+from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Noise, Params, Styles
 
-NoiseMode = Literal["const", "random", "none"]
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float64": jnp.float64}
 
 
@@ -96,6 +95,34 @@ class MappingNetwork(nn.Module):
         return x
 
 
+def fold_in(key: Array | None, number: int) -> Array | None:
+    """`jax.random.fold_in` of one key, or of each of several."""
+    if key is None:
+        return None
+    if not key.ndim:
+        return jax.random.fold_in(key, number)
+    return jax.vmap(jax.random.fold_in, (0, None))(key, number)
+
+
+def draw_noise(key: Array | None, shape: tuple[int, ...]) -> Float[Array, "b h w 1"]:
+    """Standard normal noise of a batch.
+
+    Args:
+        key: one per sample, so that a sample's noise does not depend on its batch; or, in training,
+            one for the whole batch.
+
+    Raises:
+        ValueError: there are none, or not one per sample.
+    """
+    if key is None:
+        raise ValueError("random noise needs a key for each sample: latents.noise_keys")
+    if not key.ndim:
+        return jax.random.normal(key, shape)
+    if len(key) != shape[0]:
+        raise ValueError(f"{len(key)} noise keys for {shape[0]} samples")
+    return jax.vmap(lambda own: jax.random.normal(own, shape[1:]))(key)
+
+
 class SynthesisLayer(nn.Module):
     """Modulated convolution -> noise -> bias -> leaky ReLU; its style is a separate method."""
 
@@ -121,7 +148,7 @@ class SynthesisLayer(nn.Module):
         return self.affine(w)
 
     def __call__(
-        self, x: Array, style: Array, noise_mode: NoiseMode, key: Array | None
+        self, x: Array, style: Array, noise_mode: Noise, key: Array | None
     ) -> Float[Array, "b h w o"]:
         kernel = self.weight.astype(self.dtype)
         x = ops.modulated_conv2d(x.astype(self.dtype), kernel, style, demodulate=True, up=self.up)
@@ -129,9 +156,7 @@ class SynthesisLayer(nn.Module):
             noise = self.noise_const.value[None, :, :, None]
             x = x + (noise * self.noise_strength).astype(x.dtype)
         elif noise_mode == "random":
-            if key is None:
-                raise ValueError("noise_mode 'random' needs a key")
-            noise = jax.random.normal(key, (*x.shape[:3], 1))
+            noise = draw_noise(key, (*x.shape[:3], 1))
             x = x + (noise * self.noise_strength).astype(x.dtype)
         x = ops.leaky_relu(x + self.bias.astype(x.dtype))
         return ops.clamp(x, self.conv_clamp)
@@ -208,7 +233,7 @@ class Synthesis(nn.Module):
         return styles
 
     def __call__(
-        self, styles: Styles, edits: Edits | None, noise_mode: NoiseMode, key: Array | None
+        self, styles: Styles, edits: Edits | None, noise_mode: Noise, key: Array | None
     ) -> Float[Array, "b h w c"]:
         batch = next(iter(styles.values())).shape[0]
         x = image = None
@@ -220,9 +245,7 @@ class Synthesis(nn.Module):
                     rgb = layer(x, styles[name])
                     image = rgb if image is None else ops.upsample2d(image) + rgb
                 else:
-                    noise_key = key
-                    if key is not None:
-                        noise_key = jax.random.fold_in(key, 2 * index + layer.up)
+                    noise_key = fold_in(key, 2 * index + layer.up)
                     x = tap(self, name, layer(x, styles[name], noise_mode, noise_key), edits)
         assert image is not None
         return image
@@ -274,7 +297,7 @@ class StyleGAN2(nn.Module):
         self,
         styles: Styles,
         edits: Edits | None = None,
-        noise_mode: NoiseMode = "const",
+        noise_mode: Noise = "const",
         key: Array | None = None,
     ) -> Float[Array, "b h w c"]:
         return self.synthesis(styles, edits, noise_mode, key)
@@ -350,16 +373,12 @@ def build(config: StyleGAN2Config) -> Generator:
         args = (z, label, truncation_psi, truncation_cutoff)
         return module.apply(params, *args, method="styles")  # pyright: ignore
 
-    def synthesize(
-        params: Params,
-        styles: Styles,
-        edits: Edits | None = None,
-        noise_mode: NoiseMode = "const",
-        key: Array | None = None,
+    def synthesis(
+        params: Params, styles: Styles, edits: Edits | None, noise: Noise, keys: Array | None
     ) -> tuple[Array, Activations]:
         check_names(edits, layers)
         image, state = module.apply(
-            params, styles, edits, noise_mode, key, method="synthesize", mutable=[COLLECTION]
+            params, styles, edits, noise, keys, method="synthesize", mutable=[COLLECTION]
         )
         return image, _taps(state[COLLECTION])
 
@@ -372,7 +391,9 @@ def build(config: StyleGAN2Config) -> Generator:
         style_dims=style_dims(config),
         mapping=mapping,
         styles=styles,
-        synthesize=synthesize,
+        synthesis=synthesis,
+        has_noise=True,
+        noise="const",
     )
 
 

@@ -13,7 +13,7 @@ LIMIT = 6.0
 
 
 @pytest.fixture(scope="module")
-def made():
+def made(unrounded):
     found = run(models=balanced(), num_samples=100, batch_size=50)
     views = views_of(balanced(), 50)
     begun = tiny_starts(views)

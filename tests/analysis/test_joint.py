@@ -9,6 +9,8 @@ from tests.analysis.test_crossing import S, balanced, linear_models
 from tests.analysis.test_crossing import tiny_starts as confident
 from tests.analysis.test_ranking import run
 
+pytestmark = pytest.mark.usefixtures("unrounded")
+
 
 def no_single(dims):
     return np.full(dims.shape, np.nan)
@@ -30,7 +32,7 @@ def test_the_length_is_the_distance_to_the_hyperplane(d):
 
 
 @pytest.fixture(scope="module")
-def tiny_starts():
+def tiny_starts(unrounded):
     views = views_of(balanced(), 50)
     return views, confident(views)
 

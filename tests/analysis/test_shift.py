@@ -10,7 +10,7 @@ from tests.analysis.test_ranking import run
 
 
 @pytest.fixture(scope="module")
-def made():
+def made(unrounded):
     found = run(models=balanced(), num_samples=100, batch_size=50)
     views = views_of(balanced(), 20)
     start = tiny_starts(views, 1)

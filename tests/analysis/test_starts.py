@@ -9,7 +9,7 @@ from tests.analysis.test_crossing import balanced, tiny_starts
 from tests.analysis.test_ranking import run
 from tests.tiny import models
 
-SAMPLING = {"seed": 0, "truncation_psi": 1.0}
+SAMPLING = {"truncation_psi": 1.0}
 
 
 @pytest.fixture(scope="module", params=[3, 0], ids=["conditional", "unconditional"])

@@ -15,7 +15,7 @@ def save_sure(folder, generator, untrained):
     """Balance an untrained classifier on samples of the generator, spread its logits: its flags."""
     classifier, params = zoo.load_classifier(str(untrained))
     views = views_of(Models(*zoo.load_generator(str(generator)), classifier, params), 60)
-    styles = at_samples(views, np.arange(60), seed=0, truncation_psi=1.0).styles
+    styles = at_samples(views, np.arange(60), truncation_psi=1.0).styles
     logits = views.logits(styles)
     scale, dense = 4 / logits.std(axis=0).mean(), params["dense"]
     bias = (dense["bias"] - logits.mean(axis=0)) * scale

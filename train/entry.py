@@ -12,12 +12,16 @@ from analyze import flags as common
 from ganfail_jax import zoo
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import networks
+from ganfail_jax.metrics.features import Features
 from ganfail_jax.training import checkpoints, loop, quality
 from ganfail_jax.training.recipe import RunConfig
 from ganfail_jax.weights import store
+from ganfail_jax.weights.errors import WeightsError
 
 FLAGS = flags.FLAGS
 Run = TypeVar("Run", bound=RunConfig)
+REAL_FOR_CLASSIFIER, REAL_FOR_INCEPTION = 10_000, 2_000  # real images that the score compares with
 SETTINGS = ("total_kimg", "batch_size", "seed", "learning_rate", "ema_kimg")
 
 
@@ -36,6 +40,8 @@ def define_flags(presets: str) -> None:
     flags.DEFINE_string("start_from", None, "Generator whose weights to start from.")
     text = "Folder of a training run, or weights, whose discriminator to start from."
     flags.DEFINE_string("start_discriminator", None, text)
+    text = "File of Inception's weights, for the score (default: of an installed package, if any)."
+    flags.DEFINE_string("inception_weights", None, text)
     common.define_resume()
     for name, kimg in loop.Schedule()._asdict().items():
         flags.DEFINE_float(
@@ -65,6 +71,20 @@ def configure(
     return replace(scale(preset, ratio), **{n: v for n, v in asked.items() if v is not None})
 
 
+def score_features() -> Features | None:
+    """Inception's, where its weights are given or installed; None: the classifier's.
+
+    Raises:
+        WeightsError: --inception_weights cannot be read.
+    """
+    try:
+        return networks.load("inception", FLAGS.inception_weights)
+    except WeightsError:
+        if FLAGS.inception_weights is not None:
+            raise
+        return None
+
+
 def evaluator(config: RunConfig, network: Any, dataset: Dataset) -> loop.Evaluate | None:
     """The measure by which the best snapshot is kept; None without a bundled classifier."""
     defaults = zoo.DEFAULTS.get(dataset.name)
@@ -72,7 +92,16 @@ def evaluator(config: RunConfig, network: Any, dataset: Dataset) -> loop.Evaluat
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
         return None
     classifier, params = zoo.load_classifier(defaults.classifiers[0])
-    return quality.evaluator(network.build(config.generator), classifier, params, dataset.images)
+    features = score_features()
+    print(f"snapshots are scored on {features.name if features else 'classifier features'}")
+    return quality.evaluator(
+        network.build(config.generator),
+        classifier,
+        params,
+        dataset.images,
+        features=features,
+        num_real=REAL_FOR_INCEPTION if features else REAL_FOR_CLASSIFIER,
+    )
 
 
 def report(folder: Path) -> None:

@@ -1,13 +1,14 @@
-"""How good is a generator now? Three numbers from fixed latents, to keep the best snapshot by.
+"""How good is a generator now? Numbers from fixed latents, to keep the best snapshot by.
 
+- `score`: Frechet distance between generated and real images, with the population covariance, over
+  Inception's features or else over a classifier's last feature map, averaged over its pixels. Lower
+  is better. It is comparable within a run only: a few thousand images bias it upwards.
 - `agreement`: share of the images in which a classifier sees the class that was asked for
-  (conditional generators only).
+  (conditional generators only); `agreement_clean` and `agreement_corrupted` of those that look so.
 - `clean_share`: share of the images that look neither noisy nor blurred (`metrics/corruption.py`).
-- `score`: Frechet distance between generated and real images over the classifier's last feature
-  map, averaged over its pixels, with the population covariance. Lower is better. No FID of the
-  literature: its features are not Inception's.
+- `black_share`: share of the values that are exactly 0 of 255.
 
-Images are judged as 8-bit pictures, rendered with the noise inputs "const" and without truncation.
+Images are judged as 8-bit pictures, with noise drawn for each sample and without truncation.
 """
 
 from collections.abc import Callable
@@ -17,12 +18,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, UInt8
+from jaxtyping import UInt8
 
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float, to_uint8
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate, latents
 from ganfail_jax.metrics.corruption import looks_clean
 from ganfail_jax.metrics.features import (
     Features,
@@ -40,14 +41,18 @@ def evaluator(
     classifier_params: Any,
     real: UInt8[np.ndarray, "n h w c"],
     *,
+    features: Features | None = None,
     num_samples: int = 2000,
     num_real: int = 10_000,
     batch_size: int = 100,
     seed: int = 0,
 ) -> Callable[[Any], dict[str, float]]:
-    """A function of the generator's variables that measures the three numbers by name.
+    """A function of the generator's variables that measures these numbers by name.
 
     Latents, labels and the choice of `num_real` (at most all) real images are fixed by `seed`.
+
+    Args:
+        features: of the score; None: the classifier's.
 
     Raises:
         InputError: the images or the classes of generator, classifier and data do not fit together.
@@ -63,43 +68,43 @@ def evaluator(
             f"the classifier {classifier.num_classes}"
         )
 
-    @jax.jit
-    def render(variables: Any, indices: Array) -> Array:
-        drawn = latents(generator, seed, indices)
-        styles = generator.styles(variables, drawn.z, drawn.one_hot)
-        return generator.synthesize(variables, styles)[0]
-
+    noisy = generator.with_noise("random")
+    render = jax.jit(lambda variables, indices: generate(noisy, variables, seed, indices)[0])
     classify = over_devices(classifier.logits, classifier_params)
     logits = Features(
         name="class logits",
         dim=classifier.num_classes,
         extract=lambda images: classify(to_float(images)),
     )
-    pooled = classifier_features("the", classifier, classifier_params)
+    features = features or classifier_features("the", classifier, classifier_params)
 
-    def seen(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
+    def extract(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
         return extract_features(features, in_memory(images), batch_size=batch_size)
 
-    asked = latents(generator, seed, jnp.arange(num_samples)).labels
+    labels = latents(generator, seed, jnp.arange(num_samples)).labels
     order = np.random.default_rng(seed).permutation(len(real))
 
     @cache
     def reference() -> FeatureMoments:
-        return feature_moments(seen(pooled, real[order[:num_real]]))
+        return feature_moments(extract(features, real[order[:num_real]]))
 
     def evaluate(variables: Any) -> dict[str, float]:
         indices = _batches(np.arange(num_samples, dtype=np.int32), batch_size)
         rendered = np.concatenate([render(variables, part) for part in indices])
         images = to_uint8(rendered[:num_samples])
-        generated = feature_moments(seen(pooled, images))
+        clean = looks_clean(images)
+        generated = feature_moments(extract(features, images))
         measured = {
             "score": frechet_distance(generated, reference(), "population"),
-            "clean_share": float(np.mean(looks_clean(images))),
+            "clean_share": float(np.mean(clean)),
+            "black_share": float(np.mean(images == 0)),
         }
-        if asked is not None:
-            predicted = seen(logits, images).argmax(axis=1)
-            measured["agreement"] = float(np.mean(predicted == np.asarray(asked)))
-        return measured
+        if labels is None:
+            return measured
+        right = extract(logits, images).argmax(axis=1) == np.asarray(labels)
+        groups = {"": slice(None), "_clean": clean, "_corrupted": ~clean}
+        named = {f"agreement{name}": right[rows] for name, rows in groups.items()}
+        return measured | {name: float(np.mean(part)) for name, part in named.items() if len(part)}
 
     return evaluate
 

@@ -28,10 +28,11 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
     assert lines[0] == "training StyleGAN2 (preset tiny) on made up"
     assert lines[1].startswith("0.04 kimg in batches of 4 on 1 x cpu -> ")
     about = store.load(finished / "best").about
-    assert set(about["measured"]) == {"score", "clean_share", "agreement"}
-    assert lines[2].startswith(f"{finished}/best: {about['images_seen']} images seen, score ")
-    assert lines[3] == f"{finished}/latest: 40 images seen"
-    assert lines[4] == f"also {finished}/checkpoints, {finished}/sheets and {finished}/tensorboard"
+    assert {"score", "clean_share", "black_share", "agreement"} <= set(about["measured"])
+    assert lines[2].startswith("snapshots are scored on ")
+    assert lines[3].startswith(f"{finished}/best: {about['images_seen']} images seen, score ")
+    assert lines[4] == f"{finished}/latest: 40 images seen"
+    assert lines[5] == f"also {finished}/checkpoints, {finished}/sheets and {finished}/tensorboard"
     generator, variables = zoo.load_generator(str(finished))
     z, label = jax.numpy.ones((3, 6)), jax.numpy.eye(3)
     images, _ = generator.synthesize(variables, generator.styles(variables, z, label))
@@ -89,6 +90,7 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
         ),
         (["--start_from=nope"], "no generator 'nope': neither bundled (none) nor a training run's"),
         (["--start_discriminator=nope"], "no discriminator 'nope': neither bundled (none) nor a"),
+        (["--inception_weights=nope"], "nope cannot be read"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
         (["--decay_kimg=-1"], "decay_kimg must be at least 0, not -1.0"),
         (["now"], "'now'"),

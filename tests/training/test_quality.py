@@ -4,6 +4,7 @@ import pytest
 
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
+from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.training import quality
 from ganfail_jax.types import Classifier, Generator
@@ -22,15 +23,19 @@ def bars(count: int) -> np.ndarray:
 def linear_generator(classes: int = CLASSES) -> Generator:
     """Variables {"images" [k,h,w,c], "noise"}: the image of the class plus noise made of z."""
 
-    def styles(params, z, label=None):
+    def styles(params, z, label=None, truncation_psi=1.0):
+        assert truncation_psi == 1
         label = jnp.eye(CLASSES)[:1].repeat(len(z), 0) if label is None else label
         return {"z": z, "label": label}
 
-    def synthesize(params, styles):
+    def synthesis(params, styles, edits, noise, noise_keys):
+        assert (edits, noise) == (None, "random")
+        assert noise_keys.shape == styles["z"].shape[:1]
         noise = params["noise"] * styles["z"].reshape(-1, SIZE, SIZE, 1)
         return jnp.einsum("bk,khwc->bhwc", styles["label"], params["images"]) + noise, {}
 
-    return Generator(SIZE**2, classes, (SIZE, SIZE, 1), {}, {}, None, styles, synthesize)
+    shape = (SIZE, SIZE, 1)
+    return Generator(SIZE**2, classes, shape, {}, {}, None, styles, synthesis, True, "const")
 
 
 def features(params, images):
@@ -58,8 +63,10 @@ def evaluator(generator=None, real=None, **options):
 
 def test_perfect_generator():
     measured = evaluator()(variables())
-    assert measured["agreement"] == 1
+    assert measured["agreement"] == measured["agreement_clean"] == 1
     assert measured["clean_share"] == 1
+    assert measured["black_share"] == pytest.approx(1 - 3 / SIZE)
+    assert "agreement_corrupted" not in measured  # there is none to agree
     assert abs(measured["score"]) < 1e-9
 
 
@@ -92,7 +99,14 @@ def test_numbers_do_not_depend_on_the_batch_and_repeat():
 
 def test_unconditional_generator_has_no_agreement():
     measured = evaluator(linear_generator(classes=0))(variables())
-    assert set(measured) == {"score", "clean_share"}
+    assert set(measured) == {"score", "clean_share", "black_share"}
+
+
+def test_score_is_of_the_features_that_are_given():
+    corner = Features("a corner", 1, lambda images: to_float(images[:, :1, 0, 0]))
+    measured = evaluator(features=corner)(variables(noise=0.3))
+    assert measured["score"] > 1e-3  # black in every real image, noisy in the generated ones
+    assert abs(evaluator(features=corner)(variables())["score"]) < 1e-12
 
 
 @pytest.mark.parametrize(

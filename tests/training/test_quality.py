@@ -26,11 +26,11 @@ def linear_generator(classes: int = CLASSES) -> Generator:
         label = jnp.eye(CLASSES)[:1].repeat(len(z), 0) if label is None else label
         return {"z": z, "label": label}
 
-    def synthesize(params, styles):
+    def synthesis(params, styles, *_):
         noise = params["noise"] * styles["z"].reshape(-1, SIZE, SIZE, 1)
         return jnp.einsum("bk,khwc->bhwc", styles["label"], params["images"]) + noise, {}
 
-    return Generator(SIZE**2, classes, (SIZE, SIZE, 1), {}, {}, None, styles, synthesize)
+    return Generator(SIZE**2, classes, (SIZE, SIZE, 1), {}, {}, None, styles, synthesis)
 
 
 def features(params, images):

@@ -115,8 +115,7 @@ def main() -> None:
             shown = [(index, f"sample {index}") for index in given]
         indices = [index for index, _ in shown]
         images = render_sets(generator, params, rates, choices, layers, indices)
-        pixels = np.clip(127.5 * images, -127.5, 127.5)
-        changes = np.abs(pixels - pixels[0]).mean(axis=(2, 3, 4))
+        changes = 127.5 * np.abs(images - images[0]).mean(axis=(2, 3, 4))
         summary = {
             "layers": layers,
             "indices": indices,

@@ -32,9 +32,7 @@ def define_rates() -> None:
     flags.DEFINE_string("rates", None, "Folder of analyze.rates to use instead.")
 
 
-def read_rates(
-    folder: str, generator: Generator, generator_sha256: str, layers: Sequence[str]
-) -> Choice:
+def read_rates(folder: str, generator_sha256: str, layers: Sequence[str]) -> Choice:
     """The rates of these layers in a result of `analyze.rates`, with whatever noise.
 
     Raises:
@@ -52,7 +50,7 @@ def read_rates(
         )
     own = Rates({layer: found.counts[layer] for layer in layers}, found.num_samples)
     identity = {name: made.get(name) for name in ("num_samples", "seed", "published")}
-    identity["noise"] = common.noise_of(made, generator)
+    identity["noise"] = common.noise_of(made)
     return Choice(identity, own.num_samples, lambda _: own)
 
 
@@ -70,7 +68,7 @@ def choose_rates(
     if FLAGS.rates is not None:
         if FLAGS["rates_samples"].present:
             raise InputError("--rates has its own number of samples: leave --rates_samples out")
-        return read_rates(FLAGS.rates, generator, identity["generator_sha256"], layers)
+        return read_rates(FLAGS.rates, identity["generator_sha256"], layers)
 
     def count(folder: Path) -> Rates:
         return count_rates(

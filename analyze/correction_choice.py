@@ -129,8 +129,8 @@ def chosen(case: artifacts.Case, layers: list[str], single: str) -> Choice:
     """
     unit_fid = None
     if FLAGS.unit_fid is not None:
-        generator, sha256 = case.models.generator, case.identity["generator_sha256"]
-        unit_fid = read_unit_fid(FLAGS.unit_fid, generator, sha256, [single])
+        sha256 = case.identity["generator_sha256"]
+        unit_fid = read_unit_fid(FLAGS.unit_fid, sha256, [single])
     has_w = case.models.generator.mapping is not None  # StyleGAN2, whose units differ by sample
     per_sample = has_w if FLAGS.scores is None else FLAGS.scores == "sample"
     defects = artifacts.choose_defects(case, layers, scored=not per_sample)

@@ -95,7 +95,7 @@ def _ranking_settings(
             whose = made.get(what) or " and ".join(made.get(f"{what}s", ["unknown"]))
             raise InputError(f"the ranking in {FLAGS.ranking} is of another {what}: {whose}")
     settings = {name: made[name] for name in (*names, "num_samples")}
-    return settings | {"noise": common.noise_of(made, generator)}, (given,)
+    return settings | {"noise": common.noise_of(made)}, (given,)
 
 
 def _rank(run: Run) -> tuple[Ranking, ...]:

@@ -87,13 +87,9 @@ def with_noise(generator: Generator) -> Generator:
     return generator.with_noise(FLAGS.noise)
 
 
-def noise_of(made: Mapping[str, Any], generator: Generator) -> str:
-    """The noise of an earlier result; it was const before results told.
-
-    Args:
-        made: the identity of a result of this generator.
-    """
-    return made.get("noise", "const") if generator.has_noise else "none"
+def noise_of(made: Mapping[str, Any]) -> str:
+    """The noise by the identity of an earlier result; those that do not tell had const."""
+    return made.get("noise", "const")
 
 
 def check_labelled_noise(generator: Generator) -> None:

@@ -73,7 +73,7 @@ def main() -> None:
         print(line)
     if FLAGS.sheet:
         draw_sheet(generator, params, FLAGS.sheet)
-        print(f"  {FLAGS.sheet}, noise {generator.noise}")
+        print(f"samples with noise {generator.noise}:\n  {FLAGS.sheet}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from jaxtyping import Float64
 from analyze import flags as common
 from ganfail_jax import results
 from ganfail_jax.errors import InputError
-from ganfail_jax.types import Generator
 
 FID = "fid/"  # prefix of a layer's distances in a file
 MADE_BY = ("seed", "num_samples", "fid_top", "measure", "features", "reference")
@@ -25,9 +24,7 @@ class UnitFid(NamedTuple):
     identity: Mapping[str, Any]
 
 
-def read_unit_fid(
-    folder: str, generator: Generator, generator_sha256: str, layers: Sequence[str]
-) -> UnitFid:
+def read_unit_fid(folder: str, generator_sha256: str, layers: Sequence[str]) -> UnitFid:
     """The distances of the units of these layers.
 
     Raises:
@@ -48,5 +45,5 @@ def read_unit_fid(
             "give analyze.units these --layers"
         )
     identity = {name: made.get(name) for name in MADE_BY}
-    identity["noise"] = common.noise_of(made, generator)
+    identity["noise"] = common.noise_of(made)
     return UnitFid({layer: found[layer] for layer in layers}, identity)

@@ -143,7 +143,7 @@ def test_a_sheet_shows_the_samples_that_it_names(drawn):
     chosen = comparison.disagreements(found, 0, 1, 5)
     shown = comparison.sheet(pair[0], found, 0, 1, 5)
     indices = jnp.asarray(found.indices[chosen])
-    styles, labels = jax.jit(lambda i: outputs.sample_styles(pair[0], 0, i, 1.0))(indices)
+    styles, labels, _ = jax.jit(lambda i: outputs.sample_styles(pair[0], 0, i, 1.0))(indices)
     images = jax.jit(lambda s: outputs.render(pair[0], s))(styles)
     np.testing.assert_allclose(shown.images, images, atol=1e-4)
     np.testing.assert_array_equal(shown.predicted[:, 0], labels)

@@ -57,7 +57,7 @@ def test_the_grid_moves_one_dimension_at_a_time(found):
 def test_the_grid_shows_a_sample(found):
     tiny = models()
     grid = push.push_grid(tiny, found, top=2)
-    styles, _ = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))(jnp.arange(200))
+    styles, *_ = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))(jnp.arange(200))
     images = np.asarray(jax.jit(lambda s: outputs.render(tiny, s))(styles))
     distance = np.abs(images - grid.images[0, 0]).max(axis=(1, 2, 3))
     assert distance.min() < 1e-4

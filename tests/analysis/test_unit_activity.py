@@ -12,6 +12,7 @@ from ganfail_jax.analysis import unit_activity
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.analysis.unit_activity import Top
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import as_viewed, to_float, to_uint8
 from ganfail_jax.latents import generate
 from ganfail_jax.nn import pggan
 from tests import tiny
@@ -94,7 +95,8 @@ def test_the_representative_image_is_that_of_the_mean_feature_map():
     own = params["params"]["b0008_torgb"]
     expected = normed @ (np.asarray(own["weight"], np.float64)[0, 0] / np.sqrt(6)) + own["bias"]
     run = jax.jit(partial(unit_activity.representative_image, generator, layer="b0008/conv1"))
-    np.testing.assert_allclose(run(params, styles)[0], expected, atol=1e-5)
+    viewed = to_float(to_uint8(np.asarray(expected, np.float32)))
+    np.testing.assert_allclose(run(params, styles)[0], viewed, atol=0.01)  # a level
 
 
 def test_one_sample_represents_itself():
@@ -106,12 +108,12 @@ def test_one_sample_represents_itself():
 
     @jax.jit
     def run(params, styles):
-        image = models.generator.synthesize(params, styles)[0]
+        image = as_viewed(models.generator.synthesize(params, styles)[0])
         made = partial(unit_activity.representative_image, models.generator, params, styles)
         return image, made("b0004/conv1")
 
     image, found = run(models.generator_params, styles)
-    np.testing.assert_allclose(found, image, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(found, image, atol=0.01)  # a level
 
 
 def test_a_unit_sees_its_own_map(taps):
@@ -125,4 +127,4 @@ def test_a_unit_sees_its_own_map(taps):
 
     (images, maps), expected = run(models.generator_params, jnp.asarray(3))
     np.testing.assert_allclose(maps, taps[LAYERS[1]][[7, 2], ..., 3], rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(images, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(images, expected, atol=0.01)  # a level

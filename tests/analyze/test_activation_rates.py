@@ -31,12 +31,20 @@ def counted(tmp_path):
 
 def test_rates_are_those_of_the_result(counted, tmp_path):
     choice = read_rates(counted, "abc", ["b0008/conv0"])
-    assert choice.identity == {"num_samples": 40, "seed": 7, "published": []}
+    of_result = {"num_samples": 40, "seed": 7, "published": []}
+    assert choice.identity == of_result | {"noise": "const"}  # from before results told
     assert choice.num_samples == 40
     rates = choice.rates(tmp_path / "not made")
     assert list(rates.counts) == ["b0008/conv0"]
     np.testing.assert_array_equal(rates.counts["b0008/conv0"], SECOND)
     assert rates.num_samples == 40
+
+
+def test_rates_of_other_noise_are_told_apart(counted):
+    found = results.load(counted)
+    made = MADE | {"noise": "random"}
+    results.save(counted, {}, results.provenance(made), found.arrays)
+    assert read_rates(counted, "abc", []).identity["noise"] == "random"
 
 
 @pytest.mark.parametrize(

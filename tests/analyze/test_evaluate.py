@@ -10,7 +10,7 @@ from PIL import Image
 from ganfail_jax import zoo
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.images import to_uint8
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import generate
 from ganfail_jax.metrics.evaluation import measure
 from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
@@ -59,9 +59,8 @@ def test_numbers_are_those_of_the_images(finished, models):
     assert found["KID"]["samples"] == {"real": 40, "generated": 60}
     generator, params = zoo.load_generator(models[0].removeprefix("--generator="))
     classifier, weights = zoo.load_classifier(models[1].removeprefix("--classifier="))
-    drawn = latents(generator, 0, jnp.arange(1000))
-    styles = generator.styles(params, drawn.z, drawn.one_hot)
-    images = to_uint8(np.asarray(generator.synthesize(params, styles)[0]))
+    generator = generator.with_noise("random")
+    images = to_uint8(np.asarray(generate(generator, params, 0, jnp.arange(1000))[0]))
     features = classifier_features("classifier", classifier, weights)
     both = [feature_moments(extract_features(features, in_memory(each))) for each in (REAL, images)]
     assert found["FID"]["value"] == pytest.approx(frechet_distance(both[0], both[1]), rel=1e-4)
@@ -70,7 +69,7 @@ def test_numbers_are_those_of_the_images(finished, models):
     arrays = result.arrays
     assert arrays["realism"].shape == (60,)
     lowest = np.argsort(arrays["realism"], kind="stable")[:20]
-    np.testing.assert_array_equal(arrays["least"], images[lowest])
+    assert np.abs(arrays["least"].astype(int) - images[lowest]).max() <= 1
     np.testing.assert_array_equal(arrays["least_realism"], arrays["realism"][lowest])
     assert (folder / "realism.png").stat().st_size > 10_000
 

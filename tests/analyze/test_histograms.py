@@ -47,7 +47,7 @@ def test_samples_are_not_those_of_the_ranking(finished):
     assert result.provenance["identity"]["ranking"]["num_samples"] == 60
     assert result.summary["first_index"] == 60
     indices = np.arange(60, 180)[1::3]  # the fresh samples of class b
-    styles, _ = jax.jit(lambda i: sample_styles(tiny.models(), 0, i, 1.0))(indices)
+    styles, *_ = jax.jit(lambda i: sample_styles(tiny.models(), 0, i, 1.0))(indices)
     shown = np.asarray(styles)[:, result.arrays["shown_dims"]]
     np.testing.assert_allclose(result.arrays["shown_values"], shown, rtol=1e-4, atol=1e-4)
 

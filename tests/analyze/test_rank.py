@@ -42,6 +42,8 @@ def test_it_writes_a_result_that_reloads(finished):
     identity = result.provenance["identity"]
     assert (identity["num_samples"], identity["seed"]) == (60, 0)
     assert len(identity["generator_sha256"]) == 64
+    assert identity["noise"] == "random"
+    assert "noise random, on " in done.stdout
 
 
 def test_it_prints_the_numbers_and_the_paths(finished):
@@ -65,7 +67,24 @@ def test_a_finished_result_is_reused_and_another_is_refused(finished, models):
     assert (folder / "result.json").read_bytes() == before
 
 
+def test_a_result_from_before_noise_was_told_is_another(finished, models, tmp_path):
+    """Its classifier saw images that were not viewed, and the same noise in all."""
+    result = results.load(finished[1])
+    del result.provenance["identity"]["noise"]
+    results.save(tmp_path / "old", result.summary, result.provenance, result.arrays)
+    same = [*models, "--num_samples=60", "--bootstrap=5", f"--out={tmp_path / 'old'}"]
+    for noise in ("random", "const"):
+        done = rank(*same, f"--noise={noise}", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "holds a result made with other noise; choose another --out" in done.stderr
+
+
 BAD = [
+    (["--noise=loud"], "flag --noise=loud: value should be one of <random|const|none>"),
+    (
+        ["--generator=mnist_c_pggan", "--noise=const"],
+        "this generator has no noise inputs: leave --noise out",
+    ),
     (["--dataset=mnist_d"], "no dataset is called 'mnist_d'; datasets are mnist, mnist_c"),
     (
         ["--generator=mnist_c_pggan", "--truncation_psi=0.7"],

@@ -28,7 +28,7 @@ def test_the_layers_asked_for_in_that_order(folder):
 
 def test_what_tells_them_from_others(folder):
     identity = read_unit_fid(folder, "abc", []).identity
-    known = {"seed": 3, "num_samples": 9, "fid_top": 2}
+    known = {"seed": 3, "num_samples": 9, "fid_top": 2, "noise": "const"}
     assert identity == known | {"measure": None, "features": None, "reference": None}
 
 

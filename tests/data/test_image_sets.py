@@ -24,13 +24,13 @@ def styles(params, z, label, truncation_psi):
     return {"z": z * truncation_psi, "label": label}
 
 
-def synthesize(params, styles):
+def synthesis(params, styles, *_):
     images = params * styles["z"] + styles["label"].argmax(axis=1)[:, None] / 4
     return images.reshape(-1, 2, 2, 1), {}
 
 
 def test_generated_images_are_the_samples_of_their_numbers():
-    generator = Generator(4, 3, (2, 2, 1), {}, {}, None, styles, synthesize)
+    generator = Generator(4, 3, (2, 2, 1), {}, {}, None, styles, synthesis)
     images = generated(generator, jnp.asarray(0.2), 30, seed=3, truncation_psi=0.7)
     assert images.shape == (30, 2, 2, 1)
     numbers = np.array([20, 3, 11])

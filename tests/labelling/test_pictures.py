@@ -27,8 +27,8 @@ Z_IS_SEEN = Generator(
     layers={},
     style_dims={"z": 64},
     mapping=None,
-    styles=lambda params, z, one_hot: {"z": z},
-    synthesize=lambda params, styles, edits: (styles["z"].reshape(-1, 8, 8, 1) / 3, {}),
+    styles=lambda params, z, *_: {"z": z},
+    synthesis=lambda params, styles, *_: (styles["z"].reshape(-1, 8, 8, 1) / 3, {}),
 )
 
 

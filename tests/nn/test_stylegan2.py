@@ -74,7 +74,7 @@ def test_truncated_and_noiseless_images_match_the_reference(golden):
     def images(params):
         truncated = generator.styles(params, z, label, 0.5, 4)
         plain = generator.styles(params, z, label)
-        noiseless = generator.synthesize(params, plain, noise_mode="none")[0]
+        noiseless = generator.with_noise("none").synthesize(params, plain)[0]
         return generator.synthesize(params, truncated)[0], noiseless
 
     truncated, noiseless = images(params)
@@ -141,22 +141,46 @@ def test_unused_layers_cost_nothing():
 
 
 def test_noise_modes():
+    """Noise is added in every layer: const the planes of the weights, random other ones."""
     tiny = models()
     drawn = latents(tiny.generator, 0, jnp.arange(2))
     styles = tiny.generator.styles(tiny.generator_params, drawn.z, drawn.one_hot)
-    synthesize = jax.jit(tiny.generator.synthesize, static_argnames="noise_mode")
+    keys = jax.random.split(jax.random.key(0), 4).reshape(2, 2)
 
-    def image(**kwargs):
-        return np.asarray(synthesize(tiny.generator_params, styles, **kwargs)[0])
+    def taps(noise, keys=None):
+        generator = tiny.generator.with_noise(noise)
+        run = jax.jit(lambda p, s, k: generator.synthesize(p, s, None, k)[1])
+        return jax.device_get(run(tiny.generator_params, styles, keys))
 
-    keys = jax.random.split(jax.random.key(0))
-    assert np.array_equal(image(), image())
-    first, again, other = (image(noise_mode="random", key=k) for k in (keys[0], keys[0], keys[1]))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-    assert not np.array_equal(image(), image(noise_mode="none"))
-    with pytest.raises(ValueError, match="noise_mode 'random' needs a key"):
-        image(noise_mode="random")
+    found = [taps("const"), taps("none"), taps("random", keys[0]), taps("random", keys[1])]
+    for name in tiny.generator.layers:
+        for i, one in enumerate(found):
+            for other in found[:i]:
+                assert not np.isclose(one[name], other[name], atol=1e-3).all()
+    np.testing.assert_array_equal(taps("random", keys[0])["b0008/conv1"], found[2]["b0008/conv1"])
+    with pytest.raises(ValueError, match="random noise needs a key for each sample"):
+        taps("random")
+    with pytest.raises(ValueError, match="1 noise keys for 2 samples"):
+        taps("random", keys[0, :1])
+
+
+def test_random_noise_is_that_of_the_samples_key_in_every_layer():
+    """With noise alone: 0.3 * noise, leaky ReLU, gain, of a layer whose weights are zero."""
+    generator = models().generator.with_noise("random")
+    zero = jax.tree.map(jnp.zeros_like, models().generator_params)
+    zero = jax.tree_util.tree_map_with_path(
+        lambda path, x: x + 0.3 if path[-1].key == "noise_strength" else x, zero
+    )
+    styles = {name: jnp.zeros((3, n)) for name, n in generator.style_dims.items()}
+    keys = jax.random.split(jax.random.key(5), 3)
+    _, taps = jax.jit(lambda p, s, k: generator.synthesize(p, s, None, k))(zero, styles, keys)
+    for number, (name, info) in enumerate(generator.layers.items()):
+        plane = (info.resolution, info.resolution, 1)
+        for key, found in zip(keys, taps[name], strict=True):
+            layer = jax.random.fold_in(key, (0, 3, 2)[number])
+            noise = 0.3 * np.asarray(jax.random.normal(layer, plane))
+            expected = np.sqrt(2) * np.maximum(noise, 0.2 * noise)
+            np.testing.assert_allclose(found, np.broadcast_to(expected, found.shape), rtol=1e-5)
 
 
 def test_bfloat16_compute_stays_close_and_returns_float32():

@@ -1,21 +1,26 @@
-"""How a classifier sees any points of StyleSpace: compiled once, run in batches of one size."""
+"""What samples and any points of StyleSpace look like: compiled once, in batches of one size."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+import scipy
 from jaxtyping import Array, Float, Int, Shaped
-from scipy.special import softmax
 
-from ganfail_jax.analysis.outputs import Models, logits_of, render
+from ganfail_jax.analysis.outputs import Models, Sampling, render, sample_styles
 
 
 class Views(NamedTuple):
-    """Compiled functions of any number of points of StyleSpace."""
+    """Compiled functions of any number of samples and of points of StyleSpace.
+
+    Logits and images come from one program: compiling a second one takes longer than to compute
+    both always.
+    """
 
     models: Models
     batch_size: int
+    styles: Callable[[Sampling, Int[np.ndarray, " n"]], Float[np.ndarray, "n s"]]
     logits: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n k"]]
     images: Callable[[Float[np.ndarray, "n s"]], Float[np.ndarray, "n h w c"]]
 
@@ -39,23 +44,29 @@ def views_of(models: Models, batch_size: int) -> Views:
     """Compile the views of a generator by its classifier."""
 
     @jax.jit
-    def logits(params: Any, styles: Array) -> Array:
-        return logits_of(models.with_params(params), styles)
+    def draw(params: Any, samples: Sampling, indices: Array) -> Array:
+        here = models.with_params(params)
+        return sample_styles(here, samples.seed, indices, samples.truncation_psi)[0]
 
     @jax.jit
-    def images(params: Any, styles: Array) -> Array:
-        return render(models.with_params(params), styles)
+    def view(params: Any, styles: Array) -> dict[str, Array]:
+        here = models.with_params(params)
+        images = render(here, styles)
+        return {"images": images, "logits": here.classifier.logits(params[1], images)}
 
-    def batched(view: Callable[[Any, Array], Array]) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda styles: in_batches(
-            lambda rows: view(models.params, rows), batch_size, styles.astype(np.float32)
-        )
+    def styles(samples: Sampling, indices: np.ndarray) -> np.ndarray:
+        batch = lambda rows: draw(models.params, samples, rows)  # noqa: E731
+        return in_batches(batch, batch_size, indices.astype(np.int32))
 
-    return Views(models, batch_size, batched(logits), batched(images))
+    def one(name: str) -> Callable[[np.ndarray], np.ndarray]:
+        batch = lambda rows: view(models.params, rows)[name]  # noqa: E731
+        return lambda styles: in_batches(batch, batch_size, styles.astype(np.float32))
+
+    return Views(models, batch_size, styles, one("logits"), one("images"))
 
 
 def target_softmax(
     logits: Float[np.ndarray, "n k"], target: Int[np.ndarray, " n"]
 ) -> Float[np.ndarray, " n"]:
     """The softmax output of each row's target class."""
-    return softmax(logits, axis=1)[np.arange(len(target)), target]
+    return scipy.special.softmax(logits, axis=1)[np.arange(len(target)), target]

@@ -41,16 +41,17 @@ def generated(
     Other sizes of batches compile anew; the images are the same.
     """
     mesh = runtime.data_mesh()
+    psi = () if truncation_psi == 1 else (np.float32(truncation_psi),)
 
     @jax.jit
-    def render(params: Params, indices: jax.Array) -> Any:
+    def render(params: Params, seed: jax.Array, psi: Any, indices: jax.Array) -> Any:
         drawn = latents(generator, seed, indices)
-        styles = generator.styles(params, drawn.z, drawn.one_hot, truncation_psi)
+        styles = generator.styles(params, drawn.z, drawn.one_hot, *psi)
         return generator.synthesize(params, styles)[0]
 
     def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
         filled = np.resize(numbers, -(-len(numbers) // mesh.size) * mesh.size).astype(np.int32)
-        images = np.asarray(render(params, runtime.shard_batch(mesh, filled)))
+        images = np.asarray(render(params, np.uint32(seed), psi, runtime.shard_batch(mesh, filled)))
         return to_uint8(images[: len(numbers)])
 
     return Images((n, *generator.image_shape), take)

@@ -19,7 +19,7 @@ from absl import flags
 
 from analyze import activation_rates, entry
 from analyze import flags as common
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.analysis.ablation import (
     Choice,
     ablation,
@@ -30,7 +30,6 @@ from ganfail_jax.analysis.ablation import (
 from ganfail_jax.analysis.detection import check_ends, detect, ends
 from ganfail_jax.analysis.rates import Rates, low_rate
 from ganfail_jax.analysis.views import in_batches
-from ganfail_jax.plots.ablation import draw_ablated
 from ganfail_jax.types import Generator, Params
 
 FLAGS = flags.FLAGS
@@ -131,7 +130,7 @@ def main() -> None:
         }
 
     def draw(folder: Path, arrays: entry.Arrays, title: str) -> list[str]:
-        draw_ablated(folder / "ablated.png", arrays, title)
+        plots.ablation.draw_ablated(folder / "ablated.png", arrays, title)
         return ["ablated.png"]
 
     who = f"generator {identity['generator']}"

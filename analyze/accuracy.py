@@ -10,6 +10,7 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis.latent_accuracy import (
     BINNINGS,
     Binning,
@@ -18,7 +19,6 @@ from ganfail_jax.analysis.latent_accuracy import (
     explain,
 )
 from ganfail_jax.analysis.samples import outcome_names
-from ganfail_jax.plots import latent_accuracy as plots
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -117,7 +117,7 @@ def main() -> None:
             question="accuracy against distance from the well classified centre",
             settings=("num_samples", "dims", "bins", "binning", "min_samples"),
             compute=compute,
-            draw=plots.draw,
+            draw=plots.latent_accuracy.draw,
             describe=describe,
             ranked=True,
         )

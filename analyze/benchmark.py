@@ -77,12 +77,13 @@ def passes(models: Models, batch: int) -> dict[str, Any]:
 def counting(models: Models) -> tuple[float, float]:
     """Counting activations of the early layers: images per second, operations per image."""
     generator, mesh = models.generator, runtime.data_mesh()
-    count = rates.counter(generator, rates.early_layers(generator.layers), 0)
+    count = rates.counter(generator, rates.early_layers(generator.layers))
     indices = jnp.arange(CHUNK)
-    work = flops(jax.jit(count).lower(models.generator_params, indices, indices >= 0).compile())
-    counter, params = compile_counter(count, mesh), runtime.replicate(mesh, models.generator_params)
+    given = models.generator_params, np.uint32(0)
+    work = flops(jax.jit(count).lower(given, indices, indices >= 0).compile())
+    counter, given = compile_counter(count, mesh), runtime.replicate(mesh, given)
     size = COUNTED * CHUNK * mesh.size
-    args = (params, counter.zeros(params), np.int32(size), np.int32(0), np.int32(COUNTED))
+    args = (given, counter.zeros(given), np.int32(size), np.int32(0), np.int32(COUNTED))
     return size / seconds(counter.advance, *args), work / CHUNK
 
 

@@ -11,11 +11,11 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis import comparison
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots import comparison as plots
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -107,7 +107,7 @@ def main() -> None:
             question="comparing classifiers on the same samples",
             settings=("num_samples", "top", "shown"),
             compute=compute,
-            draw=plots.draw,
+            draw=plots.comparison.draw,
             describe=describe,
             check=check,
             ranked=True,

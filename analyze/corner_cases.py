@@ -15,13 +15,12 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
-from ganfail_jax import results
+from ganfail_jax import plots, results
 from ganfail_jax.analysis import corner_cases, crossing, joint, starts
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots import corner_cases as plots
 
 LARGEST_INDEX = 2**31 - 1  # of a sample
 
@@ -250,7 +249,7 @@ def main() -> None:
             question="searching the smallest degradations that turn an image over",
             settings=own,
             compute=compute,
-            draw=plots.draw,
+            draw=plots.corner_cases.draw,
             describe=describe,
             check=check,
             ranked=True,

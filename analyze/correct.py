@@ -17,13 +17,12 @@ from absl import flags
 
 from analyze import artifacts, correction_choice, entry
 from analyze import flags as common
-from ganfail_jax import results
+from ganfail_jax import plots, results
 from ganfail_jax.analysis.correction import given_units, layers_to, number_of_units
 from ganfail_jax.analysis.correction_effect import Views, effect, looked_at, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
-from ganfail_jax.plots.correction import draw_effects, draw_sheet
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -95,12 +94,13 @@ def main() -> None:
     def draw(folder: Path, arrays: entry.Arrays) -> list[str]:
         told = results.load(folder).summary
         names = ["effects.png"]
-        draw_effects(folder / names[0], told["methods"], told["samples"], f"{who}: {how}")
+        title = f"{who}: {how}"
+        plots.correction.draw_effects(folder / names[0], told["methods"], told["samples"], title)
         for kind in map(str, arrays["sheets"]):
             names.append(f"{kind.replace(' ', '-')}.png")
             own = {k.removeprefix(f"{kind}/"): x for k, x in arrays.items() if k.startswith(kind)}
             own["rows"] = arrays["rows"]
-            draw_sheet(folder / names[-1], own, f"{kind} of {who}: {how}")
+            plots.correction.draw_sheet(folder / names[-1], own, f"{kind} of {title}")
         return names
 
     settings = {name: FLAGS[name].value for name in ("share", "indices", "shown")}

@@ -22,7 +22,6 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import manifold
 from ganfail_jax.metrics.table import Cell
-from ganfail_jax.plots.table import draw_grid, draw_groups
 from ganfail_jax.types import Generator
 
 FLAGS = flags.FLAGS
@@ -149,19 +148,19 @@ TABLES = {
         partial(plan, _ask_correction_fid),
         (*NAMES, "unit_fid", "methods", "stop", "share"),
         "correction",
-        draw_groups,
+        "draw_groups",
     ),
     "stopping_layer": Table(
         partial(plan, _ask_stopping_layer),
         (*NAMES, "stops", "shares", "neighbours"),
         "sequential correction",
-        draw_grid,
+        "draw_grid",
     ),
     "ablated_units": Table(
         partial(plan, _ask_ablated_units),
         (*NAMES, "unit_fid", "stop", "numbers"),
         "units at zero",
-        draw_grid,
+        "draw_grid",
     ),
 }
 

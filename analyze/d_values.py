@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 from analyze import entry, image_choice, labelled
 from analyze import flags as common
-from ganfail_jax import zoo
+from ganfail_jax import plots, zoo
 from ganfail_jax.analysis import d_values
 from ganfail_jax.analysis.detection_summary import classes_of, format_area
 from ganfail_jax.data import image_sets
@@ -26,7 +26,6 @@ from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
 from ganfail_jax.metrics.feature_cache import images_hash
-from ganfail_jax.plots.d_values import draw
 from ganfail_jax.types import Discriminator, Generator, Params
 
 FLAGS = flags.FLAGS
@@ -205,7 +204,7 @@ def main() -> None:
         identity,
         who,
         compute,
-        lambda folder, arrays: draw(folder, arrays, who),
+        lambda folder, arrays: plots.d_values.draw(folder, arrays, who),
         describe,
     )
 

@@ -14,11 +14,11 @@ from absl import flags
 
 from analyze import artifacts, entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis.correction import STOP, layers_to
 from ganfail_jax.analysis.defects import regions
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
-from ganfail_jax.plots.defects import draw
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -105,7 +105,7 @@ def main() -> None:
         case.identity | artifacts.identity_of_scores(layers) | {"shown": FLAGS.shown},
         who,
         compute,
-        lambda folder, arrays: draw(folder, arrays, who),
+        lambda folder, arrays: plots.defects.draw(folder, arrays, who),
         describe,
     )
 

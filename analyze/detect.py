@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from analyze import activation_rates, entry, labelled
 from analyze import flags as common
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.analysis import detection
 from ganfail_jax.analysis.detection_summary import (
     agreement,
@@ -35,7 +35,6 @@ from ganfail_jax.analysis.samples import collect, outcome_names
 from ganfail_jax.analysis.views import in_batches
 from ganfail_jax.data.labels import Labels
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots.detection import draw
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
 
@@ -210,7 +209,7 @@ def main() -> None:
         scanned | settings,
         who,
         compute,
-        lambda folder, arrays: draw(folder, arrays, who, COUNTED[FLAGS.score]),
+        lambda folder, arrays: plots.detection.draw(folder, arrays, who, COUNTED[FLAGS.score]),
         describe,
     )
 

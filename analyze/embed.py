@@ -12,11 +12,11 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis import embedding
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots import embedding as plots
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -112,7 +112,7 @@ def main() -> None:
             question="mapping the latent spaces by class and by outcome",
             settings=("num_samples", "embedded", "neighbours", "perplexity"),
             compute=compute,
-            draw=plots.draw,
+            draw=plots.embedding.draw,
             describe=describe,
             check=check,
         )

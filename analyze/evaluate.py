@@ -17,12 +17,12 @@ from jaxtyping import Float64
 
 from analyze import entry, feature_choice, image_choice
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import measure
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import COPY
-from ganfail_jax.plots.realism import draw_extremes
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -79,7 +79,7 @@ def main() -> None:
     def draw(folder: Path, arrays: entry.Arrays) -> list[str]:
         if not len(arrays.get("least", ())):  # not asked for, or nothing but copies of real ones
             return []
-        draw_extremes(folder / "realism.png", arrays, who)
+        plots.realism.draw_extremes(folder / "realism.png", arrays, who)
         return ["realism.png"]
 
     def describe(summary: entry.Summary) -> Iterator[str]:

@@ -16,13 +16,12 @@ from absl import flags
 
 from analyze import activation_rates, entry
 from analyze import flags as common
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.analysis import detection
 from ganfail_jax.analysis.heatmaps import heatmaps
 from ganfail_jax.analysis.rates import early_layers, low_rate
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
-from ganfail_jax.plots.heatmaps import draw
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -132,7 +131,7 @@ def main() -> None:
         identity,
         who,
         compute,
-        lambda folder, arrays: draw(folder, arrays, who),
+        lambda folder, arrays: plots.heatmaps.draw(folder, arrays, who),
         describe,
     )
 

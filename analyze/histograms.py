@@ -9,11 +9,11 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis import separation
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots import histograms as plots
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -114,7 +114,7 @@ def main() -> None:
             question="comparing misclassified samples with others along every dimension",
             settings=("num_samples", "top", "panels", "show_class"),
             compute=compute,
-            draw=plots.draw,
+            draw=plots.histograms.draw,
             describe=describe,
             check=check,
             ranked=True,

@@ -11,10 +11,9 @@ import numpy as np
 from absl import flags
 
 from analyze import flags as common
-from ganfail_jax import zoo
+from ganfail_jax import plots, zoo
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
-from ganfail_jax.plots.sheets import save_sheet
 from ganfail_jax.results import ResultError
 from ganfail_jax.types import Generator
 from ganfail_jax.weights.store import Stored
@@ -58,7 +57,7 @@ def draw_sheet(generator: Generator, params: Any, path: str) -> None:
     rows = [render(params, COLUMNS * row + jnp.arange(COLUMNS)) for row in range(ROWS)]
     scale = max(1, SMALLEST // generator.image_shape[0])
     try:
-        save_sheet(path, np.concatenate(rows), COLUMNS, scale)
+        plots.sheets.save_sheet(path, np.concatenate(rows), COLUMNS, scale)
     except OSError as error:
         raise ResultError(f"cannot write {path} ({error.strerror or error})") from error
 

@@ -11,10 +11,11 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis import push, ranking
 from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.plots import ranking as plots
+from ganfail_jax.analysis.views import views_of
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -91,29 +92,29 @@ def describe(content: entry.Summary) -> Iterator[str]:
 
 def compute(run: entry.Run) -> tuple[entry.Summary, entry.Arrays]:
     (models,) = run.models
-    shared = {"seed": FLAGS.seed, "truncation_psi": FLAGS.truncation_psi, "top": FLAGS.top}
+    shared = {"truncation_psi": FLAGS.truncation_psi, "top": FLAGS.top}
     found = ranking.rank(
         models,
         num_samples=FLAGS.num_samples,
         batch_size=FLAGS.batch_size,
+        seed=FLAGS.seed,
         score=FLAGS.score,
         normalize=FLAGS.normalize,
         replicates=FLAGS.bootstrap,
         **shared,
         **run.sweep("gradients"),
     )
+    views = views_of(models, FLAGS.batch_size, FLAGS.seed)
     effect = push.push_effect(
-        models,
+        views,
         found,
         num_samples=FRESH,
-        batch_size=FLAGS.batch_size,
-        mesh=run.mesh,
         first_index=FLAGS.num_samples,
         progress="push test",
         **shared,
     )
     chosen = None if FLAGS.show_class is None else common.class_index(FLAGS.show_class, models)
-    grid = push.push_grid(models, found, true_class=chosen, **shared)
+    grid = push.push_grid(views, found, true_class=chosen, **shared)
     arrays = found._asdict() | {f"push_{name}": a for name, a in grid._asdict().items()}
     return summarize(found, effect), arrays
 
@@ -125,8 +126,8 @@ def check(models: tuple[Models, ...]) -> None:
 
 def draw(folder: Path, arrays: entry.Arrays, who: str) -> tuple[str, ...]:
     per = "standard deviation" if FLAGS.normalize == "std" else "unit"
-    plots.draw(folder, arrays, who, FLAGS.score, per)
-    return plots.FIGURES
+    plots.ranking.draw(folder, arrays, who, FLAGS.score, per)
+    return plots.ranking.FIGURES
 
 
 def main() -> None:

@@ -36,7 +36,6 @@ from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 from ganfail_jax.metrics.table import Cell
-from ganfail_jax.plots.table import draw_grid, draw_groups
 from ganfail_jax.types import Generator, LayerInfo, Params
 
 FLAGS = flags.FLAGS
@@ -192,10 +191,13 @@ COMMON = ("threshold", "rates", "rates_samples", "num_samples", "ends", "within_
 SETS_OF = ("sets", "layer_sets")
 TABLES = {
     "ablation_fid": Table(
-        partial(_plan, ablation_fid, SETS_OF), (*COMMON, *SETS_OF), "ablated", draw_grid
+        partial(_plan, ablation_fid, SETS_OF), (*COMMON, *SETS_OF), "ablated", "draw_grid"
     ),
     "top_bottom": Table(
-        partial(_plan, top_bottom, ("neighbours",)), (*COMMON, "neighbours"), "images", draw_groups
+        partial(_plan, top_bottom, ("neighbours",)),
+        (*COMMON, "neighbours"),
+        "images",
+        "draw_groups",
     ),
 }
 

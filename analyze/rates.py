@@ -15,11 +15,10 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.analysis import rates
 from ganfail_jax.analysis.convergence import Convergence, Sight, converge, look
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots.rates import draw_convergence, draw_rates
 from ganfail_jax.types import Generator, find_layer
 
 FLAGS = flags.FLAGS
@@ -72,11 +71,11 @@ def describe(summary: entry.Summary) -> Iterator[str]:
 
 def draw(folder: Path, arrays: entry.Arrays, who: str) -> list[str]:
     found = rates.restore(arrays)
-    draw_rates(folder / "rates.png", found, float(arrays["threshold"]), who)
+    plots.rates.draw_rates(folder / "rates.png", found, float(arrays["threshold"]), who)
     if "at" not in arrays:  # published
         return ["rates.png"]
     settled = Convergence(*(arrays[name] for name in Convergence._fields))
-    draw_convergence(folder / "convergence.png", settled, list(found.counts), who)
+    plots.rates.draw_convergence(folder / "convergence.png", settled, list(found.counts), who)
     return ["rates.png", "convergence.png"]
 
 

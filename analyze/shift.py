@@ -13,12 +13,12 @@ from absl import flags
 
 from analyze import entry
 from analyze import flags as common
+from ganfail_jax import plots
 from ganfail_jax.analysis import crossing, shift, starts
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
-from ganfail_jax.plots import shift as plots
 from ganfail_jax.types import dimension_names
 
 FLAGS = flags.FLAGS
@@ -206,7 +206,7 @@ def main() -> None:
             question="shifting one image along the dimensions that break a classifier",
             settings=own,
             compute=compute,
-            draw=plots.draw,
+            draw=plots.shift.draw,
             describe=describe,
             check=check,
             ranked=True,

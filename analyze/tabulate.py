@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from analyze import entry
 from analyze import flags as common
-from ganfail_jax import results
+from ganfail_jax import plots, results
 from ganfail_jax.metrics.table import Cell, restore, to_csv, to_markdown
 
 
@@ -26,7 +26,7 @@ class Table(NamedTuple):
     plan: Callable[[], Plan]  # raises before any work
     flags: tuple[str, ...]  # those that not all tables have
     corner: str  # what its rows are
-    draw: Callable[[Path, list[Cell], str], None]
+    figure: Literal["draw_grid", "draw_groups"]  # of plots.table
 
 
 def tabulate(name: str, table: Table) -> None:
@@ -54,7 +54,7 @@ def _write(table: Table, who: str, folder: Path, arrays: entry.Arrays) -> list[s
     for name, text in texts.items():
         with results.replace_file(folder / name) as new:
             new.write_text(text)
-    table.draw(folder / "table.png", cells, who)
+    getattr(plots.table, table.figure)(folder / "table.png", cells, who)
     return [*texts, "table.png"]
 
 

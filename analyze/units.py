@@ -21,7 +21,7 @@ from jaxtyping import Array, Float32, Float64, Int
 from analyze import entry, feature_choice, image_choice
 from analyze import flags as common
 from analyze.unit_fid import FID
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.analysis.correction import STOP, given_units
 from ganfail_jax.analysis.unit_activity import (
     MEASURES,
@@ -36,7 +36,6 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments
 from ganfail_jax.metrics.unit_frechet import subset_distances
-from ganfail_jax.plots.units import draw
 from ganfail_jax.types import Generator, Params
 
 FLAGS = flags.FLAGS
@@ -273,7 +272,7 @@ def main() -> None:
         identity,
         who,
         compute,
-        lambda folder, arrays: draw(folder, arrays, layers, who, what),
+        lambda folder, arrays: plots.units.draw(folder, arrays, layers, who, what),
         describe,
     )
 

@@ -1,15 +1,16 @@
 """Sample index -> key -> latent and label, so that results do not depend on batches or devices."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from ganfail_jax.images import as_viewed
 from ganfail_jax.types import Activations, Edits, Generator, Params
 
 NOISE_STREAM = 0x4E4F49  # folded into a sample's key for its noise inputs
+Seed = int | Integer[Array, ""]  # an argument of compiled programs, so that they serve every seed
 
 
 class Latents(NamedTuple):
@@ -21,26 +22,30 @@ class Latents(NamedTuple):
     noise_keys: Array | None  # see `noise_keys`
 
 
-def sample_keys(seed: int, indices: Int[Array, " b"]) -> Array:
+def sample_keys(seed: Seed, indices: Int[Array, " b"]) -> Array:
     """One key per sample: fold_in(seed, index)."""
     return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), indices)
 
 
-def noise_keys(generator: Generator, seed: int, indices: Int[Array, " b"]) -> Array | None:
+def noise_keys(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> Array | None:
     """One key per sample for its noise inputs; None where the generator draws no noise."""
     if generator.noise != "random":
         return None
     return jax.vmap(jax.random.fold_in, (0, None))(sample_keys(seed, indices), NOISE_STREAM)
 
 
-def latents(generator: Generator, seed: int, indices: Int[Array, " b"]) -> Latents:
-    """Standard normal z of each sample; its class is index mod k, so classes are balanced."""
+def sample_labels(generator: Generator, indices: Any) -> Any:
+    """The class of each sample, index mod k, so that classes are balanced; unconditional: None."""
+    return indices % generator.num_classes if generator.num_classes else None
+
+
+def latents(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> Latents:
+    """Standard normal z of each sample, its class and its noise."""
     keys = sample_keys(seed, indices)
     z = jax.vmap(lambda key: jax.random.normal(key, (generator.z_dim,)))(keys)
-    noise = noise_keys(generator, seed, indices)
-    if not generator.num_classes:
+    noise, labels = noise_keys(generator, seed, indices), sample_labels(generator, indices)
+    if labels is None:
         return Latents(z, None, None, noise)
-    labels = indices % generator.num_classes
     one_hot = jax.nn.one_hot(labels, generator.num_classes, dtype=jnp.float32)
     return Latents(z, labels, one_hot, noise)
 
@@ -48,16 +53,20 @@ def latents(generator: Generator, seed: int, indices: Int[Array, " b"]) -> Laten
 def generate(
     generator: Generator,
     params: Params,
-    seed: int,
+    seed: Seed,
     indices: Int[Array, " b"],
     edits: Edits | None = None,
-    truncation_psi: float = 1.0,
+    truncation_psi: float | Array | None = None,
 ) -> tuple[Float[Array, "b h w c"], Activations]:
     """Images of samples, as they are viewed, and what every layer computes for them.
 
     Edits change neither latents nor noise, so that a sample with and without them is a pair.
+
+    Args:
+        truncation_psi: None: no truncation.
     """
     drawn = latents(generator, seed, indices)
-    styles = generator.styles(params, drawn.z, drawn.one_hot, truncation_psi)
+    psi = () if truncation_psi is None else (truncation_psi,)
+    styles = generator.styles(params, drawn.z, drawn.one_hot, *psi)
     images, taps = generator.synthesize(params, styles, edits, drawn.noise_keys)
     return as_viewed(images), taps

@@ -94,8 +94,11 @@ def sweep(
     batch = -(-min(batch_size, num_samples) // mesh.size) * mesh.size
     mark = json.dumps({"batch": batch, "samples": num_samples, **(identity or {})}, sort_keys=True)
     indices = np.arange(batch, dtype=np.int32)
-    treedef = jax.tree.structure(jax.eval_shape(step, indices, indices < batch))
-    total, done = read_partial(checkpoint, mark, treedef)
+
+    def structure() -> Any:
+        return jax.tree.structure(jax.eval_shape(step, indices, indices < batch))
+
+    total, done = read_partial(checkpoint, mark, structure)
     bar = progress_bar(progress, num_samples, done)
     saved = time.monotonic()
     try:
@@ -135,10 +138,13 @@ def write_partial(path: Path, mark: str, total: Any, done: int) -> None:
         np.savez(new, allow_pickle=False, mark=np.asarray(mark), done=np.asarray(done), **leaves)
 
 
-def read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:
+def read_partial(path: Path | None, mark: str, structure: Callable[[], Any]) -> tuple[Any, int]:
     """The total kept under this mark and how far it goes; none: (None, 0).
 
     All processes get what the first one finds.
+
+    Args:
+        structure: gives the total's; called where a total is kept, because it traces a program.
     """
     if path is None:
         return None, 0
@@ -154,7 +160,7 @@ def read_partial(path: Path | None, mark: str, treedef: Any) -> tuple[Any, int]:
         arrays = read_arrays(content)
         if str(arrays["mark"]) != mark:
             return None, 0
-        names = sorted(name for name in arrays if name.startswith("leaf"))
-        return jax.tree.unflatten(treedef, [arrays[name] for name in names]), int(arrays["done"])
+        leaves = [arrays[name] for name in sorted(arrays) if name.startswith("leaf")]
+        return jax.tree.unflatten(structure(), leaves), int(arrays["done"])
     except DAMAGE:
         return None, 0

@@ -111,7 +111,7 @@ def tally(
     round_size = CHUNK * counter.mesh.size
     rounds = -(-batch_size // round_size)
     shapes = jax.eval_shape(counter.zeros, params)
-    total, done = runtime.read_partial(checkpoint, mark, jax.tree.structure(shapes))
+    total, done = runtime.read_partial(checkpoint, mark, lambda: jax.tree.structure(shapes))
     if total is None:
         total, done = jax.tree.map(lambda x: np.zeros(x.shape[1:], np.int64), shapes), first
     rows, fresh = counter.zeros(params), done  # of samples total has .. fresh

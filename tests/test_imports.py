@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 RANKS = [
     {"types", "errors", "edits", "images"},
-    {"latents", "accumulate", "hosts", "runtime", "results", "tally"},
+    {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "training", "labelling"},
     {"train", "analyze"},

@@ -7,7 +7,7 @@ import numpy as np
 from ganfail_jax.edits import zero_activated
 from ganfail_jax.latents import generate, latents, noise_keys
 from ganfail_jax.nn import pggan
-from ganfail_jax.types import NOISES
+from ganfail_jax.types import NOISES, Noise
 from tests.tiny import CONFIG, models
 
 FIRST = (1.0040143, -0.9063372, -0.7481722)  # z of sample 0, seed 0
@@ -50,7 +50,7 @@ def test_the_first_latents_stay_what_they_were():
         assert latents(generator, 0, jnp.arange(2)).z.shape == (2, CONFIG.z_dim)
 
 
-def images_of(indices, noise="random", edits=None, seed=4):
+def images_of(indices, noise: Noise = "random", edits=None, seed=4):
     tiny = models()
     generator = tiny.generator.with_noise(noise)
     made = jax.jit(lambda p, i, e: generate(generator, p, seed, i, e))

@@ -25,13 +25,12 @@ from jaxtyping import Array
 
 from analyze import entry
 from analyze import flags as common
-from ganfail_jax import results
+from ganfail_jax import plots, results
 from ganfail_jax.analysis.detection_summary import format_area
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import artifact_classifier
-from ganfail_jax.plots.artifact_classifier import draw
 from ganfail_jax.training import artifact_classifier as training
 from ganfail_jax.training import checkpoints, linear_probe
 from ganfail_jax.training.artifact_classifier import CLASSES
@@ -201,7 +200,7 @@ def main() -> None:
         identity,
         who,
         partial(compute, samples, backbone, identity),
-        lambda folder, arrays: [*draw(folder, arrays, who), WEIGHTS],
+        lambda folder, arrays: [*plots.artifact_classifier.draw(folder, arrays, who), WEIGHTS],
         describe,
     )
 

@@ -8,8 +8,8 @@ the same digits untouched. The paper reports 97 % on the corrupted test set for 
 
 from typing import Any
 
+import scipy
 from absl import flags
-from scipy.stats import binomtest
 
 from analyze import flags as common
 from ganfail_jax.data.pipelines import Dataset, load_dataset
@@ -40,7 +40,7 @@ def test_sets(mnist_dir: str | None) -> dict[str, Dataset]:
 
 def report(about: dict[str, Any]) -> None:
     for name, (correct, n) in about["accuracy"].items():
-        low, high = binomtest(correct, n).proportion_ci(method="wilson")
+        low, high = scipy.stats.binomtest(correct, n).proportion_ci(method="wilson")
         share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
         print(f"accuracy on {name} test: {share}")
 

@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.stats import hypergeom, rankdata
 
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.proportions import Paired, compare_paired, wilson
@@ -98,10 +98,10 @@ def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDime
     same = a.direction[group, common] == b.direction[group, common]
     varied = np.ptp(scores, axis=1).min() > 0
     overlaps = np.arange(top + 1)
-    chance = hypergeom.pmf(overlaps, max(candidates, 1), top, top)
+    chance = scipy.stats.hypergeom.pmf(overlaps, max(candidates, 1), top, top)
     return SharedDimensions(
         float(rank_correlation(scores[:1], scores[1:])[0, 0]),
-        float(np.corrcoef(rankdata(scores, axis=1))[0, 1]) if varied else float("nan"),
+        float(np.corrcoef(scipy.stats.rankdata(scores, axis=1))[0, 1]) if varied else float("nan"),
         common[same],
         common[~same],
         top_a[~np.isin(top_a, top_b)],

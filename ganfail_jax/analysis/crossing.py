@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int, Shaped
-from scipy.special import expit, logit
 
 from ganfail_jax.analysis.views import Views, in_batches, target_softmax
 
@@ -131,14 +131,16 @@ def search(
 
         return in_batches(logits, views.batch_size, rows, shift.astype(np.float32))
 
+    level_odds = scipy.special.logit(level)
+
     def excess(rows: Int[np.ndarray, " m"], shift: np.ndarray) -> Float[np.ndarray, " m"]:
-        return log_odds(look(rows, shift).astype(np.float64), target[rows]) - logit(level)
+        return log_odds(look(rows, shift).astype(np.float64), target[rows]) - level_odds
 
     n = len(starts)
     everything = np.arange(n)
     lower, upper, at_upper = np.zeros(n), np.full(n, np.nan), np.full(n, np.nan)
     at_lower = excess(everything, lower)
-    start_softmax = expit(at_lower + logit(level))
+    start_softmax = scipy.special.expit(at_lower + level_odds)
     kept = np.flatnonzero(at_lower > 0)
     for reached in np.linspace(0, limit, grid + 1)[1:]:
         if not len(kept):

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Real
-from scipy.stats import rankdata
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations
@@ -140,5 +140,5 @@ def rank_within(
     found = np.zeros(len(score))
     for each in np.unique(classes):
         own = classes == each
-        found[own] = (rankdata(score[own]) - 0.5) / own.sum()
+        found[own] = (scipy.stats.rankdata(score[own]) - 0.5) / own.sum()
     return found

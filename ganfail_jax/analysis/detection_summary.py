@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy.stats import rankdata
 
 from ganfail_jax.analysis.detection import Detected, ends
 from ganfail_jax.analysis.estimates import auc
@@ -69,7 +69,9 @@ def agreement(found: Detected, size: int) -> dict[str, float]:
     pairs = zip(ends(score, size), ends(balanced, size), strict=True)
     top, bottom = (len(np.intersect1d(a, b)) / size for a, b in pairs)
     return {
-        "rank_correlation": float(np.corrcoef(rankdata(score), rankdata(balanced))[0, 1]),
+        "rank_correlation": float(
+            np.corrcoef(scipy.stats.rankdata(score), scipy.stats.rankdata(balanced))[0, 1]
+        ),
         "top_in_common": top,
         "bottom_in_common": bottom,
     }

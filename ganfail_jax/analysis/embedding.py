@@ -10,6 +10,8 @@ numbers, measured in the spaces themselves on all samples and compared in pairs:
 
 Distances are those of raw coordinates, as in the paper. The styles of a StyleGAN are affine in w,
 so a linear probe finds in S what it finds in W; what S adds is its metric.
+
+scikit-learn is imported where it is used: it takes longer than JAX, and --help needs none of it.
 """
 
 from functools import partial
@@ -20,16 +22,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
-from sklearn.linear_model import LogisticRegression
-from sklearn.manifold import TSNE
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
-from sklearn.neighbors import NearestNeighbors
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.estimates import Estimate, auc, mean
-from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.outputs import Models, sampling
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.latents import latents
 
@@ -71,15 +67,18 @@ def latent_spaces(
     mapping = generator.mapping
 
     @jax.jit
-    def step(params: Any, positions: Array, mask: Array) -> dict[str, Array]:
-        drawn = latents(generator, seed, positions + int(samples.indices[0]))
+    def step(given: Any, positions: Array, mask: Array) -> dict[str, Array]:
+        params, (seed, truncation_psi), first_index = given
+        drawn = latents(generator, seed, positions + first_index)
         rows = {"mask": mask, "Z": drawn.z}
         if mapping is None:
             return rows
         return rows | {"W": mapping(params, drawn.z, drawn.one_hot, truncation_psi)}
 
+    chosen = sampling(generator, seed, truncation_psi)
+    given = models.generator_params, chosen, np.int32(samples.indices[0])
     rows = runtime.sweep(
-        partial(step, runtime.replicate(mesh, models.generator_params)),
+        partial(step, runtime.replicate(mesh, given)),
         runtime.append_rows,
         len(samples.indices),
         batch_size,
@@ -92,6 +91,8 @@ def latent_spaces(
 
 def neighbours(space: Space, k: int) -> Int[np.ndarray, "n k"]:
     """The k nearest other samples of every sample."""
+    from sklearn.neighbors import NearestNeighbors
+
     search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(space)
     return search.kneighbors(return_distance=False)
 
@@ -104,6 +105,11 @@ def majority(labels: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
 
 def probe(space: Space, wrong: Bool[np.ndarray, " n"], seed: int) -> Float[np.ndarray, " n"]:
     """How a logistic regression of the other folds' samples judges each sample."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1_000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     return np.asarray(cross_val_predict(model, space, wrong, cv=folds, method="decision_function"))
@@ -144,6 +150,8 @@ def embed(
     Args:
         perplexity: of t-SNE; less than the samples it maps.
     """
+    from sklearn.manifold import TSNE
+
     mapper = TSNE(perplexity=perplexity, init="pca", random_state=seed)
     found = [measure(space, samples, k=k, seed=seed) for space in spaces.values()]
     gains = [later.minus(earlier) for earlier, later in pairwise(found)]

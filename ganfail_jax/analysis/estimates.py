@@ -9,9 +9,8 @@ For AUCs these are the placement values of DeLong, DeLong and Clarke-Pearson (19
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy.special import expit, logit
-from scipy.stats import rankdata
 
 BLOCK = 512  # dimensions ranked at once: their ranks need some ten times the memory of the values
 Z95 = 1.96  # two-sided 95 % quantile of the normal distribution
@@ -41,7 +40,8 @@ class Estimate(NamedTuple):
         inside = (self.value > 0) & (self.value < 1)
         value = np.where(inside, self.value, np.nan)
         half = Z95 * self.standard_error / (value * (1 - value))
-        return expit(logit(value) - half), expit(logit(value) + half)
+        centre, expit = scipy.special.logit(value), scipy.special.expit
+        return expit(centre - half), expit(centre + half)
 
     def minus(self, other: "Estimate") -> "Estimate":
         """The paired difference of two estimates from the same samples."""
@@ -63,9 +63,9 @@ def _pairs_in_order(
     values: Float[np.ndarray, "n d"], positive: Bool[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n d"]:
     """How many pairs of a sample with the other kind have the positive higher; ties half."""
-    below = rankdata(values, axis=0)
+    below = scipy.stats.rankdata(values, axis=0)
     for side in (positive, ~positive):
-        below[side] -= rankdata(values[side], axis=0)
+        below[side] -= scipy.stats.rankdata(values[side], axis=0)
     return np.where(positive[:, None], below, positive.sum() - below)
 
 

@@ -1,14 +1,15 @@
 """What does the classifier say of a point of StyleSpace? (Le Coz 2022, sec. 2.2: C_i(G(s)))"""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ganfail_jax.images import as_viewed
-from ganfail_jax.latents import latents
+from ganfail_jax.latents import Seed, latents
 from ganfail_jax.types import Classifier, Generator, Params, flatten_styles, unflatten_styles
 
 
@@ -69,13 +70,38 @@ def target_classes(
     return jnp.argmax(logits, axis=1) if labels is None else labels
 
 
+class Sampling(NamedTuple):
+    """Which samples there are: an argument of compiled programs, which so serve all settings."""
+
+    seed: Any  # uint32
+    truncation_psi: Any  # float32; None: the generator has no truncation
+
+
+def sampling(generator: Generator, seed: int, truncation_psi: float) -> Sampling:
+    """The samples of a seed with this truncation.
+
+    Raises:
+        ValueError: truncation is wanted of a generator that has none.
+    """
+    if generator.mapping is not None:
+        return Sampling(np.uint32(seed), np.float32(truncation_psi))
+    if truncation_psi != 1:
+        raise ValueError("this generator has no truncation: truncation_psi must be 1")
+    return Sampling(np.uint32(seed), None)
+
+
 def sample_styles(
-    models: Models, seed: int, indices: Int[Array, " b"], truncation_psi: float
+    models: Models, seed: Seed, indices: Int[Array, " b"], truncation_psi: float | Array | None
 ) -> tuple[Float[Array, "b s"], Int[Array, " b"] | None, Array | None]:
-    """S vectors, labels and noise keys of samples by index."""
+    """S vectors, labels and noise keys of samples by index.
+
+    Args:
+        truncation_psi: None: of a generator that has no truncation.
+    """
     generator = models.generator
     drawn = latents(generator, seed, indices)
-    styles = generator.styles(models.generator_params, drawn.z, drawn.one_hot, truncation_psi)
+    psi = () if truncation_psi is None else (truncation_psi,)
+    styles = generator.styles(models.generator_params, drawn.z, drawn.one_hot, *psi)
     return flatten_styles(styles, generator.style_dims), drawn.labels, drawn.noise_keys
 
 

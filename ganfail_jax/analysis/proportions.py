@@ -6,9 +6,8 @@ Intervals and tests of accuracies; every interval is of 95 %.
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy.special import ndtri
-from scipy.stats import binomtest
 
 from ganfail_jax.analysis.estimates import Z95
 
@@ -17,7 +16,7 @@ def wilson(
     successes: Int[np.ndarray, "*s"], trials: Int[np.ndarray, "*s"]
 ) -> Float[np.ndarray, "*s 2"]:
     """Wilson intervals of shares; NaN where there were no trials."""
-    z, n = ndtri(0.975), np.where(trials > 0, trials, np.nan)
+    z, n = scipy.special.ndtri(0.975), np.where(trials > 0, trials, np.nan)
     p = successes / n
     middle = p + z**2 / (2 * n)
     reach = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
@@ -61,5 +60,5 @@ def compare_paired(a: Bool[np.ndarray, " n"], b: Bool[np.ndarray, " n"]) -> Pair
         table,
         (only_a - only_b) / n,
         (max(middle - reach, -1.0), min(middle + reach, 1.0)),
-        float(binomtest(only_a, discordant).pvalue) if discordant else 1.0,
+        float(scipy.stats.binomtest(only_a, discordant).pvalue) if discordant else 1.0,
     )

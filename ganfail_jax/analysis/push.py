@@ -1,31 +1,17 @@
 """Does a ranking hold where it was not made, and what does a push look like? (Le Coz, sec. 2.3)"""
 
 from collections.abc import Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from ganfail_jax import runtime
-from ganfail_jax.accumulate import Moments, batch_moments, merge_moments, standard_error
-from ganfail_jax.analysis.outputs import (
-    Models,
-    logits_of,
-    render,
-    sample_styles,
-    softmax_score,
-    target_classes,
-)
 from ganfail_jax.analysis.ranking import Ranking
-from ganfail_jax.latents import noise_keys
+from ganfail_jax.analysis.starts import CONFIDENT, TOGETHER, at_samples, at_styles
+from ganfail_jax.analysis.views import Views, target_softmax
+from ganfail_jax.runtime import progress_bar
 
 SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
-CONFIDENT = 0.99  # softmax of an image worth pushing
-TOGETHER = 2.0  # standard deviations, in the choice of the image
 
 
 class PushEffect(NamedTuple):
@@ -40,14 +26,11 @@ class PushEffect(NamedTuple):
 
 
 def push_effect(
-    models: Models,
+    views: Views,
     ranking: Ranking,
     *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
     first_index: int,
-    seed: int = 0,
     truncation_psi: float = 1.0,
     top: int = 10,
     deviations: float = 1.0,
@@ -62,30 +45,27 @@ def push_effect(
     Args:
         first_index: of the fresh samples; beyond the samples that made the ranking.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(views.seed)
     order, step_size = ranking.order[0], deviations * ranking.direction[0] * ranking.style_std
     top = min(top, len(order) // 2)
-    moves = np.zeros((2 + draws, len(order)), np.float32)
+    moves = np.zeros((1 + draws, len(order)), np.float32)
     for row, dims in enumerate(
-        [order[:top], *(rng.choice(order[top:], top, replace=False) for _ in range(draws))], start=1
+        [order[:top], *(rng.choice(order[top:], top, replace=False) for _ in range(draws))]
     ):
         moves[row, dims] = step_size[dims]
-
-    @jax.jit
-    def outputs(params: Any, indices: Array, mask: Array) -> Moments:
-        here = models.with_params(params)
-        sampled = sample_styles(here, seed, first_index + indices, truncation_psi)
-        styles, labels, keys = sampled
-        logits = [logits_of(here, styles + move, keys) for move in moves]
-        target = target_classes(labels, logits[0])
-        values = jnp.stack([softmax_score(x, target) for x in logits], axis=1)
-        pushed = jnp.concatenate([values[:, :2], values[:, 2:].mean(1, keepdims=True)], axis=1)
-        return batch_moments(pushed, mask[:, None].astype(jnp.float32))
-
-    run = partial(outputs, runtime.replicate(mesh, models.params))
-    total = runtime.sweep(run, merge_moments, num_samples, batch_size, mesh=mesh, progress=progress)
-    (before, pushed, random), errors = map(float, total.mean[0]), standard_error(total)[0]
-    return PushEffect(num_samples, top, before, pushed, random, tuple(map(float, errors)))  # pyright: ignore
+    samples = first_index + np.arange(num_samples)
+    with progress_bar(progress, num_samples * (2 + draws), 0) as bar:
+        start = at_samples(views, samples, truncation_psi=truncation_psi)
+        bar.update(num_samples)
+        softmax = [start.softmax]
+        for move in moves:
+            logits = views.logits(start.styles + move, start.noise)
+            softmax.append(target_softmax(logits, start.target))
+            bar.update(num_samples)
+    before, pushed, *random = np.asarray(softmax, np.float64)
+    values = np.stack([before, pushed, np.mean(random, axis=0)])
+    means, errors = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(num_samples)
+    return PushEffect(num_samples, top, *map(float, means), tuple(map(float, errors)))  # pyright: ignore
 
 
 class PushGrid(NamedTuple):
@@ -100,10 +80,9 @@ class PushGrid(NamedTuple):
 
 
 def push_grid(
-    models: Models,
+    views: Views,
     ranking: Ranking,
     *,
-    seed: int = 0,
     truncation_psi: float = 1.0,
     top: int = 10,
     true_class: int | None = None,
@@ -122,37 +101,23 @@ def push_grid(
     move = np.zeros(len(ranking.style_std), np.float32)
     move[dims] = (ranking.direction[group] * ranking.style_std)[dims]
 
-    @jax.jit
-    def draw(params: Any, indices: Array) -> tuple[Array, Array, Array, Array]:
-        here = models.with_params(params)
-        styles, labels, keys = sample_styles(here, seed, indices, truncation_psi)
-        logits = logits_of(here, styles, keys)
-        target = target_classes(labels, logits)
-        after = softmax_score(logits_of(here, styles + TOGETHER * move, keys), target)
-        return styles, target, softmax_score(logits, target), after
-
-    @jax.jit
-    def look(params: Any, styles: Array, indices: Array) -> tuple[Array, Array]:
-        here, keys = models.with_params(params), noise_keys(models.generator, seed, indices)
-        return render(here, styles, keys), logits_of(here, styles, keys)
-
-    styles, target, before, after = draw(models.params, jnp.arange(candidates))
-    rank = jnp.where(before >= CONFIDENT, after, 2 - before)
+    start = at_samples(views, np.arange(candidates), truncation_psi=truncation_psi)
+    after = at_styles(views, start.styles + TOGETHER * move, start.target, start.samples).softmax
+    rank = np.where(start.softmax >= CONFIDENT, after, 2 - start.softmax)
     if true_class is not None:
-        rank = jnp.where(target == true_class, rank, rank + 2)
-    index = int(jnp.argmin(rank))
+        rank = np.where(start.target == true_class, rank, rank + 2)
+    index = int(np.argmin(rank))
 
-    pushed = np.tile(np.asarray(styles[index]), (len(dims), len(shifts), 1))
+    pushed = np.tile(start.styles[index], (len(dims), len(shifts), 1))
     pushed[np.arange(len(dims)), :, dims] += move[dims, None] * np.asarray(shifts)
-    flat = jnp.asarray(pushed.reshape(-1, pushed.shape[-1]))
-    images, logits = look(models.params, flat, jnp.full(len(flat), index))
-    truth = jnp.full(len(flat), target[index])
-    grid = pushed.shape[:2]
+    flat, grid = pushed.reshape(-1, pushed.shape[-1]), pushed.shape[:2]
+    own = start.take(np.full(len(flat), index))
+    seen = at_styles(views, flat, own.target, own.samples)
     return PushGrid(
-        np.asarray(images).reshape(*grid, *models.generator.image_shape),
-        np.asarray(softmax_score(logits, truth)).reshape(grid),
-        np.asarray(jnp.argmax(logits, axis=1)).reshape(grid),
+        views.images(flat, own.noise).reshape(*grid, *views.models.generator.image_shape),
+        seen.softmax.reshape(grid),
+        seen.predicted.reshape(grid),
         np.asarray(shifts),
-        int(target[index]),
+        int(start.target[index]),
         group,
     )

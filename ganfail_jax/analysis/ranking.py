@@ -8,6 +8,7 @@ Beyond the paper: other outputs than the softmax, scores per standard deviation 
 errors, and a bootstrap that says how stable the ranking is at this number of samples.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
-from scipy.stats import poisson, rankdata
 
 from ganfail_jax import runtime
 from ganfail_jax.accumulate import (
@@ -38,15 +38,16 @@ from ganfail_jax.analysis.outputs import (
     Models,
     logits_of,
     sample_styles,
+    sampling,
     softmax_score,
     target_classes,
 )
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import sample_keys
+from ganfail_jax.latents import Seed, sample_keys
 from ganfail_jax.types import dimension_names
 
 BOOTSTRAP_STREAM = 1  # folded into a sample's key for its bootstrap weights
-POISSON_CDF = poisson.cdf(np.arange(9), 1.0).astype(np.float32)
+POISSON_CDF = np.cumsum([1 / math.e / math.factorial(k) for k in range(9)]).astype(np.float32)
 
 
 NORMALIZATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -124,7 +125,9 @@ def style_gradients(
     return jax.grad(total, has_aux=True)(styles)
 
 
-def bootstrap_weights(seed: int, indices: Int[Array, " b"], replicates: int) -> Float[Array, "b r"]:
+def bootstrap_weights(
+    seed: Seed, indices: Int[Array, " b"], replicates: int
+) -> Float[Array, "b r"]:
     """Poisson(1) weights of each sample in each replicate (the online bootstrap of Oza 2001)."""
     keys = jax.vmap(jax.random.fold_in, (0, None))(sample_keys(seed, indices), BOOTSTRAP_STREAM)
     uniform = jax.vmap(lambda key: jax.random.uniform(key, (replicates,)))(keys)
@@ -136,8 +139,8 @@ def batch_statistics(
     indices: Int[Array, " b"],
     mask: Bool[Array, " b"],
     *,
-    seed: int,
-    truncation_psi: float,
+    seed: Seed,
+    truncation_psi: float | Array | None,
     score: str,
     replicates: int,
 ) -> Statistics:
@@ -193,26 +196,29 @@ def rank(
         checkpoint: where an interrupted pass is kept; see `runtime.sweep`.
         identity: what else tells this pass from another, such as hashes of weights.
     """
-    settings = {
-        "seed": seed,
-        "truncation_psi": truncation_psi,
-        "score": score,
-        "replicates": replicates,
-    }
+    settings = {"score": score, "replicates": replicates}
+    samples = sampling(models.generator, seed, truncation_psi)
 
     @jax.jit
-    def step(params: Any, indices: Array, mask: Array) -> Statistics:
+    def step(given: Any, indices: Array, mask: Array) -> Statistics:
+        params, samples = given
+        here, own = models.with_params(params), samples._asdict() | settings
         with jax.default_matmul_precision("highest"):
-            return batch_statistics(models.with_params(params), indices, mask, **settings)
+            return batch_statistics(here, indices, mask, **own)
 
     total = runtime.sweep(
-        partial(step, runtime.replicate(mesh, models.params)),
+        partial(step, runtime.replicate(mesh, (models.params, samples))),
         merge_statistics,
         num_samples,
         batch_size,
         mesh=mesh,
         checkpoint=checkpoint,
-        identity={**settings, **(identity or {})},
+        identity={
+            "seed": seed,
+            "truncation_psi": truncation_psi,
+            **settings,
+            **(identity or {}),
+        },
         progress=progress,
     )
     return summarize(models, total, normalize=normalize, top=top)
@@ -223,13 +229,23 @@ def _with_all(moments: Moments) -> Moments:
     return Moments(*(np.concatenate(pair) for pair in zip(everything, moments, strict=True)))
 
 
+def average_ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Ranks from 1, equal values sharing theirs.
+
+    As `scipy.stats.rankdata`, but importing `scipy.stats` takes as long as importing JAX.
+    """
+    ordered = np.sort(values)
+    below, upto = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
+    return (below + upto + 1) / 2
+
+
 def rank_correlation(
     a: Float[np.ndarray, "r s"], b: Float[np.ndarray, "q s"]
 ) -> Float[np.ndarray, "r q"]:
     """Spearman correlation of the magnitudes of score vectors; NaN where all are equal."""
 
     def standardized_ranks(scores: Float[np.ndarray, "r s"]) -> Float[np.ndarray, "r s"]:
-        ranks = rankdata(np.abs(scores), axis=1)
+        ranks = np.stack([average_ranks(row) for row in np.abs(scores)])
         ranks -= ranks.mean(axis=1, keepdims=True)
         norms = np.linalg.norm(ranks, axis=1, keepdims=True)
         return np.divide(ranks, norms, out=np.full_like(ranks, np.nan), where=norms > 0)

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ganfail_jax import runtime
 from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import generate
+from ganfail_jax.latents import Seed, generate
 from ganfail_jax.results import DAMAGE
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
 from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
@@ -80,16 +80,20 @@ def find_layers(layers: Mapping[str, LayerInfo], names: Sequence[str]) -> list[s
 
 
 def activations(
-    generator: Generator, params: Params, indices: Int[Array, " b"], seed: int
+    generator: Generator, params: Params, indices: Int[Array, " b"], seed: Seed
 ) -> Activations:
     """What every layer computes for samples by index, without truncation (sec. 3.1)."""
     return generate(generator, params, seed, indices)[1]
 
 
-def counter(generator: Generator, layers: Sequence[str], seed: int) -> Count:
-    """How many of a chunk's samples activate each neuron; later layers are not computed."""
+def counter(generator: Generator, layers: Sequence[str]) -> Count:
+    """How many of a chunk's samples activate each neuron; later layers are not computed.
 
-    def count(params: Params, indices: Array, mask: Array) -> dict[str, Array]:
+    The count's first argument is (params, seed).
+    """
+
+    def count(given: Any, indices: Array, mask: Array) -> dict[str, Array]:
+        params, seed = given
         taps = activations(generator, params, indices, seed)
         counted = mask[:, None, None, None]
         return {name: jnp.sum((taps[name] > 0) & counted, 0, dtype=jnp.int32) for name in layers}
@@ -127,13 +131,13 @@ def count_rates(
         folder: where an interrupted count is kept.
         identity: what else tells this count from another, such as the hash of the weights.
     """
-    counted = compile_counter(counter(generator, layers, seed), mesh)
-    params = runtime.replicate(mesh, params)
+    counted = compile_counter(counter(generator, layers), mesh)
+    given = runtime.replicate(mesh, (params, np.uint32(seed)))
     found = Rates({name: np.zeros((), np.int64) for name in layers}, 0)
     for part, last in enumerate(milestones(num_samples)):
         sums = tally(
             counted,
-            params,
+            given,
             found.num_samples,
             last,
             batch_size=batch_size,

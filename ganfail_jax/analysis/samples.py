@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
-from scipy.special import softmax
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.outputs import Models, render, sample_styles
+from ganfail_jax.analysis.outputs import Models, render, sample_styles, sampling
 from ganfail_jax.types import Generator
 
 SURE = 0.9  # softmax from which a sample without a true class counts as sure
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
 
     @property
     def softmax(self) -> Float[np.ndarray, "m n k"]:
-        return softmax(self.logits, axis=2)
+        return scipy.special.softmax(self.logits, axis=2)
 
     @property
     def predicted(self) -> Int[np.ndarray, "m n"]:
@@ -61,7 +61,7 @@ def outcomes(
     """
     if generator.num_classes:
         return logits.argmax(axis=2) == target
-    return softmax(logits, axis=2).max(axis=2) >= SURE
+    return scipy.special.softmax(logits, axis=2).max(axis=2) >= SURE
 
 
 def collect(
@@ -85,9 +85,11 @@ def collect(
         checkpoint, identity, progress: see `runtime.sweep`.
     """
     generator = models[0].generator
+    samples = sampling(generator, seed, truncation_psi)
 
     @jax.jit
-    def step(params: Any, indices: Array, mask: Array) -> dict[str, Array]:
+    def step(given: Any, indices: Array, mask: Array) -> dict[str, Array]:
+        params, (seed, truncation_psi), first_index = given
         here = [each.with_params(own) for each, own in zip(models, params, strict=True)]
         chosen = first_index + indices
         styles, labels, noise_keys = sample_styles(here[0], seed, chosen, truncation_psi)
@@ -96,8 +98,9 @@ def collect(
         rows = {"mask": mask, "indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
         return rows if labels is None else rows | {"labels": labels}
 
+    params = [each.params for each in models]
     rows = runtime.sweep(
-        partial(step, runtime.replicate(mesh, [each.params for each in models])),
+        partial(step, runtime.replicate(mesh, (params, samples, np.int32(first_index)))),
         runtime.append_rows,
         num_samples,
         batch_size,

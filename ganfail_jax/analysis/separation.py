@@ -13,8 +13,8 @@ class only.
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Bool, Float, Int
-from scipy.stats import false_discovery_control, ks_2samp, norm
 
 from ganfail_jax.analysis.estimates import Estimate, auc
 from ganfail_jax.analysis.ranking import Ranking
@@ -142,13 +142,13 @@ def separate(ranking: Ranking, samples: Samples, *, top: int = 10, seed: int = 0
             row |= {"auc": found.value, "auc_low": low, "auc_high": high}
             if name == WITHIN:
                 error = np.maximum(found.standard_error, np.finfo(float).tiny)
-                row["p_value"] = 2 * norm.sf(np.abs(found.value - 0.5) / error)
+                row["p_value"] = 2 * scipy.stats.norm.sf(np.abs(found.value - 0.5) / error)
             else:
                 pair = styles[mine], styles[~mine]
-                test = ks_2samp(*pair, axis=0, method="asymp")  # pyright: ignore
+                test = scipy.stats.ks_2samp(*pair, axis=0, method="asymp")  # pyright: ignore
                 row |= {"ks": test.statistic, "p_value": test.pvalue}
             if np.isfinite(row["p_value"]).all():
-                row["q_value"] = false_discovery_control(row["p_value"])
+                row["q_value"] = scipy.stats.false_discovery_control(row["p_value"])
                 row |= _medians(found, ranking.order[g], top, rng)
         rows.append(row)
     return Separation(

@@ -5,15 +5,15 @@ that are classified well, or the mean of a class)
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Float, Int
 
-from ganfail_jax.analysis.outputs import sample_styles
-from ganfail_jax.analysis.push import CONFIDENT, TOGETHER
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.views import Views, target_softmax
+from ganfail_jax.latents import sample_labels
 
+CONFIDENT = 0.99  # softmax of an image worth pushing
+TOGETHER = 2.0  # standard deviations, in the choice of the image
 TRIES = 10  # samples looked at for each class there is
 
 
@@ -62,17 +62,11 @@ def at_samples(
 
     Without a true class, which an unconditional generator has not, all n are of the predicted one.
     """
-
-    @jax.jit
-    def draw(params: Any, indices: Array) -> tuple[Array, Array | None]:
-        here = views.models.with_params(params)
-        return sample_styles(here, views.seed, indices, truncation_psi)[:2]
-
-    drawn, labels = draw(views.models.params, samples.astype(np.int32))
-    styles, target = np.asarray(drawn), None if labels is None else np.asarray(labels)
-    if target is not None and classes is not None:  # before they are rendered
+    target = sample_labels(views.models.generator, samples)
+    if target is not None and classes is not None:
         chosen = np.isin(target, list(classes))
-        styles, samples, target = styles[chosen], samples[chosen], target[chosen]
+        samples, target = samples[chosen], target[chosen]
+    styles = views.styles(samples, truncation_psi)
     return at_styles(views, styles, target, samples)
 
 

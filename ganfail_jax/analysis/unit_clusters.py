@@ -6,8 +6,8 @@ An artifact is drawn by several units of a layer, of which a list by score may l
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.cluster.hierarchy import fcluster, linkage
 
 from ganfail_jax.errors import InputError
 
@@ -41,7 +41,8 @@ def cluster_units(
         raise InputError(f"{len(points):,} units do not make {number:,} clusters")
     if len(points) == 1:
         return Clusters(np.zeros(1, int), np.zeros(1))
-    found = fcluster(linkage(points, "ward"), number, "maxclust")
+    tree = scipy.cluster.hierarchy.linkage(points, "ward")
+    found = scipy.cluster.hierarchy.fcluster(tree, number, "maxclust")
     _, found = np.unique(found, return_inverse=True)
     means = np.bincount(found, scores) / np.bincount(found)
     order = np.argsort(np.argsort(-means, kind="stable"))

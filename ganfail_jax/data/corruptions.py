@@ -5,8 +5,8 @@ Perturbations", sec. 3; applied by Le Coz 2022, sec. 3.1. Severity 0 means untou
 """
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Integer
-from scipy import ndimage
 
 SEVERITIES = (1, 2, 3)
 GAUSSIAN_BLUR_SIGMA = {1: 1.0, 2: 2.0, 3: 3.0}  # pixels
@@ -25,7 +25,7 @@ def gaussian_blur(
     blurred = images.copy()
     for level in SEVERITIES:
         chosen = severity == level
-        blurred[chosen] = ndimage.gaussian_filter(
+        blurred[chosen] = scipy.ndimage.gaussian_filter(
             images[chosen], GAUSSIAN_BLUR_SIGMA[level], axes=(1, 2), mode="nearest", truncate=4.0
         )
     return np.clip(blurred, 0.0, 1.0)

@@ -41,14 +41,15 @@ def generated(
     Other sizes of batches compile anew; the images are the same.
     """
     mesh = runtime.data_mesh()
+    psi = None if truncation_psi == 1 else np.float32(truncation_psi)
 
     @jax.jit
-    def render(params: Params, indices: jax.Array) -> Any:
-        return generate(generator, params, seed, indices, truncation_psi=truncation_psi)[0]
+    def render(params: Params, seed: jax.Array, psi: Any, indices: jax.Array) -> Any:
+        return generate(generator, params, seed, indices, truncation_psi=psi)[0]
 
     def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
         filled = np.resize(numbers, -(-len(numbers) // mesh.size) * mesh.size).astype(np.int32)
-        images = np.asarray(render(params, runtime.shard_batch(mesh, filled)))
+        images = np.asarray(render(params, np.uint32(seed), psi, runtime.shard_batch(mesh, filled)))
         return to_uint8(images[: len(numbers)])
 
     return Images((n, *generator.image_shape), take)

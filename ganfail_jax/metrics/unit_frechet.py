@@ -60,7 +60,7 @@ def subset_distances(
     sets = np.ascontiguousarray(subsets.T)
     which = hashlib.sha256(repr(sets.shape).encode() + sets.tobytes()).hexdigest()
     mark = json.dumps({"subsets": which, **(identity or {})}, sort_keys=True)
-    found, done = runtime.read_partial(checkpoint, mark, jax.tree.structure(np.empty(0)))
+    found, done = runtime.read_partial(checkpoint, mark, lambda: jax.tree.structure(np.empty(0)))
     found = np.zeros(len(sets)) if found is None else found
     saved = time.monotonic()
     with tqdm(total=len(sets), initial=done, desc=progress, disable=progress is None) as bar:

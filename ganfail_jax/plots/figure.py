@@ -1,6 +1,7 @@
 """What the figures share: colours that the colour-blind can tell apart, images, writing."""
 
 import os
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -28,6 +29,40 @@ def show_image(axes: Axes, image: Float[np.ndarray, "h w c"]) -> None:
     axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="auto")
     axes.set_xticks([])
     axes.set_yticks([])
+
+
+def show_grid(axes: Axes, images: Float[np.ndarray, "r q h w c"]) -> None:
+    """Images in [-1, 1] in rows and columns, with room for a caption above each.
+
+    One picture: axes for each image take a hundred times as long. Ticks are at rows and columns;
+    `caption` writes above an image.
+    """
+    rows, columns, h, w, c = images.shape
+    above, beside = _gaps(h, w)
+    cells = np.ones((rows, columns, h + above, w + beside, c), np.float32)  # white
+    cells[:, :, above:, :w] = np.clip(images * 0.5 + 0.5, 0, 1)
+    sheet = cells.swapaxes(1, 2).reshape(rows * (h + above), columns * (w + beside), c)
+    pixels = sheet[:, :-beside, 0] if c == 1 else sheet[:, :-beside]
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="auto")
+    axes.set_xticks(np.arange(columns) * (w + beside) + (w - 1) / 2, [""] * columns)
+    axes.set_yticks(np.arange(rows) * (h + above) + above + (h - 1) / 2, [""] * rows)
+    axes.tick_params(length=0)
+    axes.set_frame_on(False)
+
+
+def caption(
+    axes: Axes, shape: tuple[int, ...], row: int, column: int, text: str, **how: Any
+) -> None:
+    """Write above an image of a `show_grid` of images of this shape [r, q, h, w, c]."""
+    h, w = shape[2:4]
+    above, beside = _gaps(h, w)
+    x, y = column * (w + beside) + (w - 1) / 2, row * (h + above) + above - 0.8
+    axes.text(x, y, text, ha="center", va="bottom", size=8, **how)
+
+
+def _gaps(h: int, w: int) -> tuple[int, int]:
+    """Pixels above an image and beside it."""
+    return -(-h // 5), -(-w // 6)
 
 
 def arrow(direction: float) -> str:

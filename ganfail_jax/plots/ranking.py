@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.estimates import Z95
-from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save, show_image
+from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, caption, save, show_grid
 
 
 def bars(
@@ -81,24 +81,23 @@ def push_sheet(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
     rows, columns = images.shape[:2]
     dims = arrays["order"][group, :rows]
     arrows = [arrow(-score) for score in arrays["score"][group, dims]]
-    figure = Figure(figsize=(1.15 * columns + 1.9, 1.22 * rows + 1.0), layout="constrained")
+    figure = Figure(figsize=(1.15 * columns + 1.9, 1.22 * rows + 1.0), layout="compressed")
     figure.suptitle(title, size=10)
-    grid = figure.subplots(rows, columns, squeeze=False)
-    for row in range(rows):
-        for column in range(columns):
-            axes = grid[row, column]
-            show_image(axes, images[row, column])
-            instead = predicted[row, column]
-            text = f"{softmax[row, column]:.2f}"
-            if instead != truth:
-                text += f" → {arrays['groups'][1 + instead]}"
-            axes.set_title(text, size=8, color="black" if instead == truth else ORANGE, pad=2)
-            if row == rows - 1:
-                axes.set_xlabel(f"{arrays['push_shifts'][column]:g} std", size=9)
-        name = f"{arrays['names'][dims[row]]} {arrows[row]}"
-        grid[row, 0].set_ylabel(
-            name, rotation=0, ha="right", va="center", family="monospace", size=8
-        )
+    axes = figure.add_subplot()
+    show_grid(axes, images)
+    for row, column in np.ndindex(rows, columns):
+        instead = predicted[row, column]
+        text = f"{softmax[row, column]:.2f}"
+        if instead != truth:
+            text += f" → {arrays['groups'][1 + instead]}"
+        colour = "black" if instead == truth else ORANGE
+        caption(axes, images.shape, row, column, text, color=colour)
+    shifts = [f"{shift:g} std" for shift in arrays["push_shifts"]]
+    axes.set_xticks(axes.get_xticks(), shifts, size=9)
+    names = [
+        f"{arrays['names'][d]} {up_or_down}" for d, up_or_down in zip(dims, arrows, strict=True)
+    ]
+    axes.set_yticks(axes.get_yticks(), names, family="monospace", size=8)
     save(figure, path)
 
 

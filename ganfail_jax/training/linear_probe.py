@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from jaxtyping import Float, Int
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
@@ -100,7 +100,7 @@ def fit(
     weights = sample_weights(labels, num_classes, balance=balance)
     flat = np.zeros((inputs.shape[1] + 1) * num_classes)
     for penalty in penalties:
-        found = minimize(
+        found = scipy.optimize.minimize(
             objective,
             flat,
             (inputs, labels, weights, penalty),

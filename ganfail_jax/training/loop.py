@@ -20,10 +20,9 @@ import orbax.checkpoint as ocp
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from ganfail_jax import runtime
+from ganfail_jax import plots, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
 from ganfail_jax.images import to_float
-from ganfail_jax.plots.sheets import save_sheet
 from ganfail_jax.results import writable_folder
 from ganfail_jax.training import checkpoints, pggan_step, stylegan2_step
 from ganfail_jax.training.checkpoints import TrainingError
@@ -115,7 +114,7 @@ def sample_sheet(
     z = jax.random.normal(jax.random.key(0), (len(labels), config.generator.z_dim))
     reached, variables = snapshot
     images = _render(recipe.network, reached)(variables, z, _label(config, labels))
-    save_sheet(path, np.asarray(images), per_class)
+    plots.sheets.save_sheet(path, np.asarray(images), per_class)
 
 
 def train(

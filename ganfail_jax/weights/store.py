@@ -106,5 +106,6 @@ def assign(stored: Stored, template: Any) -> Any:
             faults.append(f"{name} has shape {stored.arrays[name].shape}, wanted {leaf.shape}")
     if faults:
         raise list_faults(faults)
-    treedef = jax.tree.structure(template)
-    return jax.tree.unflatten(treedef, [jax.numpy.asarray(stored.arrays[n]) for n in wanted])
+    arrays = [stored.arrays[name] for name in wanted]
+    # not jnp.asarray, which compiles a program for every shape
+    return jax.tree.unflatten(jax.tree.structure(template), jax.device_put(arrays, may_alias=False))

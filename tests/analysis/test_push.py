@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, push
+from ganfail_jax.analysis.views import views_of
 from tests.analysis.test_ranking import run
 from tests.tiny import models
 
@@ -17,15 +17,8 @@ def found():
 
 
 def test_the_top_lowers_the_output_more_than_random_dimensions(found):
-    effect = push.push_effect(
-        models(),
-        found,
-        num_samples=150,
-        batch_size=64,
-        mesh=runtime.data_mesh(),
-        first_index=200,
-        top=5,
-    )
+    views = views_of(models(), 64)
+    effect = push.push_effect(views, found, num_samples=150, first_index=200, top=5)
     assert effect.num_samples == 150
     assert effect.top < effect.random < effect.before
     assert all(0 < error < 0.1 for error in effect.standard_errors)
@@ -33,19 +26,17 @@ def test_the_top_lowers_the_output_more_than_random_dimensions(found):
 
 def test_before_is_the_mean_of_the_fresh_samples(found):
     tiny = models()
-    effect = push.push_effect(
-        tiny, found, num_samples=40, batch_size=16, mesh=runtime.data_mesh(), first_index=200
-    )
+    views = views_of(tiny, 16)
+    effect = push.push_effect(views, found, num_samples=40, first_index=200)
     sample = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))
-    styles, labels = sample(jnp.arange(200, 240))
+    styles, labels, _ = sample(jnp.arange(200, 240))
     logits = jax.jit(lambda s: outputs.logits_of(tiny, s))(styles)
     softmax = outputs.softmax_score(logits, labels)
     assert effect.before == pytest.approx(float(softmax.mean()), rel=1e-5)
 
 
 def test_the_grid_moves_one_dimension_at_a_time(found):
-    tiny = models()
-    grid = push.push_grid(tiny, found, top=3, true_class=1, shifts=(0.0, 0.5))
+    grid = push.push_grid(views_of(models(), 100), found, top=3, true_class=1, shifts=(0.0, 0.5))
     assert grid.images.shape == (3, 2, 8, 8, 1)
     assert (grid.true_class, grid.group) == (1, 2)
     start = grid.images[:, 0]
@@ -56,7 +47,7 @@ def test_the_grid_moves_one_dimension_at_a_time(found):
 
 def test_the_grid_shows_a_sample(found):
     tiny = models()
-    grid = push.push_grid(tiny, found, top=2)
+    grid = push.push_grid(views_of(tiny, 100), found, top=2)
     styles, *_ = jax.jit(lambda i: outputs.sample_styles(tiny, 0, i, 1.0))(jnp.arange(200))
     images = np.asarray(jax.jit(lambda s: outputs.render(tiny, s))(styles))
     distance = np.abs(images - grid.images[0, 0]).max(axis=(1, 2, 3))

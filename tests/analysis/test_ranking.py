@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, ranking
@@ -206,3 +207,10 @@ def test_margin_and_likelihood_have_their_closed_forms():
     np.testing.assert_allclose(outputs.margin_score(logits, target), [1, -5])
     expected = -np.log([1 + np.exp(-2) + np.exp(-1), 1 + np.exp(-1) + np.exp(5)])
     np.testing.assert_allclose(outputs.likelihood_score(logits, target), expected, rtol=1e-6)
+
+
+def test_ranks_are_those_of_scipy():
+    values = np.round(np.random.default_rng(0).normal(size=300), 1)  # many are equal
+    np.testing.assert_array_equal(ranking.average_ranks(values), scipy.stats.rankdata(values))
+    poisson = scipy.stats.poisson.cdf(np.arange(9), 1.0).astype(np.float32)
+    np.testing.assert_array_equal(ranking.POISSON_CDF, poisson)

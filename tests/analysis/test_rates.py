@@ -101,12 +101,14 @@ def work(network, config, layers=None):
     params = jax.eval_shape(lambda: network.init(config, jax.random.key(0)))
     indices = jnp.arange(CHUNK)
 
-    def render(params, indices, mask):
+    def render(given, indices, mask):
+        params, _ = given
         drawn = latents(generator, 0, indices)
         return generator.synthesize(params, generator.styles(params, drawn.z, drawn.one_hot))[0]
 
-    step = render if layers is None else rates.counter(generator, layers, seed=0)
-    cost = jax.jit(step).lower(params, indices, indices >= 0).compile().cost_analysis()
+    step = render if layers is None else rates.counter(generator, layers)
+    given = params, np.uint32(0)
+    cost = jax.jit(step).lower(given, indices, indices >= 0).compile().cost_analysis()
     assert cost is not None
     return cost["flops"]
 

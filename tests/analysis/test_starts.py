@@ -9,8 +9,6 @@ from tests.analysis.test_crossing import balanced, tiny_starts
 from tests.analysis.test_ranking import run
 from tests.tiny import models
 
-SAMPLING = {"truncation_psi": 1.0}
-
 
 @pytest.fixture(scope="module", params=[3, 0], ids=["conditional", "unconditional"])
 def views(request):
@@ -19,7 +17,7 @@ def views(request):
 
 
 def test_starts_are_the_first_confident_samples_else_the_most_confident(views):
-    every = starts.at_samples(views, 7 + np.arange(90), **SAMPLING)
+    every = starts.at_samples(views, 7 + np.arange(90), truncation_psi=1.0)
     expected = []
     for each in range(3):
         rows = np.flatnonzero((every.target == each) & (every.predicted == each))
@@ -27,18 +25,18 @@ def test_starts_are_the_first_confident_samples_else_the_most_confident(views):
         if len(rows):
             chosen = sure[0] if sure else rows[np.argmax(every.softmax[rows])]
             expected.append(every.samples[chosen])
-    found = starts.confident_samples(views, range(3), first_index=7, tries=30, **SAMPLING)
+    found = starts.confident_samples(views, range(3), first_index=7, tries=30, truncation_psi=1.0)
     assert len(expected) >= 2
     np.testing.assert_array_equal(found.samples, expected)
-    again = starts.at_samples(views, found.samples, **SAMPLING)
+    again = starts.at_samples(views, found.samples, truncation_psi=1.0)
     np.testing.assert_allclose(again.styles, found.styles, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(again.target, found.target)
 
 
 def test_only_the_classes_asked_for_are_found(views):
-    every = starts.confident_samples(views, range(3), first_index=0, tries=30, **SAMPLING)
+    every = starts.confident_samples(views, range(3), first_index=0, tries=30, truncation_psi=1.0)
     for each in range(3):
-        found = starts.confident_samples(views, [each], first_index=0, tries=30, **SAMPLING)
+        found = starts.confident_samples(views, [each], first_index=0, tries=30, truncation_psi=1.0)
         np.testing.assert_array_equal(found.samples, every.samples[every.target == each])
 
 
@@ -57,7 +55,7 @@ def test_class_means_leave_out_classes_without_samples(ranking):
 
 
 def test_no_sample_of_a_class_is_no_start(views):
-    found = starts.confident_samples(views, [], first_index=0, **SAMPLING)
+    found = starts.confident_samples(views, [], first_index=0, truncation_psi=1.0)
     assert len(found.target) == 0
 
 

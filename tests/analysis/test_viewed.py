@@ -38,7 +38,6 @@ SYNTHESIZE = {  # who may call a generator's networks; all others have images of
     "ganfail_jax/analysis/unit_activity.py",  # activations, and a viewed image
     "ganfail_jax/nn/stylegan2.py",
     "ganfail_jax/training/loop.py",  # sample sheets
-    "ganfail_jax/training/quality.py",  # 8-bit images
     "ganfail_jax/types.py",
 }
 
@@ -98,8 +97,9 @@ def test_the_probe_finds_what_is_not_viewed(probe, monkeypatch):
 def test_rankings_samples_and_pushes(judged):
     ranking = run(models=judged, num_samples=20, batch_size=10)
     samples.collect([judged], num_samples=8, **MESH)
-    push.push_effect(judged, ranking, num_samples=8, first_index=20, top=3, **MESH)
-    push.push_grid(judged, ranking, top=2, candidates=10)
+    views = views_of(judged, 8)
+    push.push_effect(views, ranking, num_samples=8, first_index=20, top=3)
+    push.push_grid(views, ranking, top=2, candidates=10)
 
 
 def test_searches(judged):

@@ -270,7 +270,9 @@ def test_the_hash_tells_pixels_and_shapes_apart(monkeypatch):
 
 
 def test_cache_is_in_the_home_folder_by_default(tmp_path, monkeypatch):
-    monkeypatch.delenv("GANFAIL_CACHE", raising=False)
+    for name in ("GANFAIL_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("HOME", str(tmp_path))
     folder = open_cache(extractor()[0].identity, "a", "1")
     assert folder.parent == tmp_path / ".cache" / "ganfail_jax" / "features"

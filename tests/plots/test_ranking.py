@@ -5,6 +5,7 @@ import pytest
 from matplotlib import image
 
 from ganfail_jax.analysis import push
+from ganfail_jax.analysis.views import views_of
 from ganfail_jax.plots import ranking as plots
 from ganfail_jax.plots.sheets import save_sheet, tile
 from tests.analysis.test_ranking import run
@@ -14,7 +15,7 @@ from tests.tiny import models
 @pytest.fixture(scope="module")
 def arrays(tmp_path_factory):
     found = run()
-    grid = push.push_grid(models(), found, top=3)
+    grid = push.push_grid(views_of(models(), 250), found, top=3)
     file = tmp_path_factory.mktemp("plots") / "result.npz"
     pushed = {f"push_{name}": a for name, a in grid._asdict().items()}
     np.savez(

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 NAME = "ganfail_jax"
-MOST = 256 * 2**20  # bytes of compiled programs; the bundled models' commands need about 10 MB
+MOST = 256 * 2**20  # bytes of compiled programs; those of `analyze.rank` have 0.4 MB
 SETTINGS = {  # of JAX, where the environment does not set them
     "jax_persistent_cache_min_compile_time_secs": 0.0,  # a second run compiles nothing at all
     "jax_persistent_cache_enable_xla_caches": "none",  # they have no bound
@@ -70,7 +70,7 @@ def drop_oldest(folder: Path, most: int) -> None:
     nothing any more once a process was killed while it did.
     """
     states = []
-    for path in folder.iterdir():
+    for path in filter(Path.is_file, folder.iterdir()):
         with suppress(FileNotFoundError):  # another process deletes too
             state = path.stat()
             states.append((max(state.st_atime, state.st_mtime), state.st_size, path))

@@ -14,6 +14,7 @@ import scipy
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, ranking
+from ganfail_jax.data.image_sets import generated
 from ganfail_jax.types import unflatten_styles
 from tests.tiny import CONFIG, cast, models
 
@@ -129,10 +130,20 @@ def test_batch_size_does_not_matter(found, batch_size):
 SCRIPT = """
 import jax, sys, numpy as np
 assert len(jax.devices()) == 4
-from tests.analysis.test_ranking import run
-found = run(devices=int(sys.argv[1]))
-np.savez(sys.argv[2], score=found.score, error=found.standard_error, share=found.top_share)
+from ganfail_jax.data.image_sets import generated
+from tests.analysis.test_ranking import noisy, run
+found = run(devices=int(sys.argv[1]), models=noisy())
+images = generated(noisy().generator, noisy().generator_params, 6, seed=3).take(np.arange(6))
+np.savez(
+    sys.argv[2],
+    score=found.score, error=found.standard_error, share=found.top_share, images=images,
+)
 """
+
+
+def noisy():
+    """Tiny models whose samples have noise of their own."""
+    return models()._replace(generator=models().generator.with_noise("random"))
 
 
 @pytest.mark.slow
@@ -145,6 +156,10 @@ def test_device_count_does_not_matter(tmp_path, monkeypatch):
         command = [sys.executable, "-c", SCRIPT, str(devices), str(file)]
         subprocess.run(command, check=True, timeout=300, cwd=ROOT)
         results.append(dict(np.load(file)))
+    images = [result.pop("images") for result in results]  # of all devices
+    alone = generated(noisy().generator, noisy().generator_params, 6, seed=3).take(np.arange(6))
+    np.testing.assert_array_equal(*images)
+    assert np.abs(images[0].astype(int) - alone).max() <= 1  # a level
     for name in results[0]:
         np.testing.assert_allclose(results[0][name], results[1][name], rtol=2e-4, atol=1e-6)
 

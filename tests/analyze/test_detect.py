@@ -147,6 +147,10 @@ def test_given_rates_and_the_balanced_score(folders, counted, tmp_path):
 
 
 BAD = [
+    (
+        ["--labels=labels.csv", "--noise=random"],
+        "labels are of images with constant noise, not --noise=random: leave it out",
+    ),
     (["--ends=51"], "51 at each end of 100 samples overlap; give more samples"),
     (["--labels=labels.csv"], "has 1 artifact and 2 normal samples of --seed=0; at least two of"),
     (["--rates=rates"], "--rates has its own number of samples: leave --rates_samples out"),

@@ -124,6 +124,7 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
 BAD = [
     ({"generator": "mnist_c"}, "--generated takes pictures, no generator: leave --generator out"),
     ({"truncation_psi": 0.5}, "no generator: leave --truncation_psi out"),
+    ({"noise": "const"}, "no generator: leave --noise out"),
     ({"seed": 1}, "no generator: leave --seed out"),
     ({"dataset": "mnist_c"}, "--generated is compared with --images: leave --dataset out"),
     ({"mnist_dir": "x"}, "--generated is compared with --images: leave --mnist_dir out"),

@@ -81,6 +81,10 @@ def test_exported_pictures_that_are_sorted_again_are_merged(own, tmp_path):
 
 
 BAD = [
+    (
+        ["--noise=random"],
+        "labels are of images with constant noise, not --noise=random: leave it out",
+    ),
     (["--labels="], "where do the labels go? Give --labels=FILE.csv"),
     (["--merge=other.csv"], "other.csv has labels of another generator, 0123456789ab; this one"),
     (["--export=file"], "file exists already; choose another --export"),

@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from ganfail_jax.edits import COLLECTION, check_names, tap
 from ganfail_jax.nn import ops
+from ganfail_jax.nn.resampling import upsample2d
 from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Params, Styles
 
 NoiseMode = Literal["const", "random", "none"]
@@ -218,7 +219,7 @@ class Synthesis(nn.Module):
             for name, layer in block.layers().items():
                 if isinstance(layer, ToRGB):
                     rgb = layer(x, styles[name])
-                    image = rgb if image is None else ops.upsample2d(image) + rgb
+                    image = rgb if image is None else upsample2d(image) + rgb
                 else:
                     noise_key = key
                     if key is not None:

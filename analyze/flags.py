@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from absl import app, flags, logging
 
-from ganfail_jax import caches, hosts, zoo
+from ganfail_jax import caches, hosts, memory, zoo
 from ganfail_jax.analysis.outputs import SCORES, Models
 from ganfail_jax.analysis.ranking import NORMALIZATIONS
 from ganfail_jax.analysis.rates import early_layers, find_layers
@@ -326,6 +326,7 @@ def run(main: Callable[[], None]) -> None:
                 raise InputError(f"what is {argv[1]!r}? Flags are given as --name=value")
             logging.set_verbosity(logging.WARNING)  # JAX and Orbax tell of every backend and file
             jax.config.update("jax_default_matmul_precision", "highest")
+            memory.keep_freed_memory()
             caches.keep_compiled_programs()
             if "coordinator" in FLAGS:
                 hosts.start(FLAGS.coordinator, FLAGS.num_processes, FLAGS.process_id)

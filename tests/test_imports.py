@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 RANKS = [
-    {"types", "errors", "edits", "images"},
+    {"types", "errors", "edits", "images", "memory"},
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "training", "labelling"},

@@ -1,4 +1,4 @@
-"""Building blocks of StyleGAN2 (Karras et al. 2020): equalised layers, modulation, resampling.
+"""Building blocks of StyleGAN2 (Karras et al. 2020): equalised layers, modulated convolution.
 
 Layout NHWC, kernels HWIO, dense weights [in, out]. Conventions: NUMERICS of stylegan2-ada-pytorch.
 """
@@ -11,8 +11,10 @@ from jax import lax
 from jax.nn import initializers
 from jaxtyping import Array, Float
 
+from ganfail_jax.nn.convolutions import convolutions
+from ganfail_jax.nn.resampling import downsample2d, fir_filter
+
 EPSILON = 1e-8
-FIR = (1 / 8, 3 / 8, 3 / 8, 1 / 8)  # separable resampling filter, unit sum
 
 
 def leaky_relu(x: Float[Array, "..."]) -> Float[Array, "..."]:
@@ -36,82 +38,23 @@ def normalize_second_moment(x: Float[Array, "b c"]) -> Float[Array, "b c"]:
 
 
 def conv2d(
-    x: Float[Array, "b h w i"],
-    kernel: Float[Array, "kh kw i o"],
-    padding: str = "SAME",
-    stride: int = 1,
+    x: Float[Array, "b h w i"], kernel: Float[Array, "k k i o"], padding: int | None = None
 ) -> Float[Array, "b _ _ o"]:
-    """Cross-correlation."""
-    return lax.conv_general_dilated(
-        x, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
-    )
+    """Cross-correlation.
 
-
-def fir_filter(
-    x: Float[Array, "b h w c"], padding: tuple[int, int], gain: float = 1.0
-) -> Float[Array, "b _ _ c"]:
-    """Pad rows and columns with zeros, then filter both with FIR times `gain`.
-
-    Sums of shifted slices fuse into one pass; a depthwise convolution is ten times slower on CPU.
+    Args:
+        padding: zeros on every side; None: half the (odd) kernel, which keeps the size.
     """
-    for axis in (1, 2):
-        pads = [(0, 0)] * 4
-        pads[axis] = padding
-        padded = jnp.pad(x, pads)
-        size = padded.shape[axis] - len(FIR) + 1
-        x = sum(  # pyright: ignore[reportAssignmentType]
-            lax.slice_in_dim(padded, k, k + size, axis=axis) * (tap * math.sqrt(gain))
-            for k, tap in enumerate(FIR)
-        )
-    return x
-
-
-def _interleave(even: Array, odd: Array, axis: int) -> Array:
-    """Two arrays of n entries along `axis` -> one of 2n, alternating."""
-    shape = list(even.shape)
-    shape[axis] *= 2
-    return jnp.stack([even, odd], axis + 1).reshape(shape)
-
-
-def upsample2d(x: Float[Array, "b h w c"]) -> Float[Array, "b 2*h 2*w c"]:
-    """Insert zeros, then filter: evaluated phase by phase, so that no zero is multiplied."""
-    for axis in (1, 2):
-        pads = [(0, 0)] * 4
-        pads[axis] = (1, 1)
-        padded, n = jnp.pad(x, pads), x.shape[axis]
-        before = lax.slice_in_dim(padded, 0, n, axis=axis)
-        after = lax.slice_in_dim(padded, 2, n + 2, axis=axis)
-        inner, outer = 2 * FIR[1], 2 * FIR[0]
-        x = _interleave(outer * before + inner * x, inner * x + outer * after, axis)
-    return x
-
-
-def downsample2d(x: Float[Array, "b h w c"]) -> Float[Array, "b h//2 w//2 c"]:
-    """Filter, then keep every second row and column."""
-    return fir_filter(x, (1, 1))[:, ::2, ::2]
+    padding = kernel.shape[0] // 2 if padding is None else padding
+    return convolutions().stride1(x, kernel, padding)
 
 
 def conv2d_up(
     x: Float[Array, "b h w i"], kernel: Float[Array, "3 3 i o"]
 ) -> Float[Array, "b 2*h 2*w o"]:
-    """Transposed convolution of stride 2, then the resampling filter.
-
-    The nine products x @ kernel[j, k] are one matrix product; their shifted sums are the output
-    phases (no multiplication by inserted zeros). XLA on CPU takes 10 times longer for the weight
-    gradient of a convolution with dilated input.
-    """
-
-    def spread(products: Array, axis: int) -> Array:
-        # y[2m] = p0[m] + p2[m-1], y[2m+1] = p1[m]: 2n + 1 entries
-        n = products.shape[axis + 1]
-        late, early = [(0, 0)] * (products.ndim - 1), [(0, 0)] * (products.ndim - 1)
-        late[axis], early[axis] = (0, 1), (1, 0)
-        even = jnp.pad(products[0], late) + jnp.pad(products[2], early)
-        full = _interleave(even, jnp.pad(products[1], late), axis)
-        return lax.slice_in_dim(full, 0, 2 * n + 1, axis=axis)
-
-    products = jnp.einsum("bhwi,jkio->jkbhwo", x, kernel)
-    return fir_filter(spread(spread(products, 2), 2), (1, 1), gain=4.0)
+    """Transposed convolution of stride 2, then the resampling filter."""
+    full = convolutions().stride2_transposed(x, kernel.swapaxes(2, 3))
+    return fir_filter(full, (1, 1), 4.0)
 
 
 def conv2d_down(
@@ -120,7 +63,7 @@ def conv2d_down(
     """The resampling filter, then a convolution of stride 2 (kernel size 1 or 3)."""
     if kernel.shape[0] == 1:
         return conv2d(downsample2d(x), kernel)
-    return conv2d(fir_filter(x, (2, 2)), kernel, padding="VALID", stride=2)
+    return convolutions().stride2(fir_filter(x, (2, 2)), kernel)
 
 
 def modulated_conv2d(

@@ -79,8 +79,7 @@ def conv2d_upsampled(
     """The convolution of `upsample_nearest(x)`, by four 2x2 kernels on x: 2.25 times less work."""
     b, h, w, i = x.shape
     kernels = jnp.einsum("apk,bql,klio->pqiabo", UP_TAPS, UP_TAPS, kernel).reshape(2, 2, i, -1)
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    y = ops.conv2d(padded, kernels, "VALID").reshape(b, h + 1, w + 1, 2, 2, -1)
+    y = ops.conv2d(x, kernels, padding=1).reshape(b, h + 1, w + 1, 2, 2, -1)
     phases = [[y[:, r : r + h, c : c + w, r, c] for c in (0, 1)] for r in (0, 1)]
     rows = [jnp.stack(row, axis=3) for row in phases]
     return jnp.stack(rows, axis=2).reshape(b, 2 * h, 2 * w, -1)
@@ -95,7 +94,7 @@ def conv2d_downsampled(
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
     padded = padded.reshape(b, h // 2 + 1, 2, w // 2 + 1, 2, i).transpose(0, 1, 3, 2, 4, 5)
     padded = padded.reshape(b, h // 2 + 1, w // 2 + 1, 4 * i)
-    return ops.conv2d(padded, blocks.reshape(2, 2, 4 * i, -1), "VALID")
+    return ops.conv2d(padded, blocks.reshape(2, 2, 4 * i, -1), padding=0)
 
 
 def expand(z: Float[Array, "b i"], kernel: Float[Array, "h w i o"]) -> Float[Array, "b h w o"]:

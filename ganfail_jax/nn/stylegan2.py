@@ -20,6 +20,7 @@ from jaxtyping import Array, Float
 
 from ganfail_jax.edits import COLLECTION, check_names, tap
 from ganfail_jax.nn import ops
+from ganfail_jax.nn.resampling import upsample2d
 from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Noise, Params, Styles
 
 DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16, "float64": jnp.float64}
@@ -243,7 +244,7 @@ class Synthesis(nn.Module):
             for name, layer in block.layers().items():
                 if isinstance(layer, ToRGB):
                     rgb = layer(x, styles[name])
-                    image = rgb if image is None else ops.upsample2d(image) + rgb
+                    image = rgb if image is None else upsample2d(image) + rgb
                 else:
                     noise_key = fold_in(key, 2 * index + layer.up)
                     x = tap(self, name, layer(x, styles[name], noise_mode, noise_key), edits)

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from ganfail_jax.nn import ops
+from ganfail_jax.nn.resampling import FIR
 from ganfail_jax.nn.stylegan2 import StyleGAN2Config
 from ganfail_jax.weights.errors import WeightsError, list_faults
 
@@ -149,7 +149,7 @@ def assign(state: Mapping[str, np.ndarray], template: Any) -> Any:
         return array
 
     tree = jax.tree_util.tree_map_with_path(fill, template)
-    kernel = np.outer(ops.FIR, ops.FIR)
+    kernel = np.outer(FIR, FIR)
     for name in sorted(set(state) - used):
         if not name.endswith(IGNORED):
             faults.append(f"unexpected {name}")

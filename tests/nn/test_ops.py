@@ -21,19 +21,6 @@ def zero_inserted(image):
     return wide
 
 
-def test_upsampling_is_zero_insertion_and_filter():
-    x = normal(1, 4, 6, 1)
-    padded = np.pad(zero_inserted(np.asarray(x[0, :, :, 0])), ((2, 1), (2, 1)))
-    expected = convolve2d(padded, 4 * KERNEL, mode="valid")
-    np.testing.assert_allclose(ops.upsample2d(x)[0, :, :, 0], expected, atol=1e-5)
-
-
-def test_downsampling_is_filter_and_decimation():
-    x = normal(1, 8, 6, 1)
-    expected = convolve2d(np.pad(x[0, :, :, 0], 1), KERNEL, mode="valid")[::2, ::2]
-    np.testing.assert_allclose(ops.downsample2d(x)[0, :, :, 0], expected, atol=1e-5)
-
-
 def test_up_convolution_is_transposed_convolution_and_filter():
     x, kernel = normal(1, 5, 4, 2), normal(3, 3, 2, 1)
     full = sum(

@@ -14,6 +14,7 @@ import pytest
 
 from ganfail_jax import zoo
 from ganfail_jax.nn import ops, pggan, stylegan2
+from ganfail_jax.nn.resampling import upsample2d
 from ganfail_jax.weights import importers, tensorflow_pickles
 from tests.goldens import FOLDER, deviation, load, nhwc, our_name
 from tests.weights import tensorflow_files as files
@@ -137,7 +138,7 @@ def test_up_convolution_is_an_upsampling_then_a_cross_correlation(write):
     stored = importers.read(write(published("stylegan2")[0]))
     x = jax.random.normal(jax.random.key(0), (1, 6, 6, theirs.shape[2]))
     found = ops.conv2d_up(x, jnp.asarray(stored.arrays["params/synthesis/b0008/conv0/weight"]))
-    wanted = ops.conv2d(ops.upsample2d(x), jnp.asarray(theirs))
+    wanted = ops.conv2d(upsample2d(x), jnp.asarray(theirs))
     inner = np.s_[:, 2:-2, 2:-2]
     assert deviation(np.asarray(found)[inner], np.asarray(wanted)[inner]) < 1e-5
 

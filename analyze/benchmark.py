@@ -1,12 +1,22 @@
 """How fast are the passes that analyses and training are made of, and what is the floor?
 
-python -m analyze.benchmark
+    python -m analyze.benchmark
+
+Every pass is given as images per second, and as a share of the floating point rate that a large
+float32 matrix product reaches on the same devices: the operations are those that XLA counts. A pass
+that is timed alone says little on a busy machine; compare figures of one run only.
 """
 
+import os
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +25,14 @@ from absl import flags
 
 from analyze import flags as common
 from ganfail_jax import results, runtime
-from ganfail_jax.analysis import ranking, rates
+from ganfail_jax.analysis import ablation, ranking, rates
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
 from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import networks
 from ganfail_jax.tally import CHUNK, compile_counter
-from ganfail_jax.training import stylegan2_step
+from ganfail_jax.training import pggan_step, stylegan2_step
+from ganfail_jax.training.recipe import RunConfig
+from ganfail_jax.weights.errors import WeightsError
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -27,11 +40,31 @@ common.define_models()
 common.define_noise("random", common.POPULATION)
 common.define_batch_size(250)
 common.define_run()
-flags.DEFINE_bool("training", True, "Measure a training step too (compiles for about a minute).")
+flags.DEFINE_bool("training", True, "Measure training steps too (compiles for about a minute).")
+flags.DEFINE_bool("commands", True, "Measure whole commands too, in processes of their own.")
+flags.DEFINE_string("inception_weights", None, "File of Inception's weights, to measure it too.")
 
 ROUNDS = 5
 COUNTED = 16  # chunks per device that are counted at a time
 MATMUL = 2048  # rows and columns of the product that measures the floor
+INCEPTION_BATCH = 16
+REPOSITORY = Path(__file__).parents[1]
+TABLE = "benchmark.md"
+HELP = 1  # absl's exit status after --help
+
+
+class Pass(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    images_per_s: float
+    mflop_per_image: float  # as XLA counts them
+    of_matmul: float  # share of the matrix-product rate
+
+    @classmethod
+    def of(cls, name: str, images_per_s: float, flop: float, floor: float) -> "Pass":
+        """From operations per image and the matrix-product rate, both in FLOP."""
+        return cls(name, images_per_s, flop / 1e6, images_per_s * flop / floor)
 
 
 def seconds(function: Callable[..., Any], *args: Any) -> float:
@@ -53,12 +86,11 @@ def matmul_rate() -> float:
 
 def flops(compiled: Any) -> float:
     """What XLA counts for one call."""
-    analysis = compiled.cost_analysis()
-    return float(analysis["flops"])
+    return float(compiled.cost_analysis()["flops"])
 
 
-def passes(models: Models, batch: int) -> dict[str, Any]:
-    """The compiled passes over a batch of S vectors, by name."""
+def style_passes(models: Models, batch: int, floor: float) -> Iterator[Pass]:
+    """Generator and classifier over a batch of S vectors, and the gradient by the styles."""
     sample = jax.jit(lambda i: sample_styles(models, 0, i, 1.0))
     styles, labels, noise_keys = sample(jnp.arange(batch))
 
@@ -70,12 +102,13 @@ def passes(models: Models, batch: int) -> dict[str, Any]:
         return ranking.style_gradients(here, styles, labels, noise_keys=keys)[0]
 
     args = (models.params, styles, noise_keys)
-    named = {"forward": forward, "style gradient": gradient}
-    return {name: (jax.jit(f).lower(*args).compile(), args) for name, f in named.items()}
+    for name, function in (("generator and classifier", forward), ("style gradient", gradient)):
+        compiled = jax.jit(function).lower(*args).compile()
+        yield Pass.of(name, batch / seconds(compiled, *args), flops(compiled) / batch, floor)
 
 
-def counting(models: Models) -> tuple[float, float]:
-    """Counting activations of the early layers: images per second, operations per image."""
+def counting_pass(models: Models, floor: float) -> Pass:
+    """Counting the activations of the early layers, as `analyze.rates` does."""
     generator, mesh = models.generator, runtime.data_mesh()
     count = rates.counter(generator, rates.early_layers(generator.layers))
     indices = jnp.arange(CHUNK)
@@ -84,23 +117,153 @@ def counting(models: Models) -> tuple[float, float]:
     counter, given = compile_counter(count, mesh), runtime.replicate(mesh, given)
     size = COUNTED * CHUNK * mesh.size
     args = (given, counter.zeros(given), np.int32(size), np.int32(0), np.int32(COUNTED))
-    return size / seconds(counter.advance, *args), work / CHUNK
+    rate = size / seconds(counter.advance, *args)
+    return Pass.of("counting, early layers", rate, work / CHUNK, floor)
 
 
-def training_rate(config: stylegan2_step.StyleGAN2Run) -> float:
-    """Images per second over one whole cycle of lazy regularisation."""
-    shape = (config.batch_size, config.generator.resolution, config.generator.resolution, 1)
-    images = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, shape), jnp.float32)
-    label = jax.nn.one_hot(jnp.arange(config.batch_size) % 10, config.generator.num_classes)
-    run, state = stylegan2_step.phases(config), stylegan2_step.init(config)
-    for step in (0, 1):
-        state, _ = stylegan2_step.train_step(run, config, state, step, images, label)
+def ablation_pass(models: Models, batch: int, floor: float) -> Pass:
+    """Images without half of the activated neurons of the early layers."""
+    generator, params = models.generator, models.generator_params
+    layers = rates.early_layers(generator.layers)
+    shapes = {layer: (generator.layers[layer].resolution,) * 2 for layer in layers}
+    counts = {
+        layer: np.arange(h * w * generator.layers[layer].channels).reshape(h, w, -1) % 2
+        for layer, (h, w) in shapes.items()
+    }
+    half = rates.Rates(counts, 1)  # every other neuron never fires
+    indices = jnp.arange(batch)
+    keys = ablation.ablation_keys(0, indices)
+    edits = ablation.ablation(ablation.Choice("LR", 0.3), half, layers, keys)
+    renderer: Any = ablation.renderer(generator, 0)
+    compiled = renderer.lower(params, indices, edits).compile()
+    rate = batch / seconds(compiled, params, indices, edits)
+    return Pass.of("ablation, early layers", rate, flops(compiled) / batch, floor)
+
+
+def inception_pass(floor: float) -> Pass | None:
+    """Inception's features, as `analyze.evaluate` takes them; None where it has no weights.
+
+    Raises:
+        WeightsError: --inception_weights cannot be read.
+    """
+    try:
+        features = networks.load("inception", FLAGS.inception_weights)
+    except WeightsError:
+        if FLAGS.inception_weights is not None:
+            raise
+        return None
+    batch = INCEPTION_BATCH * jax.device_count()
+    images = np.zeros((batch, 32, 32, 1), np.uint8)
+    compiled = jax.jit(features.extract).lower(images).compile()
+    rate = batch / seconds(features.extract, images)
+    return Pass.of("Inception features", rate, flops(compiled) / batch, floor)
+
+
+def phase_flops(phase: Any, *args: Any) -> float:
+    """Of a compiled phase of a training step."""
+    return flops(phase.lower(*args).compile())
+
+
+def cycle_rate(step: Callable[..., Any], state: Any, first: int, cycle: int, *batch: Any) -> float:
+    """Steps per second over one cycle of lazy regularisation, from step `first` on."""
+    for number in (first, first + 1):  # with the penalty and without: compiled before the clock
+        state, _ = step(state, number, *batch)
     jax.block_until_ready(state)
     start = time.perf_counter()
-    for step in range(config.r1_interval):
-        state, _ = stylegan2_step.train_step(run, config, state, step, images, label)
+    for number in range(first, first + cycle):
+        state, _ = step(state, number, *batch)
     jax.block_until_ready(state)
-    return config.r1_interval * config.batch_size / (time.perf_counter() - start)
+    return cycle / (time.perf_counter() - start)
+
+
+def made_up_batch(config: RunConfig) -> tuple[jax.Array, jax.Array]:
+    """Random images and labels for one step."""
+    generator, n = config.generator, config.batch_size
+    shape = (n, generator.resolution, generator.resolution, generator.img_channels)
+    images = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    label = np.eye(generator.num_classes, dtype=np.float32)[np.arange(n) % generator.num_classes]
+    return jnp.asarray(images), jnp.asarray(label)
+
+
+def stylegan2_pass(floor: float) -> Pass:
+    """A training step of the preset `mnist_c`."""
+    config = stylegan2_step.PRESETS["mnist_c"]
+    images, label = made_up_batch(config)
+    run, state = stylegan2_step.phases(config), stylegan2_step.init(config)
+    work = phase_flops(run.generator, state, label)
+    work += phase_flops(run.discriminator, state, images, label)
+    work += phase_flops(run.r1, state, images, label) / config.r1_interval
+    step = stylegan2_step.recipe(config).step
+    rate = cycle_rate(step, state, 0, config.r1_interval, images, label)
+    batch = config.batch_size
+    return Pass.of("training step, StyleGAN2", rate * batch, work / batch, floor)
+
+
+def pggan_pass(floor: float) -> Pass:
+    """A training step of the preset `mnist_c`, fully grown."""
+    config = replace(pggan_step.PRESETS["mnist_c"], first_resolution=32)
+    images, label = made_up_batch(config)
+    state, alpha = pggan_step.init(config), jnp.float32(1)
+    run, share = pggan_step.phases(config, 32, False), 1 / config.penalty_interval
+    given = state, alpha, images, label
+    work = phase_flops(run.generator, state, alpha, label)
+    work += share * phase_flops(run.penalised, *given)
+    work += (1 - share) * phase_flops(run.discriminator, *given)
+    step = pggan_step.recipe(config).step
+    rate = cycle_rate(step, state, 0, config.penalty_interval, images, label)
+    batch = config.batch_size
+    return Pass.of("training step, PGGAN", rate * batch, work / batch, floor)
+
+
+def command_times() -> Iterator[dict[str, Any]]:
+    """`analyze.rank` in processes of their own: its help, a first run, one with another seed.
+
+    Raises:
+        InputError: one of them failed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"GANFAIL_CACHE": f"{folder}/cache"}
+        for name, arguments in (
+            ("analyze.rank --help", ["--help"]),
+            ("analyze.rank, nothing compiled yet", [f"--out={folder}/first"]),
+            ("analyze.rank, another seed", ["--seed=1", f"--out={folder}/second"]),
+        ):
+            command = [sys.executable, "-m", "analyze.rank", *arguments]
+            before, start = os.times(), time.perf_counter()
+            done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True)
+            wall, after = time.perf_counter() - start, os.times()
+            if done.returncode not in (0, HELP):
+                raise InputError(f"{' '.join(command)} failed: {done.stderr.decode()[-200:]}")
+            cpu = sum(after[2:4]) - sum(before[2:4])
+            yield {"command": name, "seconds": wall, "cpu_seconds": cpu}
+
+
+def lines(floor: float, passes: list[Pass], commands: list[dict[str, Any]]) -> Iterator[str]:
+    """The tables in Markdown."""
+    yield f"| pass | images per second | MFLOP per image | share of {floor / 1e9:.0f} GFLOP/s |"
+    yield "|---|---|---|---|"
+    for each in passes:
+        numbers = f"{each.images_per_s:,.0f} | {each.mflop_per_image:,.0f} | {each.of_matmul:.0%}"
+        yield f"| {each.name} | {numbers} |"
+    if commands:
+        yield ""
+        yield "| command | seconds | CPU seconds |"
+        yield "|---|---|---|"
+        for row in commands:
+            yield f"| {row['command']} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} |"
+
+
+def measure_passes(models: Models, floor: float) -> Iterator[Pass]:
+    """One after the other, so that each can be told when it is done."""
+    yield from style_passes(models, FLAGS.batch_size, floor)
+    yield counting_pass(models, floor)
+    yield ablation_pass(models, FLAGS.batch_size, floor)
+    if (inception := inception_pass(floor)) is not None:
+        yield inception
+    if FLAGS.training:
+        jax.config.update("jax_default_matmul_precision", None)  # as in training
+        yield stylegan2_pass(floor)
+        yield pggan_pass(floor)
 
 
 def main() -> None:
@@ -109,29 +272,26 @@ def main() -> None:
     folder = common.out_folder("benchmark", time.strftime("%Y%m%d-%H%M%S"))
     if (results.writable_folder(folder) / results.SUMMARY).exists():
         raise InputError(f"{folder} already holds a result; choose another --out")
-    floor = matmul_rate()
-    print(f"float32 matrix product: {floor / 1e9:.0f} GFLOP/s")
-    content: dict[str, Any] = {"matmul_gflops": floor / 1e9}
-    for name, (compiled, args) in passes(models, FLAGS.batch_size).items():
-        rate = FLAGS.batch_size / seconds(compiled, *args)
-        work = flops(compiled) / FLAGS.batch_size
-        share = rate * work / floor
-        content[name] = {"images_per_s": rate, "mflop_per_image": work / 1e6, "of_matmul": share}
-        print(f"{name}: {rate:,.0f} img/s, {work / 1e6:.0f} MFLOP each, {share:.0%} of that rate")
-    rate, work = counting(models)
-    share = rate * work / floor
-    content["counting"] = {"images_per_s": rate, "mflop_per_image": work / 1e6, "of_matmul": share}
-    print(
-        f"counting activations of the early layers: {rate:,.0f} img/s, {work / 1e6:.0f} MFLOP each"
-    )
-    ratio = content["forward"]["images_per_s"] / content["style gradient"]["images_per_s"]
-    content["gradient_over_forward"] = ratio
-    print(f"a style gradient costs {ratio:.2f} forward passes")
-    if FLAGS.training:
-        content["training_images_per_s"] = training_rate(stylegan2_step.PRESETS["mnist_c"])
-        print(f"training, preset mnist_c: {content['training_images_per_s']:,.0f} img/s")
+    floor, passes = matmul_rate(), []
+    for each in measure_passes(models, floor):
+        print(f"{each.name}: {each.images_per_s:,.0f} images per second", flush=True)
+        passes.append(each)
+    commands = list(command_times()) if FLAGS.commands else []
+    content = {
+        "matmul_gflops": floor / 1e9,
+        "passes": [each._asdict() for each in passes],
+        "commands": commands,
+        "gradient_over_forward": passes[0].images_per_s / passes[1].images_per_s,
+    }
+    table = "\n".join(lines(floor, passes, commands))
+    print(f"\n{table}\n")
+    print(f"a style gradient costs {content['gradient_over_forward']:.2f} forward passes")
     results.save(folder, content, results.provenance(identity), {})
-    print(f"  {folder / results.SUMMARY}")
+    with results.replace_file(folder / TABLE) as new:
+        new.write_text(f"{table}\n")
+    print(f"results in {folder}")
+    for name in (results.SUMMARY, TABLE):
+        print(f"  {folder / name}")
 
 
 if __name__ == "__main__":

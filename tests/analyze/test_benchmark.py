@@ -2,17 +2,30 @@
 
 import json
 
+import pytest
+
 from tests.analyze.commands import run
 
 
 def test_it_measures_the_passes(models, tmp_path):
-    flags = ["--notraining", f"--out={tmp_path}/run", *models]
+    flags = ["--notraining", "--nocommands", f"--out={tmp_path}/run", *models]
     done = run("benchmark", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     content = json.loads((tmp_path / "run" / "result.json").read_text())
-    assert content["style gradient"]["mflop_per_image"] > content["forward"]["mflop_per_image"] > 0
-    assert 0 < content["counting"]["mflop_per_image"] < content["forward"]["mflop_per_image"]
-    assert content["matmul_gflops"] > 0
+    passes = {each["name"]: each for each in content["passes"]}
+    forward, gradient = passes["generator and classifier"], passes["style gradient"]
+    counting, ablation = passes["counting, early layers"], passes["ablation, early layers"]
+    work = [each["mflop_per_image"] for each in (counting, forward, gradient)]
+    assert 0 < work[0] < work[1] < work[2]
+    assert ablation["mflop_per_image"] > counting["mflop_per_image"]
+    for each in passes.values():
+        share = each["images_per_s"] * each["mflop_per_image"] / content["matmul_gflops"] / 1e3
+        assert each["of_matmul"] == pytest.approx(share)
+    ratio = forward["images_per_s"] / gradient["images_per_s"]
+    assert content["gradient_over_forward"] == pytest.approx(ratio)
+    table = (tmp_path / "run" / "benchmark.md").read_text()
+    assert table.count("\n") == 2 + len(passes)
+    assert f"| {forward['images_per_s']:,.0f} |" in table
     again = run("benchmark", *flags, cwd=tmp_path)
     assert again.returncode == 1
     assert "already holds a result; choose another --out" in again.stderr

@@ -86,12 +86,11 @@ def test_a_batch_of_batches(function, size):
     np.testing.assert_allclose(together, jnp.stack([gradient(a) for a in x]), rtol=1e-10)
 
 
-@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
 @every_map
-def test_the_compute_type_is_kept(function, size, dtype):
-    x = normal(2, *size, 3).astype(dtype)
+def test_bfloat16_is_kept(function, size):
+    x = normal(2, *size, 3).astype(jnp.bfloat16)
     y, pullback = jax.vjp(function, x)
-    assert y.dtype == pullback(y)[0].dtype == dtype
+    assert y.dtype == pullback(y)[0].dtype == jnp.bfloat16
     exact = function(x.astype(float))
     error = float(jnp.max(jnp.abs(y - exact)) / jnp.max(jnp.abs(exact)))
-    assert error < 4 * float(jnp.finfo(dtype).eps)
+    assert error < 4 * float(jnp.finfo(jnp.bfloat16).eps)

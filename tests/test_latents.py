@@ -64,7 +64,7 @@ def test_noise_is_drawn_from_the_samples_own_keys():
     for index, key in ((3, keys[0]), (0, keys[1])):
         own = jax.random.fold_in(jax.random.fold_in(jax.random.key(7), index), 0x4E4F49)
         np.testing.assert_array_equal(jax.random.key_data(key), jax.random.key_data(own))
-    for noise in ("const", "none"):
+    for noise in NOISES[1:]:
         assert noise_keys(generator.with_noise(noise), 7, jnp.asarray([3, 0])) is None
 
 

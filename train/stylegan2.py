@@ -19,6 +19,7 @@ entry.define_flags("mnist_c: for two CPU cores; paper32: NVIDIA's `auto`.")
 flags.DEFINE_float("warmup_kimg", None, "At first only the discriminator learns.")
 text = "The learning rate falls to 0 over the last so many thousands of images; may change."
 flags.DEFINE_float("decay_kimg", None, text)
+flags.DEFINE_float("class_weight", None, "Weight of the class loss (default: the preset's).")
 
 
 def scale(preset: StyleGAN2Run, ratio: float) -> StyleGAN2Run:
@@ -27,7 +28,7 @@ def scale(preset: StyleGAN2Run, ratio: float) -> StyleGAN2Run:
 
 
 def configure() -> StyleGAN2Run:
-    return entry.configure(PRESETS, scale, ("warmup_kimg", "decay_kimg"))
+    return entry.configure(PRESETS, scale, ("warmup_kimg", "decay_kimg", "class_weight"))
 
 
 def main() -> None:

@@ -92,6 +92,7 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
         (["--start_discriminator=nope"], "no discriminator 'nope': neither bundled (none) nor a"),
         (["--inception_weights=nope"], "nope cannot be read"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
+        (["--class_weight=0.1"], "class_weight 0.1 needs a discriminator with class_head"),
         (["--decay_kimg=-1"], "decay_kimg must be at least 0, not -1.0"),
         (["now"], "'now'"),
     ],

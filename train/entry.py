@@ -113,6 +113,11 @@ def report(folder: Path) -> None:
     print(f"also {folder}/checkpoints, {folder}/sheets and {folder}/tensorboard")
 
 
+def _read(read: Callable[[str], store.Stored], name: str | None) -> store.Stored | None:
+    """The stored weights of this name; None without a name."""
+    return None if name is None else read(name)
+
+
 def train(name: str, title: str, config: RunConfig) -> None:
     """Run the training that the flags describe.
 
@@ -135,9 +140,7 @@ def train(name: str, title: str, config: RunConfig) -> None:
         folder,
         schedule=loop.Schedule(**kimg),
         evaluate=evaluator(config, zoo.NETWORKS[name][1], dataset),
-        start=FLAGS.start_from and zoo.read_generator(FLAGS.start_from),
-        start_discriminator=(
-            FLAGS.start_discriminator and zoo.read_discriminator(FLAGS.start_discriminator)
-        ),
+        start=_read(zoo.read_generator, FLAGS.start_from),
+        start_discriminator=_read(zoo.read_discriminator, FLAGS.start_discriminator),
     )
     report(folder)

@@ -90,6 +90,8 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
         ),
         (["--start_from=nope"], "no generator 'nope': neither bundled (none) nor a training run's"),
         (["--start_discriminator=nope"], "no discriminator 'nope': neither bundled (none) nor a"),
+        (["--start_from="], " is no generator: neither it nor its "),
+        (["--start_discriminator="], " is no discriminator: neither it nor its "),
         (["--inception_weights=nope"], "nope cannot be read"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
         (["--decay_kimg=-1"], "decay_kimg must be at least 0, not -1.0"),

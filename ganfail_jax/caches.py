@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 import sys
 import warnings
 from contextlib import suppress
@@ -16,6 +17,7 @@ SETTINGS = {  # of JAX, where the environment does not set them
     "jax_persistent_cache_min_compile_time_secs": 0.0,  # a second run compiles nothing at all
     "jax_persistent_cache_enable_xla_caches": "none",  # they have no bound
 }
+SUFFIX = "-cache"  # of the files that JAX writes
 FAILED = re.compile(r"Error (?:reading|writing) persistent compilation cache entry for '(.+?)'")
 
 
@@ -58,19 +60,22 @@ def keep_compiled_programs() -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether we can write there, and others did not: a program is run as it is found."""
-    own = not hasattr(os, "getuid") or folder.stat().st_uid == os.getuid()
+    """Whether we can write there, and others cannot: a program is run as it is found."""
+    state = folder.stat()
+    own = not hasattr(os, "getuid") or (
+        state.st_uid == os.getuid() and not state.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    )
     return own and os.access(folder, os.W_OK | os.X_OK)
 
 
 def drop_oldest(folder: Path, most: int) -> None:
-    """Delete the files that were not used for longest, so that `most` bytes stay.
+    """Delete the programs that were not used for longest, so that `most` bytes stay.
 
     JAX can do so itself (jax_compilation_cache_max_size), but needs `filelock` for it and writes
     nothing any more once a process was killed while it did.
     """
     states = []
-    for path in filter(Path.is_file, folder.iterdir()):
+    for path in filter(Path.is_file, folder.glob(f"*{SUFFIX}")):
         with suppress(FileNotFoundError):  # another process deletes too
             state = path.stat()
             states.append((max(state.st_atime, state.st_mtime), state.st_size, path))

@@ -38,13 +38,15 @@ def from_levels(levels: UInt8[Array, "*shape"]) -> Float32[Array, "*shape"]:
 
 
 def _as_viewed(images: Array) -> Array:
-    return from_levels(to_levels(images)).astype(images.dtype)
+    viewed = from_levels(to_levels(images)).astype(images.dtype)
+    return jnp.where(jnp.isnan(images), images, viewed)  # a broken image is not a black one
 
 
 @jax.custom_jvp
 def as_viewed(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """The image that a viewer sees, in [-1, 1]: equal to `to_float(to_uint8(images))`.
 
+    A value between two levels, to the last bit of a float32, may become either; NaN stays NaN.
     Its derivative is that of clipping: 1 within [-1, 1], 0 outside; rounding counts as none.
     """
     return _as_viewed(images)

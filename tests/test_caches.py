@@ -113,17 +113,34 @@ def test_a_folder_of_somebody_else_is_not_used(tmp_path, monkeypatch):
     assert not caches._is_ours(tmp_path)
 
 
+@pytest.mark.parametrize("mode", [0o770, 0o707])
+def test_a_folder_that_others_can_write_to_is_not_used(tmp_path, mode):
+    folder = tmp_path / "compiled"
+    folder.mkdir()
+    folder.chmod(0o755)
+    assert caches._is_ours(folder)
+    folder.chmod(mode)
+    assert not caches._is_ours(folder)
+
+
 def test_what_was_not_used_for_longest_goes(tmp_path):
-    for age, name in enumerate(("new", "middle", "old")):
+    ages = {f"{name}-cache": age for age, name in enumerate(("new", "middle", "old"))}
+    for name, age in ages.items():
         (tmp_path / name).write_bytes(bytes(100))
         os.utime(tmp_path / name, (1e9 - 100 * age, 1e9 - 1000 * age))
-    os.utime(tmp_path / "old", (1e9 - 150, 1))  # read after `middle` was written
+    os.utime(tmp_path / "old-cache", (1e9 - 150, 1))  # read after `middle` was written
     caches.drop_oldest(tmp_path, 300)
     assert len([*tmp_path.iterdir()]) == 3
     caches.drop_oldest(tmp_path, 299)
-    assert {path.name for path in tmp_path.iterdir()} == {"new", "middle"}
+    assert {path.name for path in tmp_path.iterdir()} == {"new-cache", "middle-cache"}
     caches.drop_oldest(tmp_path, 99)
     assert not [*tmp_path.iterdir()]
+
+
+def test_files_of_others_stay(tmp_path):
+    (tmp_path / "thesis.tex").write_bytes(bytes(100))
+    caches.drop_oldest(tmp_path, 0)
+    assert [*tmp_path.iterdir()] == [tmp_path / "thesis.tex"]
 
 
 HOMES = [

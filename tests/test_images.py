@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax.images import as_viewed, as_viewed_in_training, to_float, to_uint8
+from ganfail_jax.images import LEVELS, as_viewed, as_viewed_in_training, to_float, to_uint8
 
 VIEWS = (as_viewed, as_viewed_in_training)
 
@@ -30,6 +30,13 @@ def test_a_viewed_image_is_the_8_bit_image_to_the_last_bit(view):
     for values in (to_float(levels), random, far, -far):
         images = values.astype(np.float32).reshape(1, -1, 1, 1)
         np.testing.assert_array_equal(jax.jit(view)(images), to_float(to_uint8(images)))
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_broken_image_stays_broken(view):
+    images = jnp.asarray([np.nan, np.inf, -np.inf, 0.0]).reshape(1, -1, 1, 1)
+    for function in (view, jax.jit(view)):
+        np.testing.assert_array_equal(function(images).ravel(), [np.nan, 1, -1, LEVELS[128]])
 
 
 def test_the_gradient_of_a_viewed_image_is_that_of_clipping():

@@ -85,16 +85,22 @@ def score_features() -> Features | None:
         return None
 
 
-def evaluator(config: RunConfig, network: Any, dataset: Dataset) -> loop.Evaluate | None:
-    """The measure by which the best snapshot is kept; None without a bundled classifier."""
+def evaluator(
+    config: RunConfig, network: Any, dataset: Dataset
+) -> tuple[loop.Evaluate | None, str | None]:
+    """The measure by which the best snapshot is kept, and what its score is of.
+
+    None without a bundled classifier.
+    """
     defaults = zoo.DEFAULTS.get(dataset.name)
     if defaults is None or defaults.classifiers[0] not in zoo.bundled_names(zoo.CLASSIFIERS):
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
-        return None
+        return None, None
     classifier, params = zoo.load_classifier(defaults.classifiers[0])
     features = score_features()
-    print(f"snapshots are scored on {features.name if features else 'classifier features'}")
-    return quality.evaluator(
+    scored_on = features.name if features else "classifier features"
+    print(f"snapshots are scored on {scored_on}")
+    evaluate = quality.evaluator(
         network.build(config.generator),
         classifier,
         params,
@@ -102,6 +108,7 @@ def evaluator(config: RunConfig, network: Any, dataset: Dataset) -> loop.Evaluat
         features=features,
         num_real=REAL_FOR_INCEPTION if features else REAL_FOR_CLASSIFIER,
     )
+    return evaluate, scored_on
 
 
 def report(folder: Path) -> None:
@@ -111,6 +118,11 @@ def report(folder: Path) -> None:
             numbers = "".join(f", {k} {v:.4g}" for k, v in about["measured"].items())
             print(f"{folder / part}: {about['images_seen']:,} images seen{numbers}")
     print(f"also {folder}/checkpoints, {folder}/sheets and {folder}/tensorboard")
+
+
+def _read(read: Callable[[str], store.Stored], name: str | None) -> store.Stored | None:
+    """The stored weights of this name; None without a name."""
+    return None if name is None else read(name)
 
 
 def train(name: str, title: str, config: RunConfig) -> None:
@@ -129,15 +141,15 @@ def train(name: str, title: str, config: RunConfig) -> None:
     devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     print(f"training {title} (preset {FLAGS.preset}) on {dataset.source}")
     print(f"{config.total_kimg:g} kimg in batches of {config.batch_size} on {devices} -> {folder}")
+    evaluate, scored_on = evaluator(config, zoo.NETWORKS[name][1], dataset)
     loop.train(
         config,
         dataset,
         folder,
         schedule=loop.Schedule(**kimg),
-        evaluate=evaluator(config, zoo.NETWORKS[name][1], dataset),
-        start=FLAGS.start_from and zoo.read_generator(FLAGS.start_from),
-        start_discriminator=(
-            FLAGS.start_discriminator and zoo.read_discriminator(FLAGS.start_discriminator)
-        ),
+        evaluate=evaluate,
+        scored_on=scored_on,
+        start=_read(zoo.read_generator, FLAGS.start_from),
+        start_discriminator=_read(zoo.read_discriminator, FLAGS.start_discriminator),
     )
     report(folder)

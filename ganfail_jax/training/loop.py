@@ -124,6 +124,7 @@ def train(
     *,
     schedule: Schedule = Schedule(),  # noqa: B008
     evaluate: Evaluate | None = None,
+    scored_on: str | None = None,
     start: store.Stored | None = None,
     start_discriminator: store.Stored | None = None,
     devices: list[Any] | None = None,
@@ -134,6 +135,7 @@ def train(
     Args:
         evaluate: measures the averaged generator once it is fully grown; the lowest "score" is
             kept in `best/`.
+        scored_on: what the score is of; the best one by another score gives way to the next one.
         start: weights that the generator starts from.
         start_discriminator: weights that the discriminator starts from.
         stop_step: stop early after this step, checkpointed (the run can be resumed).
@@ -203,7 +205,8 @@ def train(
             snapshot = reached, variables = recipe.snapshot(state)
             if measure and evaluate is not None and reached == config.generator:
                 measured = evaluate(variables)
-                _keep_best(folder, done * batch, recipe, origin, snapshot, measured, writer)
+                scored = {**origin, "scored_on": scored_on}
+                _keep_best(folder, done * batch, recipe, scored, snapshot, measured, writer)
             if draw:
                 sheet = folder / "sheets" / f"{done * batch:09d}.png"
                 sample_sheet(config, recipe, snapshot, sheet)
@@ -251,7 +254,8 @@ def _keep_best(
         writer.add_scalar(f"quality/{name}", value, seen)
     best = folder / "best"
     if store.is_weights_folder(best):
-        previous = store.load(best).about["measured"]["score"]
-        if measured["score"] >= previous:
+        about = store.load(best).about
+        same = about.get("scored_on", origin["scored_on"]) == origin["scored_on"]
+        if same and measured["score"] >= about["measured"]["score"]:
             return
     _export(best, seen, recipe, origin, snapshot, measured)

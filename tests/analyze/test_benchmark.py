@@ -1,10 +1,26 @@
 """The benchmark measures what it names."""
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.analyze.commands import run
+
+CACHES = """
+import types
+from analyze import benchmark
+
+def run(command, env, **_):
+    print(env.get("JAX_COMPILATION_CACHE_DIR"), env["GANFAIL_CACHE"])
+    return types.SimpleNamespace(returncode=0)
+
+benchmark.subprocess.run = run
+print(len([*benchmark.command_times()]))
+"""
 
 
 def test_it_measures_the_passes(models, tmp_path):
@@ -29,3 +45,17 @@ def test_it_measures_the_passes(models, tmp_path):
     again = run("benchmark", *flags, cwd=tmp_path)
     assert again.returncode == 1
     assert "already holds a result; choose another --out" in again.stderr
+
+
+def test_commands_start_with_nothing_compiled(tmp_path):
+    """Whatever folder the environment names; what the first compiles the second finds."""
+    names = ("GANFAIL_CACHE", "JAX_COMPILATION_CACHE_DIR")
+    environment = os.environ | {name: str(tmp_path) for name in names}
+    command = [sys.executable, "-c", CACHES]
+    root = Path(__file__).parents[2]
+    printed = subprocess.check_output(command, env=environment, cwd=root, text=True)
+    *folders, count = printed.splitlines()
+    assert len(folders) == int(count) == 3
+    assert len(set(folders)) == 1
+    assert folders[0].startswith("None ")
+    assert str(tmp_path) not in folders[0]

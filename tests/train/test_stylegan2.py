@@ -29,7 +29,7 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
     assert lines[1].startswith("0.04 kimg in batches of 4 on 1 x cpu -> ")
     about = store.load(finished / "best").about
     assert {"score", "clean_share", "black_share", "agreement"} <= set(about["measured"])
-    assert lines[2].startswith("snapshots are scored on ")
+    assert lines[2] == f"snapshots are scored on {about['scored_on']}"
     assert lines[3].startswith(f"{finished}/best: {about['images_seen']} images seen, score ")
     assert lines[4] == f"{finished}/latest: 40 images seen"
     assert lines[5] == f"also {finished}/checkpoints, {finished}/sheets and {finished}/tensorboard"
@@ -70,7 +70,7 @@ def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, mo
 
 def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     monkeypatch.delitem(zoo.DEFAULTS, "made_up")
-    assert common.evaluator(CONDITIONAL, stylegan2, dataset()) is None
+    assert common.evaluator(CONDITIONAL, stylegan2, dataset()) == (None, None)
     printed = capsys.readouterr().out
     assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
 
@@ -90,6 +90,8 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
         ),
         (["--start_from=nope"], "no generator 'nope': neither bundled (none) nor a training run's"),
         (["--start_discriminator=nope"], "no discriminator 'nope': neither bundled (none) nor a"),
+        (["--start_from="], " is no generator: neither it nor its "),
+        (["--start_discriminator="], " is no discriminator: neither it nor its "),
         (["--inception_weights=nope"], "nope cannot be read"),
         (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
         (["--class_weight=0.1"], "class_weight 0.1 needs a discriminator with class_head"),

@@ -62,6 +62,17 @@ def test_best_snapshot_survives_a_restart(copied):
         assert store.load(folder / "best").about["measured"]["score"] == kept
 
 
+def test_scores_of_other_features_are_not_compared(copied):
+    folder, _ = copied
+    for features, score, kept in [("a", 1.0, 1.0), ("b", 7.0, 7.0), ("b", 8.0, 7.0)]:
+        for path in (folder / "checkpoints").iterdir():
+            if int(path.name) > 8:
+                shutil.rmtree(path)
+        train(CONDITIONAL, folder, evaluate=scores(score, 9.0), scored_on=features)
+        about = store.load(folder / "best").about
+        assert (about["measured"]["score"], about["scored_on"]) == (kept, features)
+
+
 def test_finished_run_started_again_changes_nothing(copied):
     folder, expected = copied
     before = {path: path.stat().st_mtime_ns for path in folder.glob("latest/*")}

@@ -29,10 +29,10 @@ from ganfail_jax.analysis import ablation, ranking, rates
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
+from ganfail_jax.metrics.features import Features
 from ganfail_jax.tally import CHUNK, compile_counter
 from ganfail_jax.training import pggan_step, stylegan2_step
 from ganfail_jax.training.recipe import RunConfig
-from ganfail_jax.weights.errors import WeightsError
 
 FLAGS = flags.FLAGS
 common.define_dataset()
@@ -140,18 +140,8 @@ def ablation_pass(models: Models, batch: int, floor: float) -> Pass:
     return Pass.of("ablation, early layers", rate, flops(compiled) / batch, floor)
 
 
-def inception_pass(floor: float) -> Pass | None:
-    """Inception's features, as `analyze.evaluate` takes them; None where it has no weights.
-
-    Raises:
-        WeightsError: --inception_weights cannot be read.
-    """
-    try:
-        features = networks.load("inception", FLAGS.inception_weights)
-    except WeightsError:
-        if FLAGS.inception_weights is not None:
-            raise
-        return None
+def inception_pass(features: Features, floor: float) -> Pass:
+    """Inception's features, as `analyze.evaluate` takes them."""
     batch = INCEPTION_BATCH * jax.device_count()
     images = np.zeros((batch, 32, 32, 1), np.uint8)
     compiled = jax.jit(features.extract).lower(images).compile()
@@ -254,13 +244,13 @@ def lines(floor: float, passes: list[Pass], commands: list[dict[str, Any]]) -> I
             yield f"| {row['command']} | {row['seconds']:.1f} | {row['cpu_seconds']:.1f} |"
 
 
-def measure_passes(models: Models, floor: float) -> Iterator[Pass]:
+def measure_passes(models: Models, inception: Features | None, floor: float) -> Iterator[Pass]:
     """One after the other, so that each can be told when it is done."""
     yield from style_passes(models, FLAGS.batch_size, floor)
     yield counting_pass(models, floor)
     yield ablation_pass(models, FLAGS.batch_size, floor)
-    if (inception := inception_pass(floor)) is not None:
-        yield inception
+    if inception is not None:
+        yield inception_pass(inception, floor)
     if FLAGS.training:
         jax.config.update("jax_default_matmul_precision", None)  # as in training
         yield stylegan2_pass(floor)
@@ -270,11 +260,12 @@ def measure_passes(models: Models, floor: float) -> Iterator[Pass]:
 def main() -> None:
     print("measuring", flush=True)
     (models,), identity = common.load_models()
+    inception = networks.load_if_any("inception", FLAGS.inception_weights)
     folder = common.out_folder("benchmark", time.strftime("%Y%m%d-%H%M%S"))
     if (results.writable_folder(folder) / results.SUMMARY).exists():
         raise InputError(f"{folder} already holds a result; choose another --out")
     floor, passes = matmul_rate(), []
-    for each in measure_passes(models, floor):
+    for each in measure_passes(models, inception, floor):
         print(f"{each.name}: {each.images_per_s:,.0f} images per second", flush=True)
         passes.append(each)
     commands = list(command_times()) if FLAGS.commands else []

@@ -55,7 +55,7 @@ def as_viewed(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
 @as_viewed.defjvp
 def _(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
     (images,), (tangent,) = primals, tangents
-    return as_viewed(images), jnp.where(jnp.abs(images) <= 1, tangent, 0)
+    return as_viewed(images), jnp.where(jnp.abs(images) > 1, 0, tangent)
 
 
 @jax.custom_vjp

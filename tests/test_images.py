@@ -37,6 +37,8 @@ def test_a_broken_image_stays_broken(view):
     images = jnp.asarray([np.nan, np.inf, -np.inf, 0.0]).reshape(1, -1, 1, 1)
     for function in (view, jax.jit(view)):
         np.testing.assert_array_equal(function(images).ravel(), [np.nan, 1, -1, LEVELS[128]])
+    gradient = jax.grad(lambda x: jnp.sum(view(x) ** 2))(images)
+    assert np.isnan(gradient[0, 0, 0, 0])
 
 
 def test_the_gradient_of_a_viewed_image_is_that_of_clipping():

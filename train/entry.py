@@ -13,11 +13,9 @@ from ganfail_jax import zoo
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
-from ganfail_jax.metrics.features import Features
 from ganfail_jax.training import checkpoints, loop, quality
 from ganfail_jax.training.recipe import RunConfig
 from ganfail_jax.weights import store
-from ganfail_jax.weights.errors import WeightsError
 
 FLAGS = flags.FLAGS
 Run = TypeVar("Run", bound=RunConfig)
@@ -71,20 +69,6 @@ def configure(
     return replace(scale(preset, ratio), **{n: v for n, v in asked.items() if v is not None})
 
 
-def score_features() -> Features | None:
-    """Inception's, where its weights are given or installed; None: the classifier's.
-
-    Raises:
-        WeightsError: --inception_weights cannot be read.
-    """
-    try:
-        return networks.load("inception", FLAGS.inception_weights)
-    except WeightsError:
-        if FLAGS.inception_weights is not None:
-            raise
-        return None
-
-
 def evaluator(
     config: RunConfig, network: Any, dataset: Dataset
 ) -> tuple[loop.Evaluate | None, str | None]:
@@ -97,7 +81,7 @@ def evaluator(
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
         return None, None
     classifier, params = zoo.load_classifier(defaults.classifiers[0])
-    features = score_features()
+    features = networks.load_if_any("inception", FLAGS.inception_weights)
     scored_on = features.name if features else "classifier features"
     print(f"snapshots are scored on {scored_on}")
     evaluate = quality.evaluator(

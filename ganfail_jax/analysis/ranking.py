@@ -230,13 +230,13 @@ def _with_all(moments: Moments) -> Moments:
 
 
 def average_ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    """Ranks from 1, equal values sharing theirs.
+    """Ranks from 1, equal values sharing theirs; all NaN where one value is.
 
     As `scipy.stats.rankdata`, but importing `scipy.stats` takes as long as importing JAX.
     """
     ordered = np.sort(values)
     below, upto = (np.searchsorted(ordered, values, side) for side in ("left", "right"))
-    return (below + upto + 1) / 2
+    return np.where(np.isnan(ordered[-1:]), np.nan, (below + upto + 1) / 2)  # NaN is sorted last
 
 
 def rank_correlation(

@@ -16,6 +16,7 @@ from ganfail_jax.images import from_levels
 from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import frozen, inception, resnet, vgg
 from ganfail_jax.weights import inception_names, resnet_names, vgg_names
+from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.pretrained import Pretrained
 
 AT_ONCE = 25
@@ -87,3 +88,17 @@ def load(name: str, path: str | os.PathLike[str] | None = None) -> Features:
     """
     network = NETWORKS[name]
     return network.features(network.load(path))
+
+
+def load_if_any(name: str, path: str | os.PathLike[str] | None = None) -> Features | None:
+    """As `load`; None where no file is given and no installed package carries one.
+
+    Raises:
+        WeightsError: the given file cannot be used.
+    """
+    try:
+        return load(name, path)
+    except WeightsError:
+        if path is not None:
+            raise
+        return None

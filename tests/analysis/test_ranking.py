@@ -226,6 +226,7 @@ def test_margin_and_likelihood_have_their_closed_forms():
 
 def test_ranks_are_those_of_scipy():
     values = np.round(np.random.default_rng(0).normal(size=300), 1)  # many are equal
-    np.testing.assert_array_equal(ranking.average_ranks(values), scipy.stats.rankdata(values))
+    for each in (values, np.append(values, np.nan), values[:0]):
+        np.testing.assert_array_equal(ranking.average_ranks(each), scipy.stats.rankdata(each))
     poisson = scipy.stats.poisson.cdf(np.arange(9), 1.0).astype(np.float32)
     np.testing.assert_array_equal(ranking.POISSON_CDF, poisson)

@@ -47,6 +47,15 @@ def test_it_measures_the_passes(models, tmp_path):
     assert "already holds a result; choose another --out" in again.stderr
 
 
+def test_weights_that_cannot_be_read_are_one_line_and_write_nothing(models, tmp_path):
+    flags = ["--inception_weights=nope", f"--out={tmp_path}/run", *models]
+    done = run("benchmark", *flags, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "measuring\n")
+    assert done.stderr.startswith("error: nope cannot be read")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 def test_commands_start_with_nothing_compiled(tmp_path):
     """Whatever folder the environment names; what the first compiles the second finds."""
     names = ("GANFAIL_CACHE", "JAX_COMPILATION_CACHE_DIR")

@@ -12,6 +12,7 @@ from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import extract_features
 from ganfail_jax.nn import imagenet, resnet, vgg
 from ganfail_jax.weights import resnet_names, vgg_names
+from ganfail_jax.weights.errors import WeightsError
 from tests.weights import torch_saved
 from tests.weights.made_up import torchvision
 
@@ -66,3 +67,14 @@ def test_the_package_s_resnet_takes_images_from_zero_to_one(tmp_path, monkeypatc
     expected = resnet.features(layers, ENTERED * imagenet.DEVIATION + imagenet.MEAN, lambda x: x)
     assert_close(extract_features(features, in_memory(IMAGES), batch_size=2), expected.mean((1, 2)))
     assert features.preprocessing == "bilinear resizing to 224, [0, 1]"
+
+
+def test_weights_that_are_given_must_be_readable_others_may_be_missing(tmp_path, monkeypatch):
+    def missing(path):
+        raise WeightsError(f"{path} cannot be read")
+
+    nowhere = networks.NETWORKS["inception"]._replace(load=missing)
+    monkeypatch.setattr(networks, "NETWORKS", {"inception": nowhere})
+    assert networks.load_if_any("inception") is None
+    with pytest.raises(WeightsError, match="nope cannot be read"):
+        networks.load_if_any("inception", "nope")

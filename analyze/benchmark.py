@@ -41,7 +41,8 @@ common.define_noise("random", common.POPULATION)
 common.define_batch_size(250)
 common.define_run()
 flags.DEFINE_bool("training", True, "Measure training steps too (compiles for about a minute).")
-flags.DEFINE_bool("commands", True, "Measure whole commands too, in processes of their own.")
+text = "Measure whole commands too, in processes of their own (a TPU serves one process alone)."
+flags.DEFINE_bool("commands", True, text)
 flags.DEFINE_string("inception_weights", None, "File of Inception's weights, to measure it too.")
 
 ROUNDS = 5

@@ -135,7 +135,7 @@ def train(name: str, title: str, config: RunConfig) -> None:
         folder,
         schedule=loop.Schedule(**kimg),
         evaluate=evaluator(config, zoo.NETWORKS[name][1], dataset),
-        start=FLAGS.start_from and zoo.read_generator(FLAGS.start_from),
+        start=FLAGS.start_from and common.read_generator(FLAGS.start_from),
         start_discriminator=(
             FLAGS.start_discriminator and zoo.read_discriminator(FLAGS.start_discriminator)
         ),

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, UInt8
 
+from ganfail_jax.errors import InputError
+
 
 def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """0..255 to [-1, 1]."""
@@ -19,7 +21,13 @@ def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape
 
 
 def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`."""
+    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`.
+
+    Raises:
+        InputError: a pixel is NaN or infinite, so the network that made it has overflowed.
+    """
+    if not np.isfinite(images).all():
+        raise InputError("images with pixels that are not finite: what makes them has overflowed")
     return np.clip(images * np.float32(127.5) + np.float32(128.0), 0.0, 255.0).astype(np.uint8)
 
 

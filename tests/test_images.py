@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed, as_viewed_in_training, to_float, to_uint8
 
 VIEWS = (as_viewed, as_viewed_in_training)
@@ -19,6 +20,14 @@ def test_float_and_back_is_the_identity_on_every_value():
 def test_to_uint8_truncates_and_clips():
     floats = np.array([-2.0, -1.0, 0.0, 0.999 / 127.5, 1.0, 2.0], np.float32)
     np.testing.assert_array_equal(to_uint8(floats), [0, 0, 128, 128, 255, 255])
+
+
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -np.inf])
+def test_images_that_are_not_finite_become_no_8_bits(pixel):
+    images = np.zeros((2, 3, 3, 1), np.float32)
+    images[1, 2, 0] = pixel
+    with pytest.raises(InputError, match="images with pixels that are not finite"):
+        to_uint8(images)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -53,9 +53,10 @@ def _as_viewed(images: Array) -> Array:
 def as_viewed(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """The image that a viewer sees, in [-1, 1]: equal to `to_float(to_uint8(images))`.
 
-    Its derivative is that of clipping: 1 within [-1, 1], 0 outside; rounding counts as none.
+    Its derivative is that of clipping: 1 within [-1, 1], 0 outside; rounding counts as none. Pixels
+    that are not finite become NaN, which `to_uint8` refuses on the host, not black or white.
     """
-    return _as_viewed(images)
+    return jnp.where(jnp.isfinite(images), _as_viewed(images), jnp.nan)
 
 
 @as_viewed.defjvp

@@ -28,6 +28,10 @@ def test_images_that_are_not_finite_become_no_8_bits(pixel):
     images[1, 2, 0] = pixel
     with pytest.raises(InputError, match="images with pixels that are not finite"):
         to_uint8(images)
+    viewed = np.asarray(jax.jit(as_viewed)(images))
+    np.testing.assert_array_equal(np.isnan(viewed), ~np.isfinite(images))
+    with pytest.raises(InputError, match="images with pixels that are not finite"):
+        to_uint8(viewed)
 
 
 @pytest.mark.parametrize("view", VIEWS)

@@ -25,7 +25,7 @@ def main() -> None:
     if folder.exists():
         raise InputError(f"{folder} exists already; choose another --out")
     _, params = zoo.load_generator(FLAGS.generator)
-    stored = zoo.read_generator(FLAGS.generator)
+    stored = common.read_generator(FLAGS.generator)
     about = {**stored.about, "converted_from_sha256": stored.sha256}
     try:
         store.save(folder, stored.kind, stored.config, params, about)

@@ -17,6 +17,7 @@ from ganfail_jax.analysis.rates import early_layers, find_layers
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 from ganfail_jax.types import NOISES, Generator, Noise, Params
+from ganfail_jax.weights.store import Stored
 
 FLAGS = flags.FLAGS
 INTERRUPTED = 130
@@ -235,6 +236,14 @@ def default_classifier() -> str:
     return _defaults().classifiers[0]
 
 
+def read_generator(name: str) -> Stored:
+    """A generator's weights; what its file left open, such as which network is meant, is told."""
+    stored = zoo.read_generator(name)
+    if "remarks" in stored.about:
+        print(f"{Path(name).name}: {stored.about['remarks']}", flush=True)
+    return stored
+
+
 def load_generator() -> tuple[Generator, Params, dict[str, Any]]:
     """The generator asked for, its parameters, and what identifies its samples in a result.
 
@@ -244,12 +253,15 @@ def load_generator() -> tuple[Generator, Params, dict[str, Any]]:
     name = FLAGS.generator or _defaults().generator
     generator, params = zoo.load_generator(name)
     generator = with_noise(generator)
+    stored = read_generator(name)
     identity = {
         "generator": Path(name).name,
-        "generator_sha256": zoo.read_generator(name).sha256,
+        "generator_sha256": stored.sha256,
         "seed": FLAGS.seed,
         "noise": generator.noise,
     }
+    if "remarks" in stored.about:
+        identity["generator_remarks"] = stored.about["remarks"]
     return generator, params, identity
 
 

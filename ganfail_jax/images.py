@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, UInt8
 
+from ganfail_jax.errors import InputError
+
 
 def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """0..255 to [-1, 1]."""
@@ -19,7 +21,13 @@ def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape
 
 
 def to_uint8(images: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`."""
+    """[-1, 1] to 0..255 by `x * 127.5 + 128`, clipped, truncated: the inverse of `to_float`.
+
+    Raises:
+        InputError: a pixel is NaN or infinite, so the network that made it has overflowed.
+    """
+    if not np.isfinite(images).all():
+        raise InputError("images with pixels that are not finite: what makes them has overflowed")
     return np.clip(images * np.float32(127.5) + np.float32(128.0), 0.0, 255.0).astype(np.uint8)
 
 
@@ -39,15 +47,16 @@ def from_levels(levels: UInt8[Array, "*shape"]) -> Float32[Array, "*shape"]:
 
 def _as_viewed(images: Array) -> Array:
     viewed = from_levels(to_levels(images)).astype(images.dtype)
-    return jnp.where(jnp.isnan(images), images, viewed)  # a broken image is not a black one
+    return jnp.where(jnp.isfinite(images), viewed, jnp.nan)  # a broken image is not a black one
 
 
 @jax.custom_jvp
 def as_viewed(images: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """The image that a viewer sees, in [-1, 1]: equal to `to_float(to_uint8(images))`.
 
-    A value between two levels, to the last bit of a float32, may become either; NaN stays NaN.
-    Its derivative is that of clipping: 1 within [-1, 1], 0 outside; rounding counts as none.
+    A value between two levels, to the last bit of a float32, may become either. Its derivative is
+    that of clipping: 1 within [-1, 1], 0 outside; rounding counts as none. Pixels that are not
+    finite become NaN, which `to_uint8` refuses on the host, not black or white.
     """
     return _as_viewed(images)
 

@@ -155,10 +155,13 @@ def read_arrays(content: bytes) -> dict[str, np.ndarray]:
     """The arrays of an npz file's content; pickled objects are refused.
 
     Raises:
-        ValueError, EOFError, zipfile.BadZipFile: truncated or damaged.
+        ValueError, EOFError, zipfile.BadZipFile: truncated or damaged, or two arrays of one name.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return dict(file)
+        arrays = dict(file)
+        if len(arrays) < len(file.files):
+            raise ValueError("two arrays of one name")
+        return arrays
 
 
 DAMAGE = (  # what reading a damaged file may raise

@@ -154,7 +154,10 @@ def _fill(stored: store.Stored, name: str) -> tuple[Any, Any]:
     except MISFITS as error:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {reason}") from error
-    return config, store.assign(stored, template)
+    try:
+        return config, store.assign(stored, template)
+    except WeightsError as error:
+        raise WeightsError(f"{name}: {error}") from error
 
 
 def load_generator(name_or_path: str) -> tuple[Generator, Any]:

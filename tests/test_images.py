@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ganfail_jax.errors import InputError
 from ganfail_jax.images import LEVELS, as_viewed, as_viewed_in_training, to_float, to_uint8
 
 VIEWS = (as_viewed, as_viewed_in_training)
@@ -21,6 +22,18 @@ def test_to_uint8_truncates_and_clips():
     np.testing.assert_array_equal(to_uint8(floats), [0, 0, 128, 128, 255, 255])
 
 
+@pytest.mark.parametrize("pixel", [np.nan, np.inf, -np.inf])
+def test_images_that_are_not_finite_become_no_8_bits(pixel):
+    images = np.zeros((2, 3, 3, 1), np.float32)
+    images[1, 2, 0] = pixel
+    with pytest.raises(InputError, match="images with pixels that are not finite"):
+        to_uint8(images)
+    viewed = np.asarray(jax.jit(as_viewed)(images))
+    np.testing.assert_array_equal(np.isnan(viewed), ~np.isfinite(images))
+    with pytest.raises(InputError, match="images with pixels that are not finite"):
+        to_uint8(viewed)
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_viewed_image_is_the_8_bit_image_to_the_last_bit(view):
     levels = np.arange(256, dtype=np.uint8)
@@ -36,7 +49,9 @@ def test_a_viewed_image_is_the_8_bit_image_to_the_last_bit(view):
 def test_a_broken_image_stays_broken(view):
     images = jnp.asarray([np.nan, np.inf, -np.inf, 0.0]).reshape(1, -1, 1, 1)
     for function in (view, jax.jit(view)):
-        np.testing.assert_array_equal(function(images).ravel(), [np.nan, 1, -1, LEVELS[128]])
+        np.testing.assert_array_equal(
+            function(images).ravel(), [np.nan, np.nan, np.nan, LEVELS[128]]
+        )
     gradient = jax.grad(lambda x: jnp.sum(view(x) ** 2))(images)
     assert np.isnan(gradient[0, 0, 0, 0])
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import zipfile
 
 import numpy as np
 import pytest
@@ -36,6 +37,14 @@ def test_the_same_result_is_found_and_another_is_refused(saved):
 def test_a_damaged_result_is_one_error(saved):
     (saved / "result.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(results.ResultError, match="no readable result"):
+        results.load(saved)
+
+
+@pytest.mark.parametrize("entry", ["score", "names"])
+def test_an_array_that_comes_twice_is_refused(entry, saved):
+    with zipfile.ZipFile(saved / "result.npz", "a") as archive:
+        archive.writestr(entry, archive.read("score.npy"))  # for numpy the same as with .npy
+    with pytest.raises(results.ResultError, match="two arrays of one name"):
         results.load(saved)
 
 

@@ -133,7 +133,7 @@ def train(name: str, title: str, config: RunConfig) -> None:
         schedule=loop.Schedule(**kimg),
         evaluate=evaluate,
         scored_on=scored_on,
-        start=_read(zoo.read_generator, FLAGS.start_from),
+        start=_read(common.read_generator, FLAGS.start_from),
         start_discriminator=_read(zoo.read_discriminator, FLAGS.start_discriminator),
     )
     report(folder)

@@ -56,10 +56,13 @@ def read_csv(file: str | os.PathLike[str]) -> Table:
     try:
         text = Path(file).read_bytes().decode("utf-8-sig")
         rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        if not {*COLUMNS[:3]} <= {*(rows.fieldnames or ())} <= {*COLUMNS}:
-            raise InputError(f"{file}, line 1: the columns must be {', '.join(COLUMNS)}")
+        columns = rows.fieldnames or ()
+        if sorted(columns) not in (sorted(COLUMNS[:3]), sorted(COLUMNS)):
+            raise InputError(f"{file}, line 1: the columns must be {', '.join(COLUMNS)}, each once")
         for row in rows:
             where = f"{file}, line {rows.line_num}"
+            if None in row or None in row.values():  # as csv has surplus and missing cells
+                raise InputError(f"{where}: not {len(columns)} cells, as line 1 has")
             sample = _sample(row["index"], row["seed"], where, labels)
             if row["label"] not in LABELS:
                 raise InputError(f"{where}: label {row['label']!r} is none of {', '.join(LABELS)}")

@@ -5,7 +5,7 @@ import os
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -31,54 +31,70 @@ from ganfail_jax.weights import (
 from ganfail_jax.weights.errors import WeightsError
 
 
+class Imported(NamedTuple):
+    """What a file holds."""
+
+    form: str  # its format, for a person
+    kind: str  # of network
+    config: Any
+    arrays: dict[str, np.ndarray]  # by our names
+    remarks: tuple[str, ...] = ()  # what the file left open, and how it was decided
+
+
 @lru_cache(maxsize=8)
 def _template(config: stylegan2.StyleGAN2Config) -> Any:
     return jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
 
 
 def _stylegan2(
-    config: stylegan2.StyleGAN2Config, state: dict[str, np.ndarray]
-) -> tuple[str, Any, dict[str, Any]]:
-    return "stylegan2", config, store.names(nvidia.assign(state, _template(config)))
+    form: str,
+    config: stylegan2.StyleGAN2Config,
+    state: dict[str, np.ndarray],
+    remarks: tuple[str, ...] = (),
+) -> Imported:
+    arrays = store.names(nvidia.assign(state, _template(config)))
+    return Imported(form, "stylegan2", config, arrays, remarks)
 
 
-def _torch(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
-    arrays, beside = state_dicts.generator(torch_files.read(raw), len(raw))
+def _torch(raw: bytes) -> Imported:
+    arrays, place = state_dicts.generator(torch_files.read(raw), len(raw))
     if pggan_names.is_genforce(arrays):
-        return "genforce PGGAN", "pggan", *pggan_names.read_genforce(arrays)
+        config, ours = pggan_names.read_genforce(arrays)
+        return Imported("genforce PGGAN", "pggan", config, ours, place.remarks)
     if rosinality.is_rosinality(arrays):
-        state, remarks = rosinality.stylegan2_state(arrays, beside.get("latent_avg"))
-        form = f"rosinality StyleGAN2{remarks}"
-        return form, *_stylegan2(nvidia.infer_config(state, None), state)
+        state, remarks = rosinality.stylegan2_state(arrays, place.beside.get("latent_avg"))
+        config = nvidia.infer_config(state, None)
+        return _stylegan2("rosinality StyleGAN2", config, state, (*place.remarks, *remarks))
     state = genforce.stylegan2_state(arrays)
     joint = "mapping.embed.weight" in state
     config = replace(nvidia.infer_config(state, None), joint_norm=joint)
-    return "genforce StyleGAN2", *_stylegan2(config, state)
+    return _stylegan2("genforce StyleGAN2", config, state, place.remarks)
 
 
-def _tensorflow(raw: bytes) -> tuple[str, str, Any, dict[str, Any]]:
+def _tensorflow(raw: bytes) -> Imported:
     network = tensorflow_pickles.read(raw)
     if network.settings.keys() > {""}:
-        return "TensorFlow StyleGAN2", *_stylegan2(*tensorflow_stylegan2.read(network))
-    return "TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network)
+        config, state = tensorflow_stylegan2.read(network)
+        return _stylegan2("TensorFlow StyleGAN2", config, state, network.remarks)
+    return Imported("TensorFlow PGGAN", "pggan", *tensorflow_pggan.read(network), network.remarks)
 
 
-def _read(raw: bytes, shards: bytearray | None) -> tuple[str, str, Any, dict[str, Any]]:
-    """Format, kind of network, configuration, arrays by our names."""
+def _read(raw: bytes, shards: bytearray | None) -> Imported:
     if shards is not None:
         arrays = tfjs_progan.arrays(tfjs.read(raw, shards))
-        return "TF-Hub progan in TensorFlow.js", "pggan", *pggan_names.read_tfhub(arrays)
+        form = "TF-Hub progan in TensorFlow.js"
+        return Imported(form, "pggan", *pggan_names.read_tfhub(arrays))
     if npz_files.is_npz(raw):
         arrays = npz_files.read(raw)
         if pggan_names.is_tfhub(arrays):
-            return "TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays)
+            return Imported("TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays))
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
     if torch_files.is_torch(raw):
         return _torch(raw)
     if tensorflow_pickles.is_tensorflow(raw):
         return _tensorflow(raw)
     if raw.startswith(b"\x80"):
-        return "stylegan2-ada-pytorch", *_stylegan2(*nvidia_pickles.read(raw))
+        return _stylegan2("stylegan2-ada-pytorch", *nvidia_pickles.read(raw))
     raise WeightsError(
         "no known format; known are NVIDIA's .pkl (PyTorch, TensorFlow), genforce's .pth, "
         "rosinality's .pt, TF-Hub's npz and the model.json of its TensorFlow.js"
@@ -95,10 +111,13 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
     with untrusted.refusals(path):
         raw = untrusted.contents(path)
         shards = tfjs.shards(raw, path.parent) if path.suffix == tfjs.SUFFIX else None
-        form, kind, config, arrays = _read(raw, shards)
+        imported = _read(raw, shards)
         # copies: what is kept shall not keep the file's bytes
-        arrays = {name: np.array(a, np.float32, order="C") for name, a in arrays.items()}
+        arrays = {name: np.array(a, np.float32, order="C") for name, a in imported.arrays.items()}
         digest = hashlib.sha256(raw)
         digest.update(shards or b"")
-    about = {"imported_from": path.name, "format": form}
-    return store.Stored(kind, config.to_dict(), about, arrays, digest.hexdigest())
+    about = {"imported_from": path.name, "format": imported.form}
+    if imported.remarks:
+        about["remarks"] = "; ".join(imported.remarks)
+    config = imported.config.to_dict()
+    return store.Stored(imported.kind, config, about, arrays, digest.hexdigest())

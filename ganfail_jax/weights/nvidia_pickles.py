@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganfail_jax.nn.stylegan2 import StyleGAN2Config
-from ganfail_jax.weights import nvidia, pickles, torch_files
+from ganfail_jax.weights import averages, nvidia, pickles, torch_files
 from ganfail_jax.weights.errors import WeightsError
 
-PREFERRED = ("G_ema", "g_ema", "Gs", "G", "generator")  # averaged networks first
+PREFERRED = (*averages.AVERAGED, "G", "generator")
 PARTS = {"mapping", "synthesis"}  # what makes a module a generator
 DEEPEST, MOST_MODULES, LONGEST = 8, 1_000, 100  # nesting, number and name of modules
 
@@ -43,8 +43,8 @@ def _table(budget: pickles.Budget) -> dict[str, pickles.Make | None]:
     return {**torch_files.table(budget), **easy, persistence: _module}
 
 
-def _find_generators(root: Any) -> Iterator[tuple[int, Module]]:
-    """Generators in nested dictionaries, with their place in PREFERRED."""
+def _find_generators(root: Any) -> Iterator[tuple[Any, Module]]:
+    """Generators in nested dictionaries, by name."""
     waiting, seen = [("", root)], set[int]()
     while waiting:
         name, value = waiting.pop()
@@ -52,7 +52,7 @@ def _find_generators(root: Any) -> Iterator[tuple[int, Module]]:
             continue
         seen.add(id(value))
         if isinstance(value, Module) and value.part("_modules").keys() >= PARTS:
-            yield PREFERRED.index(name) if name in PREFERRED else len(PREFERRED), value
+            yield name, value
         elif isinstance(value, dict):
             waiting += value.items()
         elif isinstance(value, list | tuple):
@@ -112,17 +112,20 @@ def _conv_clamp(generator: Module) -> float | None:
     return float(clamps.pop()) if clamps else None
 
 
-def read(raw: bytes) -> tuple[StyleGAN2Config, dict[str, np.ndarray]]:
-    """The averaged generator in a `.pkl`: its architecture and its arrays by NVIDIA's names.
+def read(raw: bytes) -> tuple[StyleGAN2Config, dict[str, np.ndarray], tuple[str, ...]]:
+    """The averaged generator in a `.pkl`: its architecture, its arrays by NVIDIA's names, remarks.
 
     Raises:
         WeightsError: damaged, not NVIDIA's, or without a StyleGAN2 generator.
     """
     budget = pickles.Budget(len(raw))
     root = pickles.read(io.BytesIO(raw), _table(budget), budget)
-    generators = sorted(_find_generators(root), key=lambda found: found[0])
+    generators = list(_find_generators(root))
     if not generators:
         raise WeightsError("there is no StyleGAN2 generator of PyTorch in it")
-    generator = generators[0][1]
+    names = [name for name, _ in generators]
+    taken = next((name for name in PREFERRED if name in names), names[0])
+    generator = generators[names.index(taken)][1]
     arrays = torch_files.named_arrays(_named_tensors(generator), len(raw))
-    return nvidia.infer_config(arrays, _conv_clamp(generator)), arrays
+    config = nvidia.infer_config(arrays, _conv_clamp(generator))
+    return config, arrays, averages.remarks(taken, names)

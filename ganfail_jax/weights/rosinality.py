@@ -106,8 +106,8 @@ def drawn_noise(state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def stylegan2_state(
     arrays: Mapping[str, np.ndarray], latent_avg: Any
-) -> tuple[dict[str, np.ndarray], str]:
-    """NVIDIA's names and conventions, and a remark on what the file does not hold.
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """NVIDIA's names and conventions, and remarks on what the file does not hold.
 
     Args:
         latent_avg: the tensor of this name beside the generator, which only files that were
@@ -142,4 +142,4 @@ def stylegan2_state(
     if not any(NOISE.fullmatch(name) for name in arrays):
         state |= drawn_noise(state)
         remarks.append("constant noise is drawn")
-    return state, "".join(f"; {remark}" for remark in remarks)
+    return state, tuple(remarks)

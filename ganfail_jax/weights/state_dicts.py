@@ -1,39 +1,58 @@
 """Which of the things in a file of `torch.save` is the generator's state dict."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganfail_jax.weights import torch_files
+from ganfail_jax.weights import averages, torch_files
 from ganfail_jax.weights.errors import WeightsError
 
-NETWORKS = ("generator_smooth", "g_ema", "generator", "g")  # averaged ones before the others
+NETWORKS = (*averages.AVERAGED, "generator", "g")
 WRAPPERS = ("models", "state_dict", "model")  # around them; the first is of genforce's trainer
 DEEPEST = 4  # wrappers within wrappers
 
 
-def _find(level: Any) -> tuple[Mapping[Any, Any], Mapping[Any, Any]]:
-    """The state dict of the generator, which may be the file itself, and what is around it."""
+class Place(NamedTuple):
+    """Where the generator's state dict is in a file."""
+
+    tensors: Mapping[Any, Any]  # by name
+    beside: Mapping[Any, Any]  # what is around it
+    remarks: tuple[str, ...]  # on which one was taken
+
+
+def _is_state_dict(value: Any) -> bool:
+    tensors = isinstance(value, dict) and value.values()
+    return bool(tensors) and all(isinstance(each, torch_files.Tensor) for each in tensors)
+
+
+def _find(level: Any) -> Place:
     around: dict[Any, Any] = {}
+    taken, networks = "", list[Any]()
     for _ in range(DEEPEST):
+        if _is_state_dict(level):
+            return Place(level, around, averages.remarks(taken, networks))
         if not isinstance(level, dict) or not level:
             break
-        named = [level[name] for name in NETWORKS if isinstance(level.get(name), dict)]
-        if found := next(filter(None, named), None):
-            return found, around | level
-        if all(isinstance(value, torch_files.Tensor) for value in level.values()):
-            return level, around
         around |= level
-        inner = [level[name] for name in WRAPPERS if name in level]
-        level = inner[0] if inner else next(iter(level.values())) if len(level) == 1 else None
+        networks += [name for name, value in level.items() if _is_state_dict(value)]
+        named = [name for name in NETWORKS if isinstance(level.get(name), dict) and level[name]]
+        if named:
+            return Place(level[named[0]], around, averages.remarks(named[0], networks))
+        wrappers = [name for name in WRAPPERS if name in level]
+        if not wrappers and len(level) > 1:
+            break
+        name = next(iter(wrappers or level))
+        if len(wrappers) != 1:
+            taken = name
+        level = level[name]
     raise WeightsError(
         f"there is no {', '.join(NETWORKS[:-1])} or {NETWORKS[-1]} in it, nor is it a state dict"
     )
 
 
-def generator(root: Any, size: int) -> tuple[dict[str, np.ndarray], Mapping[Any, Any]]:
-    """The arrays of the averaged generator, and what lies beside it in the file.
+def generator(root: Any, size: int) -> tuple[dict[str, np.ndarray], Place]:
+    """The arrays of the averaged generator, and where they were found.
 
     Args:
         root: what `torch_files.read` gave: a generator's state dict, or a dict with one.
@@ -42,6 +61,6 @@ def generator(root: Any, size: int) -> tuple[dict[str, np.ndarray], Mapping[Any,
     Raises:
         WeightsError: there is none, or it is no mapping of names to tensors.
     """
-    found, beside = _find(root)
-    arrays = torch_files.named_arrays(found.items(), size)
-    return torch_files.unwrapped(arrays, "module."), beside
+    place = _find(root)
+    arrays = torch_files.named_arrays(place.tensors.items(), size)
+    return torch_files.unwrapped(arrays, "module."), place

@@ -96,14 +96,17 @@ def assign(stored: Stored, template: Any) -> Any:
     """Fill a tree of variables shaped like `template`.
 
     Raises:
-        WeightsError: listing all missing, unexpected and misshaped names.
+        WeightsError: listing all missing, unexpected, misshaped and not finite names.
     """
     wanted = names(template)
     faults = [f"missing {name}" for name in wanted if name not in stored.arrays]
     faults += [f"unexpected {name}" for name in stored.arrays if name not in wanted]
     for name, leaf in wanted.items():
-        if name in stored.arrays and stored.arrays[name].shape != leaf.shape:
-            faults.append(f"{name} has shape {stored.arrays[name].shape}, wanted {leaf.shape}")
+        array = stored.arrays.get(name)
+        if array is not None and array.shape != leaf.shape:
+            faults.append(f"{name} has shape {array.shape}, wanted {leaf.shape}")
+        elif array is not None and not np.isfinite(array).all():
+            faults.append(f"{name} is not finite")
     if faults:
         raise list_faults(faults)
     arrays = [stored.arrays[name] for name in wanted]

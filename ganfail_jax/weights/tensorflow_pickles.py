@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganfail_jax.weights import numpy_pickles, pickles, theano_pggan
+from ganfail_jax.weights import averages, numpy_pickles, pickles, theano_pggan
 from ganfail_jax.weights.errors import WeightsError, one_line
 
 CLASSES = ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")
@@ -22,7 +22,6 @@ MENTION = re.compile(  # as the opcodes GLOBAL and INST, or as the two texts of 
 )
 HEAD = 4096  # bytes within which the first network is named
 VERSIONS = (2, 3, 4, 5)
-AVERAGED = ("Gs", "G_ema")
 PARTS = {"mapping", "synthesis"}  # of a StyleGAN
 MOST_NETWORKS, MOST_VARIABLES, LONGEST_NAME = 32, 1_000, 200
 
@@ -33,6 +32,7 @@ class Network(NamedTuple):
     functions: dict[str, str]  # part -> name of the function that computes it
     settings: dict[str, dict[str, Any]]  # part -> that function's arguments, the whole's first
     arrays: dict[str, np.ndarray]  # such as "mapping/Dense0/weight"
+    remarks: tuple[str, ...] = ()  # on which network this is
 
 
 def is_tensorflow(raw: bytes) -> bool:
@@ -73,7 +73,7 @@ def _states(root: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
             continue
         seen.add(id(value))
         if isinstance(value, pickles.Opaque) and isinstance(value.state, dict):
-            yield name if name in AVERAGED else value.state.get("name"), value.state
+            yield name if name in averages.AVERAGED else value.state.get("name"), value.state
         elif isinstance(value, dict):
             waiting += value.items()
         elif isinstance(value, list | tuple):
@@ -196,9 +196,10 @@ def read(raw: bytes) -> Network:
     generators = [(name, state) for name, state in states if _is_generator(state)]
     if not generators:
         raise WeightsError("there is no generator of TensorFlow in it")
-    averaged = [state for name, state in generators if name in AVERAGED]
+    averaged = [pair for pair in generators if pair[0] in averages.AVERAGED]
     # without names the order of the tuple (G, D, Gs) tells
-    state = averaged[0] if averaged else generators[-1][1]
+    taken, state = averaged[0] if averaged else generators[-1]
     if theano_pggan.is_network(state):
         state = theano_pggan.as_tensorflow(state, len(raw))
-    return _network(state, len(raw))
+    remarks = averages.remarks(taken, [name for name, _ in generators])
+    return _network(state, len(raw))._replace(remarks=remarks)

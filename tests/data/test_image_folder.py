@@ -5,12 +5,22 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.errors import InputError
 
 PNG_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # by colour type: grey, colours, both with alpha
+UPRIGHT = {  # EXIF 2.3: by where row 0 and column 0 of what is stored belong
+    1: lambda stored: stored,  # top and left
+    2: lambda stored: stored[:, ::-1],  # top and right
+    3: lambda stored: stored[::-1, ::-1],  # bottom and right
+    4: lambda stored: stored[::-1],  # bottom and left
+    5: lambda stored: stored.T,  # left and top
+    6: lambda stored: stored.T[:, ::-1],  # right and top
+    7: lambda stored: stored.T[::-1, ::-1],  # right and bottom
+    8: lambda stored: stored.T[::-1],  # left and bottom
+}
 RNG = np.random.default_rng(0)
 
 
@@ -162,3 +172,44 @@ def test_a_colour_that_counts_as_transparent(tmp_path):
     np.testing.assert_array_equal(images.take(np.array([0]))[0], seen)
     with pytest.raises(InputError, match=r"3.png is partly transparent; give opaque pictures"):
         images.take(np.array([1]))
+
+
+@pytest.mark.parametrize("orientation", UPRIGHT)
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_pictures_are_upright_as_viewers_show_them(suffix, orientation, tmp_path):
+    path, exif = tmp_path / f"a.{suffix}", Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    stored = np.array([[0, 60, 120], [150, 180, 255]], np.uint8).repeat(16, 0).repeat(16, 1)
+    Image.fromarray(stored).convert("RGB").save(path, exif=exif, quality=100)
+    wanted = UPRIGHT[orientation](stored)
+    assert np.abs(whole(tmp_path)[0] - wanted[..., None].astype(int)).max() < 8  # JPEG, WebP
+    with Image.open(path) as picture:
+        pillows = np.asarray(ImageOps.exif_transpose(picture))
+    np.testing.assert_array_equal(whole(tmp_path, (*wanted.shape, 3))[0], pillows)
+
+
+def test_exif_data_that_cannot_be_read_are_named(tmp_path):
+    write(tmp_path / "a.png", 4, 6, 3)
+    with Image.open(tmp_path / "a.png") as picture:
+        picture.save(tmp_path / "a.png", exif=b"Exif\0\0MM\0-\0\0\0\b")
+    with pytest.raises(InputError, match=r"a.png is damaged: not a TIFF file"):
+        whole(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "gif"])
+def test_animated_pictures_are_refused(suffix, tmp_path):
+    """Those of a suffix that is not looked at, too, where the name has another."""
+    moving = [Image.fromarray(RNG.integers(0, 256, (4, 6, 3), np.uint8)) for _ in range(2)]
+    moving[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=moving[1:])
+    (tmp_path / f"a.{suffix}").rename(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a.png is animated; give single pictures"):
+        whole(tmp_path)
+
+
+def test_a_preview_behind_a_jpeg_is_no_animation(tmp_path):
+    large, small = (Image.fromarray(RNG.integers(0, 256, (n, n, 3), np.uint8)) for n in (16, 8))
+    large.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[small])
+    with Image.open(tmp_path / "a.jpg") as stored:
+        assert (stored.format, stored.size) == ("MPO", (16, 16))
+        wanted = np.asarray(stored)
+    np.testing.assert_array_equal(whole(tmp_path)[0], wanted)

@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ganfail_jax.data.image_sets import generated, in_memory
+from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
 from ganfail_jax.types import Generator
 
@@ -40,3 +42,10 @@ def test_generated_images_are_the_samples_of_their_numbers():
     found = images.take(numbers)
     assert np.abs(found.reshape(3, 4).astype(int) - expected).max() <= 1  # rounding
     np.testing.assert_array_equal(images.take(numbers[::-1]), found[::-1])
+
+
+def test_a_generator_that_overflows_is_refused():
+    generator = Generator(4, 3, (2, 2, 1), {}, {}, None, styles, synthesis)
+    images = generated(generator, jnp.asarray(3e38), 50, truncation_psi=0.7)
+    with pytest.raises(InputError, match="images with pixels that are not finite"):
+        images.take(np.arange(50))

@@ -22,11 +22,16 @@ def test_a_table_of_a_spreadsheet_is_read(tmp_path):
 
 
 BAD_TABLES = [
-    ("", "line 1: the columns must be index, seed, label, generator"),
+    ("", "line 1: the columns must be index, seed, label, generator, each once"),
     ("index,seed\n", "line 1: the columns must be index, seed, label, generator"),
     ("index,seed,label,note\n", "line 1: the columns must be index, seed, label, generator"),
     ("index,seed,label\n1,0,Normal\n", "line 2: label 'Normal' is none of normal, artifact, skip"),
-    ("index,seed,label\n1,0\n", "line 2: label None is none of normal, artifact, skip"),
+    ("index,label,seed,label\n1,normal,0,skip\n", "line 1: the columns must be"),
+    ("index,index,seed,label\n1,7,0,skip\n", "line 1: the columns must be"),
+    ("index,seed,label,\n1,0,skip,\n", "line 1: the columns must be"),
+    ("index,seed,label\n1,0,skip\n2,0,skip,3\n", "line 3: not 3 cells, as line 1 has"),
+    ("index,seed,label\n1,0\n", "line 2: not 3 cells, as line 1 has"),
+    ("label,index,seed,generator\nskip,1,0\n", "line 2: not 4 cells, as line 1 has"),
     ("index,seed,label\n-1,0,normal\n", "line 2: index '-1' is no number from 0 to 2147483647"),
     ("index,seed,label\n2147483648,0,skip\n", "line 2: index '2147483648' is no number"),
     ("index,seed,label\n1,x,normal\n", "line 2: seed 'x' is no number from 0 to 4294967295"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax.weights import importers, torch_files
+from ganfail_jax.weights.averages import AVERAGED
 from ganfail_jax.weights.errors import WeightsError
 from tests.goldens import FOLDER, load
 from tests.weights.test_rosinality import from_nvidia
@@ -21,7 +22,7 @@ def state_dict(name):
 
 
 def other(state):
-    return {name: array + 1 for name, array in state.items()}
+    return {name: np.asarray(array + 1) for name, array in state.items()}
 
 
 PLACES = {
@@ -33,6 +34,10 @@ PLACES = {
     "trainer": lambda state: {"models": {"generator": other(state), "generator_smooth": state}},
     "averaged": lambda state: {"g": other(state), "generator": {}, "g_ema": state, "d": "text"},
     "averaged beside generator": lambda state: {"generator": other(state), "g_ema": state},
+    **{
+        f"called {name}": lambda state, name=name: {"g": other(state), name: state}
+        for name in AVERAGED
+    },
     "name of something else": lambda state: {"generator": "stylegan2", "g": state},
 }
 
@@ -56,9 +61,57 @@ def test_the_same_arrays_are_found_everywhere(name, place, tmp_path):
         np.testing.assert_array_equal(found.arrays[variable], array)
 
 
+NOT_AVERAGED = ", which is not called an average; in the file: "
+CHOICES = [  # what is in a file, and what is said of the choice
+    ({"g": "state", "d": "state", "g_ema": None}, f"network g{NOT_AVERAGED}d, g"),
+    ({"g": "state", "mean": "other", "step": 3}, f"network g{NOT_AVERAGED}g, mean"),
+    ({"g": "state", "g_optim": {"state": {}}}, f"network g{NOT_AVERAGED}g"),
+    (
+        {"models": {"generator": "state"}, "x": "other"},
+        f"generator{NOT_AVERAGED}generator, x",
+    ),
+    ({"net": "state"}, f"network net{NOT_AVERAGED}net"),
+    ({"net": {"model": "state"}}, f"network net{NOT_AVERAGED}model"),
+    ({"model": "other", "state_dict": "state"}, f"state_dict{NOT_AVERAGED}model, state_dict"),
+    ({"g_ema": "state", "g_ema_best": "other"}, "network g_ema; in the file: g_ema, g_ema_best"),
+    ({"g": "other", "d_ema": "other", "g_ema": "state"}, None),
+    ({"g_ema": "state"}, None),
+    ({"model": {"state_dict": "state"}, "step": 3}, None),
+    ("state", None),
+]
+
+
+@pytest.mark.parametrize(("content", "remark"), CHOICES)
+def test_the_choice_is_told_where_no_single_average_is(content, remark, tmp_path):
+    state = state_dict(GENFORCE[1])
+
+    def fill(value):
+        if isinstance(value, dict):
+            return {name: fill(inner) for name, inner in value.items()}
+        return {"state": state, "other": other(state)}.get(value, value)
+
+    path = tmp_path / "file.pth"
+    path.write_bytes(save(fill(content)))
+    found, wanted = importers.read(path), importers.read(FOLDER / f"{GENFORCE[1]}.pth")
+    for variable, array in wanted.arrays.items():
+        np.testing.assert_array_equal(found.arrays[variable], array)
+    assert "remarks" not in wanted.about
+    assert (found.about.get("remarks") or "").endswith(remark or "")
+    assert ("remarks" in found.about) == (remark is not None)
+
+
+def test_names_of_networks_are_printable_in_remarks(tmp_path):
+    path = tmp_path / "file.pth"
+    path.write_bytes(save({"net\n\x1b[31m" + 200 * "x": state_dict(GENFORCE[1])}))
+    remark = importers.read(path).about["remarks"]
+    assert remark.startswith("network net \\x1b[31mxx")
+    assert remark.isprintable()
+    assert len(remark) <= 500
+
+
 NUMBER = np.ones(1, np.float32)
 BAD = [
-    ({}, "there is no generator_smooth, g_ema, generator or g in it, nor is it a state dict"),
+    ({}, "g_ema_best, generator or g in it, nor is it a state dict"),
     ({"a": {"b": {"c": {"d": {"e": NUMBER}}}}}, "there is no generator_smooth"),
     ({"a": {"x": NUMBER}, "b": {"x": NUMBER}}, "there is no generator_smooth"),
     ([NUMBER], "there is no generator_smooth"),

@@ -104,6 +104,7 @@ def test_formats_are_told_apart(write):
         stored = importers.read(write(published(kind)[0]))
         network = "StyleGAN2" if kind in ("ada", "stylegan2") else "PGGAN"
         assert stored.about["format"] == f"TensorFlow {network}"
+        assert "remarks" not in stored.about
         assert stored.kind == network.lower()
     assert not tensorflow_pickles.is_tensorflow((FOLDER / f"{COND}.pkl").read_bytes())
     assert importers.read(FOLDER / f"{COND}.pkl").about["format"] == "stylegan2-ada-pytorch"
@@ -126,6 +127,18 @@ def test_the_averaged_generator_is_found_in_every_container(pack, write):
     found = importers.read(write(files.dump(root)))
     for name, array in wanted.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], array)
+
+
+@pytest.mark.parametrize(
+    ("pack", "remark"),
+    [
+        (lambda g, d, gs: (g, d), "network G, which is not called an average; in the file: G"),
+        (lambda g, d, gs: (g, gs, files.Net(gs.module, gs.state)), "Gs; in the file: G, Gs, Gs"),
+    ],
+)
+def test_another_choice_than_of_the_one_average_is_told(pack, remark, write):
+    root = pack(*triple(files.pggan, load(GROWN)[0], **PGGAN))
+    assert importers.read(write(files.dump(root))).about["remarks"].endswith(remark)
 
 
 # Conventions against the definitions of TensorFlow's operations

@@ -8,6 +8,7 @@ import pytest
 from ganfail_jax import runtime
 from ganfail_jax.analysis import defects
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import latents
 from tests import tiny
 from tests.analysis import plain
@@ -25,7 +26,9 @@ def generated():
 
     @jax.jit
     def run(params, z, one_hot):
-        return models.generator.synthesize(params, models.generator.styles(params, z, one_hot))
+        styles = models.generator.styles(params, z, one_hot)
+        images, taps = models.generator.synthesize(params, styles)
+        return as_viewed(images), taps
 
     images, taps = jax.device_get(run(models.generator_params, drawn.z, drawn.one_hot))
     limits = {name: np.quantile(x, 0.8, axis=(0, 1, 2)) for name, x in taps.items()}

@@ -89,3 +89,9 @@ def test_what_a_score_tells_is_the_share_of_pairs_in_order():
 def test_one_kind_alone_tells_nothing():
     told = detection_summary.tell({"sum": np.arange(4)}, np.zeros(4, bool), None)
     assert np.isnan(told["auc"]["sum"]["value"])
+
+
+def test_an_area_is_a_number_with_its_interval_or_says_why_not():
+    format_area = detection_summary.format_area
+    assert format_area({"value": 0.7, "interval95": [0.65, 0.75]}) == "0.700 [0.650, 0.750]"
+    assert format_area({"value": None}) == "none: two samples of each kind are needed"

@@ -6,15 +6,25 @@ from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.latent_accuracy import COMPARISONS
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import SURE, collect
+from ganfail_jax.weights import store
 from tests.analyze.commands import run
+from tests.analyze.conftest import CLASSIFIER
 from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
 
 SMALL = ("--num_samples=200", "--ranking_samples=40", "--batch_size=50", "--min_samples=10")
 
 
+def save_opposite(folder, classifier):
+    """A classifier that sees the class that this one holds the least likely."""
+    _, params = zoo.load_classifier(str(classifier))
+    opposite = {**params, "dense": {name: -x for name, x in params["dense"].items()}}
+    store.save(folder, "classifier", CLASSIFIER.to_dict(), opposite, {})
+
+
 def test_two_classifiers(folders, tmp_path):
-    both = f"--classifiers={folders / 'classifier'},{folders / 'other'}"
+    save_opposite(tmp_path / "other", folders / "classifier")
+    both = f"--classifiers={folders / 'classifier'},{tmp_path / 'other'}"
     args = (f"--generator={folders / 'generator'}", both, *SMALL, "--dims=7")
     done = run("accuracy", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -59,8 +69,9 @@ def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
     assert curve["points"] > 1
     assert curve["samples"] == 200  # bins of equal numbers lose none
     size, share = (result.arrays[f"own_{field}"][0] for field in ("samples", "accuracy"))
+    network, params = zoo.load_generator(generator)
     drawn = collect(
-        [Models(*zoo.load_generator(generator), *zoo.load_classifier(classifier))],
+        [Models(network.with_noise("random"), params, *zoo.load_classifier(classifier))],
         num_samples=200,
         batch_size=50,
         mesh=runtime.data_mesh(),

@@ -59,10 +59,11 @@ def test_its_samples_are_not_those_of_the_rankings(finished, folders):
     _, folder = finished
     result = results.load(folder)
     assert result.summary["first_index"] == 40
-    generator = zoo.load_generator(str(folders / folder.name.split("-")[0]))
+    generator, params = zoo.load_generator(str(folders / folder.name.split("-")[0]))
+    pair = generator.with_noise("random"), params
     classifiers = (folder.parents[2] / "sure", folders / "other")
     drawn = collect(
-        [Models(*generator, *zoo.load_classifier(str(path))) for path in classifiers],
+        [Models(*pair, *zoo.load_classifier(str(path))) for path in classifiers],
         num_samples=90,
         batch_size=45,
         mesh=runtime.data_mesh(),

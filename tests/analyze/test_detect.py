@@ -107,9 +107,10 @@ def test_what_the_score_tells(finished, scores, loaded):
     area = by_classifier["auc"]["sum"]
     assert area["value"] == pytest.approx(found.value[0])
     assert area["interval95"] == pytest.approx([x[0] for x in found.share_interval])
-    # this classifier sees one class in everything: each class is all right or all wrong
-    assert by_classifier["auc_within_classes"]["sum"]["value"] is None
-    assert "within classes: none: two samples of each kind are needed" in done.stdout
+    within = auc(scores[64:, None].astype(float), ~seen.right[0], seen.target)
+    area = by_classifier["auc_within_classes"]["sum"]
+    assert area["value"] == pytest.approx(within.value[0])
+    assert f", within classes: {area['value']:.3f}" in done.stdout
 
 
 def test_it_prints_the_numbers_and_the_paths(finished):

@@ -89,7 +89,7 @@ BAD = [
     (
         "inspect",
         ["--generator=nothing"],
-        "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan)",
+        "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan, mnist_c_v1)",
     ),
     ("inspect", ["--generator=mnist_c", "--sheet=file/x.png"], "cannot write file/x.png"),
     ("convert", ["--generator=mnist_c"], "give --generator=FILE and --out=FOLDER"),

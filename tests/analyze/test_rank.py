@@ -90,7 +90,10 @@ BAD = [
         ["--generator=mnist_c_pggan", "--truncation_psi=0.7"],
         "mnist_c_pggan has no truncation; --truncation_psi must be 1",
     ),
-    (["--generator=nothing"], "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan)"),
+    (
+        ["--generator=nothing"],
+        "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan, mnist_c_v1)",
+    ),
     (["--classifier=nothing"], "no classifier 'nothing': neither bundled (mnist_c_clean"),
     (["--generator={tmp}"], "is no generator: neither it nor its best/ or latest/ holds"),
     (["--show_class=eleven"], "no class 'eleven'; the classes are 0, 1, 2"),

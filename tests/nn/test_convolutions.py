@@ -14,6 +14,7 @@ import pytest
 from ganfail_jax.nn import convolutions
 from ganfail_jax.nn.convolutions import ON_CPU, PLAIN
 
+pytestmark = pytest.mark.usefixtures("float64")
 RNG = np.random.default_rng(0)
 CASES = {  # the map, its last arguments, shapes of its input and of its kernel
     "3x3": ("stride1", (1,), (2, 5, 4, 3), (3, 3, 3, 2)),
@@ -34,12 +35,6 @@ CASES = {  # the map, its last arguments, shapes of its input and of its kernel
     "transposed, batch of one": ("stride2_transposed", (), (1, 2, 2, 18), (3, 3, 17, 18)),
 }
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
 
 
 def normal(*shape):

@@ -8,6 +8,7 @@ from scipy.signal import convolve2d
 
 from ganfail_jax.nn.resampling import downsample2d, fir_filter, upsample2d
 
+pytestmark = pytest.mark.usefixtures("float64")
 RNG = np.random.default_rng(0)
 KERNEL = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64
 MAPS = {  # the map, rows and columns of its input
@@ -18,12 +19,6 @@ MAPS = {  # the map, rows and columns of its input
     "down": (jax.jit(downsample2d), (6, 4)),
 }
 every_map = pytest.mark.parametrize(("function", "size"), MAPS.values(), ids=MAPS)
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True):
-        yield
 
 
 def normal(*shape):

@@ -5,16 +5,18 @@ The devices may be of several hosts: every process runs the same sweep and gets 
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Int, Shaped
 from tqdm import tqdm
 
 from ganfail_jax import hosts
@@ -22,6 +24,8 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.results import DAMAGE, read_arrays, replace_file
 
 Total = TypeVar("Total")
+Rows = TypeVar("Rows")
+UNFINISHED = "unfinished-"  # prefix of the files of totals so far
 
 
 def data_mesh(devices: list[Any] | None = None) -> Mesh:
@@ -61,49 +65,73 @@ def progress_bar(name: str | None, total: int, done: int) -> tqdm:
     return tqdm(total=total, initial=done, desc=name, unit="img", disable=silent)
 
 
+class Sweep(NamedTuple):
+    """How samples are gone through; nothing of it changes a result."""
+
+    batch_size: int  # rounded up to a multiple of the devices
+    mesh: Mesh
+    folder: Path | None = None  # where the total so far is kept; None: nowhere
+    identity: Mapping[str, Any] = MappingProxyType({})  # of the result that it is for
+    name: str | None = None  # of the progress bar and of the file in the folder; None: silent
+
+    def named(self, name: str | None) -> "Sweep":
+        """One of several sweeps for the same result."""
+        return self._replace(name=name)
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The npz file of the total so far; the caller deletes it once the result is safe."""
+        if self.folder is None or self.name is None:
+            return None
+        part = re.sub(r"[^\w-]+", "-", self.name)  # a classifier's name may be a path
+        return self.folder / f"{UNFINISHED}{part}.npz"
+
+
+def forget_unfinished(folder: Path) -> None:
+    """Delete the totals that sweeps have kept in a folder."""
+    for path in folder.glob(f"{UNFINISHED}*.npz"):
+        path.unlink()
+
+
 def sweep(
     step: Callable[[Int[Array, " b"], Bool[Array, " b"]], Total],
     merge: Callable[[Total, Total], Total],
     num_samples: int,
-    batch_size: int,
-    *,
-    mesh: Mesh,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
+    how: Sweep,
+    identity: Mapping[str, Any] = MappingProxyType({}),
     seconds: float = 30.0,
 ) -> Total:
     """Sum `step(indices, mask)` over the sample indices 0 .. num_samples-1.
 
+    The total so far is written every so many `seconds`, when interrupted and at the end. One of
+    another identity, batch size or number of samples is not used.
+
     Args:
         step: compiled; sums of one batch, whose last entries may be padding (mask False).
         merge: adds up two sums on the host.
-        batch_size: rounded up to a multiple of the devices.
-        checkpoint: an npz file of the total so far, written every so many `seconds` and when
-            interrupted and at the end; one of another `identity` or batch size is not used. The
-            caller deletes it once the result is safe.
-        progress: description of a progress bar; None: silent.
+        identity: settings of this sweep, beside those of the result.
 
     Raises:
         InputError: nothing to sweep.
     """
-    if num_samples < 1 or batch_size < 1:
+    if num_samples < 1 or how.batch_size < 1:
         raise InputError(
-            f"num_samples and batch_size must be at least 1, not {num_samples} and {batch_size}"
+            f"num_samples and batch_size must be at least 1, not {num_samples} and {how.batch_size}"
         )
-    batch = -(-min(batch_size, num_samples) // mesh.size) * mesh.size
-    mark = json.dumps({"batch": batch, "samples": num_samples, **(identity or {})}, sort_keys=True)
+    batch = -(-min(how.batch_size, num_samples) // how.mesh.size) * how.mesh.size
+    settings = {"batch": batch, "samples": num_samples, **how.identity, **identity}
+    mark, checkpoint = json.dumps(settings, sort_keys=True), how.checkpoint
     indices = np.arange(batch, dtype=np.int32)
 
     def structure() -> Any:
         return jax.tree.structure(jax.eval_shape(step, indices, indices < batch))
 
     total, done = read_partial(checkpoint, mark, structure)
-    bar = progress_bar(progress, num_samples, done)
+    bar = progress_bar(how.name, num_samples, done)
     saved = time.monotonic()
     try:
         for start in range(done, num_samples, batch):
-            inputs = shard_batch(mesh, (start + indices, start + indices < num_samples))
+            inputs = shard_batch(how.mesh, (start + indices, start + indices < num_samples))
             sums = fetch(step(*inputs))
             merged = sums if total is None else merge(total, sums)
             end = min(start + batch, num_samples)
@@ -125,8 +153,39 @@ def sweep(
 
 
 def append_rows(a: Total, b: Total) -> Total:
-    """The `merge` of a sweep that keeps a row of every sample: all arrays of a, then those of b."""
+    """All arrays of a, then those of b: the `merge` of a sweep that keeps a row of every sample."""
     return jax.tree.map(lambda x, y: np.concatenate([x, y]), a, b)
+
+
+def gather(
+    step: Callable[[Int[Array, " b"]], Rows],
+    num_samples: int,
+    how: Sweep,
+    identity: Mapping[str, Any] = MappingProxyType({}),
+) -> Rows:
+    """The rows that `step(indices)` makes of the samples 0 .. num_samples-1, as numpy arrays.
+
+    Args:
+        step: compiled; arrays of one row per sample.
+        identity: see `sweep`.
+    """
+    rows = sweep(lambda indices, _: step(indices), append_rows, num_samples, how, identity)
+    return jax.tree.map(lambda x: np.asarray(x)[:num_samples], rows)  # the rest is padding
+
+
+def in_batches(
+    function: Callable[..., Array | np.ndarray],
+    batch_size: int,
+    *rows: Shaped[np.ndarray, "n ..."],
+) -> np.ndarray:
+    """A function of n rows; every batch is filled up, so that it compiles once, also for n = 0."""
+    n = len(rows[0])
+    parts = []
+    for start in range(0, max(n, 1), batch_size):
+        batch = [row[start : start + batch_size] for row in rows]
+        filled = [np.resize(row, (batch_size, *row.shape[1:])) for row in batch]
+        parts.append(np.asarray(function(*filled))[: len(batch[0])])
+    return np.concatenate(parts)
 
 
 def write_partial(path: Path, mark: str, total: Any, done: int) -> None:

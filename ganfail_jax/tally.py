@@ -9,7 +9,7 @@ turns an activation near zero to the other side.
 import functools
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -21,6 +21,7 @@ from jaxtyping import Array, Bool, Int
 
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Params
 
 CHUNK = 16  # images; on CPU as fast as any larger one
@@ -82,34 +83,32 @@ def tally(
     params: Params,
     first: int,
     last: int,
-    *,
-    batch_size: int,
+    sweep: Sweep,
+    identity: Mapping[str, Any] = MappingProxyType({}),
     every: int = 20,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Any:
     """The sums over samples first .. last-1, as int64 on the host.
 
     Args:
         params: on all devices (`runtime.replicate`).
         first: a multiple of CHUNK, so that chunks are the same in every tally.
-        batch_size: samples that are computed without a break; has no influence on the result.
+        sweep: its batch is what is computed without a break; the mesh is the counter's.
+        identity: settings of this tally, beside those of the result.
         every: batches between two checkpoints, at which devices and hosts add up.
-        checkpoint, identity, progress: as for `runtime.sweep`; the first process writes.
 
     Raises:
         InputError: nothing to count, or more than can be.
     """
     if first % CHUNK:
         raise ValueError(f"a tally starts at a multiple of {CHUNK}, not at {first}")
-    if last <= first or batch_size < 1:
-        raise InputError(f"nothing to count in samples {first} to {last} by {batch_size}")
+    if last <= first or sweep.batch_size < 1:
+        raise InputError(f"nothing to count in samples {first} to {last} by {sweep.batch_size}")
     if last > LARGEST:
         raise InputError(f"samples are numbered to {LARGEST:,} at most, not to {last:,}")
-    mark = json.dumps({"first": first, "last": last, "chunk": CHUNK, **(identity or {})})
+    settings = {"first": first, "last": last, "chunk": CHUNK, **sweep.identity, **identity}
+    mark, checkpoint = json.dumps(settings, sort_keys=True), sweep.checkpoint
     round_size = CHUNK * counter.mesh.size
-    rounds = -(-batch_size // round_size)
+    rounds = -(-sweep.batch_size // round_size)
     shapes = jax.eval_shape(counter.zeros, params)
     total, done = runtime.read_partial(checkpoint, mark, lambda: jax.tree.structure(shapes))
     if total is None:
@@ -124,7 +123,7 @@ def tally(
         if checkpoint is not None:
             runtime.write_partial(checkpoint, mark, total, done)
 
-    batches, bar = 0, runtime.progress_bar(progress, last - first, done - first)
+    batches, bar = 0, runtime.progress_bar(sweep.name, last - first, done - first)
     try:
         while fresh < last:
             step = min(rounds, -(-(last - fresh) // round_size))

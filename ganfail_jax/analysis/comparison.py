@@ -13,10 +13,10 @@ import scipy
 from jaxtyping import Float, Int
 
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.proportions import Paired, compare_paired, wilson
 from ganfail_jax.analysis.ranking import Ranking, rank_correlation
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.analysis.views import views_of
+from ganfail_jax.statistics.proportions import Paired, compare_paired, wilson
 
 CHUNK = 32  # images rendered at once
 

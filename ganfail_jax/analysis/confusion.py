@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ganfail_jax.analysis.estimates import auc
-from ganfail_jax.analysis.proportions import wilson
+from ganfail_jax.statistics.estimates import auc
+from ganfail_jax.statistics.proportions import wilson
 
 
 def confusion_matrix(

@@ -15,9 +15,9 @@ from jaxtyping import Array, Bool, Float, Int
 from ganfail_jax import runtime
 from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_methods import Look, Method, Setting, correct
-from ganfail_jax.analysis.estimates import mean
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.proportions import wilson
+from ganfail_jax.statistics.estimates import mean
+from ganfail_jax.statistics.proportions import wilson
 
 LEVELS = 127.5  # grey levels of 255 per unit of an image
 REPLICATES = 2000

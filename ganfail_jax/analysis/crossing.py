@@ -16,7 +16,8 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Int, Shaped
 
-from ganfail_jax.analysis.views import Views, in_batches, target_softmax
+from ganfail_jax.analysis.views import Views, target_softmax
+from ganfail_jax.runtime import in_batches
 
 LEVEL = 0.5  # softmax of the true class at a corner case
 TOLERANCE = 0.01  # of the log-odds at a root: 0.0025 of the softmax at 0.50

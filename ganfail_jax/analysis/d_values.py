@@ -14,8 +14,8 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax.analysis.detection_summary import tell
-from ganfail_jax.analysis.views import in_batches
 from ganfail_jax.latents import generate, latents
+from ganfail_jax.runtime import in_batches
 from ganfail_jax.types import Discriminator, Generator, Params
 
 Values = Float[np.ndarray, " n"]

@@ -6,14 +6,12 @@ DS of a unit is the mean over artifact images of the IoU of two regions: where t
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
@@ -21,6 +19,7 @@ from ganfail_jax.analysis.gradcam import THRESHOLD, enlarge, grad_cam, pseudo_ma
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Activations
 
 AT_ONCE = 2**20  # pixels of an image's enlarged maps
@@ -127,23 +126,18 @@ def defective_scores(
     models: Models,
     thresholds: Values,
     indices: Int[np.ndarray, " n"],
+    sweep: Sweep,
     *,
     artifact: int,
-    batch_size: int,
-    mesh: Mesh,
     seed: int = 0,
     mask_threshold: float = THRESHOLD,
     order: Order = "threshold_then_upsample",
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Defects:
     """DS of the units of the layers that have thresholds, over the artifact images X_a.
 
     Args:
         indices: of the samples that are X_a, all generated with one seed.
         artifact: the classifier's class of them.
-        checkpoint, identity, progress: see `runtime.sweep`.
 
     Raises:
         InputError: X_a is empty.
@@ -154,36 +148,26 @@ def defective_scores(
     limits = {name: jnp.asarray(values) for name, values in thresholds.items()}
 
     @jax.jit
-    def step(args: Any, positions: Array, mask: Array) -> tuple[Array, Defects]:
+    def step(args: Any, positions: Array) -> Defects:
         params, limits, chosen = args
         here = models.with_params(params)
         own = chosen[jnp.minimum(positions, len(chosen) - 1)]
         images, taps = generate(generator, here.generator_params, seed, own)
         masks = artifact_masks(here, images, artifact, mask_threshold)
         covered = jnp.mean(masks, axis=(1, 2))
-        return mask, Defects(sample_scores(taps, limits, masks, order), covered)  # pyright: ignore
+        return Defects(sample_scores(taps, limits, masks, order), covered)  # pyright: ignore
 
-    arguments = runtime.replicate(mesh, (models.params, limits, np.asarray(indices, np.int32)))
-    mask, found = runtime.sweep(
-        partial(step, arguments),
-        runtime.append_rows,
-        len(indices),
-        batch_size,
-        mesh=mesh,
-        checkpoint=checkpoint,
-        identity={
-            "seed": seed,
-            "indices": [int(i) for i in indices],
-            "artifact": artifact,
-            "mask_threshold": mask_threshold,
-            "order": order,
-            **(identity or {}),
-        },
-        progress=progress,
-    )
-    kept = np.asarray(mask)
-    samples = {name: np.asarray(found.samples[name])[kept] for name in limits}
-    return Defects(samples, np.asarray(found.covered)[kept])
+    given = models.params, limits, np.asarray(indices, np.int32)
+    arguments = runtime.replicate(sweep.mesh, given)
+    settings = {
+        "seed": seed,
+        "indices": [int(i) for i in indices],
+        "artifact": artifact,
+        "mask_threshold": mask_threshold,
+        "order": order,
+    }
+    scored = runtime.gather(partial(step, arguments), len(indices), sweep, settings)
+    return scored._replace(samples={name: scored.samples[name] for name in limits})
 
 
 class Regions(NamedTuple):

@@ -7,19 +7,18 @@ neurons of the one before, the last one supplies most of the paper's sum.
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations
 from ganfail_jax.errors import InputError
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
 
@@ -66,14 +65,11 @@ def detect(
     generator: Generator,
     params: Params,
     neurons: Neurons,
-    *,
     num_samples: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     seed: int = 0,
     first_index: int = 0,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Detected:
     """Count each sample's activated neurons; images are not rendered.
 
@@ -84,23 +80,19 @@ def detect(
         neurons: masks of the layers to count in.
         first_index: of the samples.
     """
-    layers, batch = tuple(neurons), CHUNK * mesh.size
+    layers, batch = tuple(neurons), CHUNK * sweep.mesh.size
 
     @jax.jit
-    def step(args: Any, indices: Array, _: Array) -> Int[Array, "b l"]:
+    def step(args: Any, indices: Array) -> Int[Array, "b l"]:
         params, chosen = args
         chosen = {name: chosen[name] for name in layers}  # jit sorts them
         return activated_numbers(generator, params, chosen, first_index + indices, seed)
 
-    rows = runtime.sweep(
-        partial(step, runtime.replicate(mesh, (params, dict(neurons)))),
-        runtime.append_rows,
+    rows = runtime.gather(
+        partial(step, runtime.replicate(sweep.mesh, (params, dict(neurons)))),
         -(-num_samples // batch) * batch,  # whole chunks
-        batch,
-        mesh=mesh,
-        checkpoint=checkpoint,
-        identity={"seed": seed, "first_index": first_index, **(identity or {})},
-        progress=progress,
+        sweep._replace(batch_size=batch),
+        {"seed": seed, "first_index": first_index},
     )
     return Detected(layers, rows[:num_samples])
 

@@ -12,8 +12,8 @@ import scipy
 from jaxtyping import Bool, Float, Int
 
 from ganfail_jax.analysis.detection import Detected, ends
-from ganfail_jax.analysis.estimates import auc
 from ganfail_jax.analysis.rates import Rates, expected_activated, low_rate
+from ganfail_jax.statistics.estimates import auc
 from ganfail_jax.types import Generator
 
 Score = Int[np.ndarray, " n"] | Float[np.ndarray, " n"]

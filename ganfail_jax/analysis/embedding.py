@@ -20,14 +20,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.estimates import Estimate, auc, mean
 from ganfail_jax.analysis.outputs import Models, sampling
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.latents import latents
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.estimates import Estimate, auc, mean
 
 MEASURES = (
     "class accuracy, k-NN",
@@ -56,9 +56,8 @@ class Embedding(NamedTuple):
 def latent_spaces(
     models: Models,
     samples: Samples,
+    sweep: Sweep,
     *,
-    batch_size: int,
-    mesh: Mesh,
     seed: int = 0,
     truncation_psi: float = 1.0,
 ) -> dict[str, Space]:
@@ -67,26 +66,18 @@ def latent_spaces(
     mapping = generator.mapping
 
     @jax.jit
-    def step(given: Any, positions: Array, mask: Array) -> dict[str, Array]:
+    def step(given: Any, positions: Array) -> dict[str, Array]:
         params, (seed, truncation_psi), first_index = given
         drawn = latents(generator, seed, positions + first_index)
-        rows = {"mask": mask, "Z": drawn.z}
         if mapping is None:
-            return rows
-        return rows | {"W": mapping(params, drawn.z, drawn.one_hot, truncation_psi)}
+            return {"Z": drawn.z}
+        return {"Z": drawn.z, "W": mapping(params, drawn.z, drawn.one_hot, truncation_psi)}
 
     chosen = sampling(generator, seed, truncation_psi)
     given = models.generator_params, chosen, np.int32(samples.indices[0])
-    rows = runtime.sweep(
-        partial(step, runtime.replicate(mesh, given)),
-        runtime.append_rows,
-        len(samples.indices),
-        batch_size,
-        mesh=mesh,
-    )
-    mask = np.asarray(rows.pop("mask"))
-    spaces = {name: np.asarray(rows[name])[mask] for name in sorted(rows, reverse=True)}
-    return {**spaces, "S": samples.styles}
+    given = runtime.replicate(sweep.mesh, given)
+    rows = runtime.gather(partial(step, given), len(samples.indices), sweep)
+    return {**{name: rows[name] for name in sorted(rows, reverse=True)}, "S": samples.styles}
 
 
 def neighbours(space: Space, k: int) -> Int[np.ndarray, "n k"]:

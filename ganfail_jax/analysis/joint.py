@@ -20,8 +20,9 @@ from ganfail_jax.analysis.corner_cases import MOST_CLASSES, CornerCases
 from ganfail_jax.analysis.outputs import logits_of
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
-from ganfail_jax.analysis.views import Views, in_batches
+from ganfail_jax.analysis.views import Views
 from ganfail_jax.latents import noise_keys
+from ganfail_jax.runtime import in_batches
 
 PARALLEL = 1 - 1e-5  # cosine of move and gradient at which a move counts as optimal
 

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
-from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.analysis.ranking import Ranking, bootstrap_weights
 from ganfail_jax.analysis.samples import Samples
+from ganfail_jax.statistics.proportions import wilson
 
 BINNINGS = ("width", "quantile")
 REPLICATES = 1_000  # of the bootstrap

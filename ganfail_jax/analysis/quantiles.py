@@ -7,19 +7,18 @@ the error is known before: T_u is above the exact quantile by no more than its b
 at most 2^-MANTISSA of it, or 2^-11 near zero.
 """
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.rates import activations, largest_count
 from ganfail_jax.errors import InputError
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import LARGEST, Count, compile_counter, tally
 from ganfail_jax.types import Generator, Params
 
@@ -79,33 +78,26 @@ def count_activations(
     generator: Generator,
     params: Params,
     layers: Sequence[str],
-    *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     seed: int = 0,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> dict[str, Int[np.ndarray, "c n"]]:
     """The histograms of samples 0 .. num_samples - 1, the same on any devices and by any batches.
 
     Args:
         layers: taps; the earlier the last of them, the less is computed.
-        checkpoint, identity, progress: as for `tally`.
     """
     most = LARGEST // max(generator.layers[name].resolution ** 2 for name in layers)
-    batch_size = min(batch_size, most)
+    batch_size = min(sweep.batch_size, most)
     return tally(
-        compile_counter(counter(generator, layers, seed), mesh),
-        runtime.replicate(mesh, params),
+        compile_counter(counter(generator, layers, seed), sweep.mesh),
+        runtime.replicate(sweep.mesh, params),
         0,
         num_samples,
-        batch_size=batch_size,
+        sweep._replace(batch_size=batch_size),
+        {"seed": seed, "layers": list(layers), "bins": BINS},
         every=max(1, min(50, most // max(batch_size, 1))),
-        checkpoint=checkpoint,
-        identity={"seed": seed, "layers": list(layers), "bins": BINS, **(identity or {})},
-        progress=progress,
     )
 
 

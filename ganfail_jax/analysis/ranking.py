@@ -11,13 +11,11 @@ errors, and a bootstrap that says how stable the ranking is at this number of sa
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
@@ -32,7 +30,6 @@ from ganfail_jax.accumulate import (
     standard_error,
     variance,
 )
-from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.analysis.outputs import (
     SCORES,
     Models,
@@ -44,6 +41,8 @@ from ganfail_jax.analysis.outputs import (
 )
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import Seed, sample_keys
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.types import dimension_names
 
 BOOTSTRAP_STREAM = 1  # folded into a sample's key for its bootstrap weights
@@ -172,19 +171,15 @@ def merge_statistics(a: Statistics, b: Statistics) -> Statistics:
 
 def rank(
     models: Models,
-    *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     seed: int = 0,
     truncation_psi: float = 1.0,
     score: str = "softmax",
     normalize: str = "none",
     replicates: int = 100,
     top: int = 10,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Ranking:
     """Rank the dimensions of StyleSpace, globally and per class (Le Coz 2022, sec. 2.2).
 
@@ -193,8 +188,6 @@ def rank(
         normalize: a key of NORMALIZATIONS.
         replicates: of the bootstrap; needs replicates * classes * s float64 on the host.
         top: how many dimensions `top_share` and `top_overlap` look at.
-        checkpoint: where an interrupted pass is kept; see `runtime.sweep`.
-        identity: what else tells this pass from another, such as hashes of weights.
     """
     settings = {"score": score, "replicates": replicates}
     samples = sampling(models.generator, seed, truncation_psi)
@@ -207,19 +200,11 @@ def rank(
             return batch_statistics(here, indices, mask, **own)
 
     total = runtime.sweep(
-        partial(step, runtime.replicate(mesh, (models.params, samples))),
+        partial(step, runtime.replicate(sweep.mesh, (models.params, samples))),
         merge_statistics,
         num_samples,
-        batch_size,
-        mesh=mesh,
-        checkpoint=checkpoint,
-        identity={
-            "seed": seed,
-            "truncation_psi": truncation_psi,
-            **settings,
-            **(identity or {}),
-        },
-        progress=progress,
+        sweep,
+        {"seed": seed, "truncation_psi": truncation_psi, **settings},
     )
     return summarize(models, total, normalize=normalize, top=top)
 

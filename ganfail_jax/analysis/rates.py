@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import Seed, generate
 from ganfail_jax.results import DAMAGE
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
 from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
 
@@ -111,15 +111,11 @@ def count_rates(
     generator: Generator,
     params: Params,
     layers: Sequence[str],
-    *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     seed: int = 0,
     see: Callable[[Rates], None] = lambda _: None,
-    folder: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Rates:
     """Count the activations of samples 0 .. num_samples - 1 (Choi 2022, eq. 1; there 30,000).
 
@@ -128,22 +124,18 @@ def count_rates(
     Args:
         layers: taps; the earlier the last of them, the less is computed.
         see: called with the rates at each of `milestones`.
-        folder: where an interrupted count is kept.
-        identity: what else tells this count from another, such as the hash of the weights.
     """
-    counted = compile_counter(counter(generator, layers), mesh)
-    given = runtime.replicate(mesh, (params, np.uint32(seed)))
+    counted = compile_counter(counter(generator, layers), sweep.mesh)
+    given = runtime.replicate(sweep.mesh, (params, np.uint32(seed)))
     found = Rates({name: np.zeros((), np.int64) for name in layers}, 0)
-    for part, last in enumerate(milestones(num_samples)):
+    for last in milestones(num_samples):
         sums = tally(
             counted,
             given,
             found.num_samples,
             last,
-            batch_size=batch_size,
-            checkpoint=folder and folder / f"unfinished-rates-{part}.npz",
-            identity={"seed": seed, "layers": list(layers), **(identity or {})},
-            progress=progress and f"{progress} to {last:,}",
+            sweep.named(sweep.name and f"{sweep.name} to {last:,}"),
+            {"seed": seed, "layers": list(layers)},
         )
         found = Rates({name: found.counts[name] + sums[name] for name in layers}, last)
         see(found)

@@ -3,20 +3,19 @@
 The populations that Le Coz 2022 compares: well classified and misclassified (sec. 2.4, 3.2, 3.3).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy
-from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis.outputs import Models, render, sample_styles, sampling
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Generator
 
 SURE = 0.9  # softmax from which a sample without a true class counts as sure
@@ -66,55 +65,37 @@ def outcomes(
 
 def collect(
     models: Sequence[Models],
-    *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     first_index: int = 0,
     seed: int = 0,
     truncation_psi: float = 1.0,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> Samples:
     """Generate samples `first_index` .. `first_index + num_samples - 1` and classify them.
 
     Args:
         models: one generator with one or more classifiers.
         first_index: choose it beyond the samples of a ranking that is tested on these.
-        checkpoint, identity, progress: see `runtime.sweep`.
     """
     generator = models[0].generator
     samples = sampling(generator, seed, truncation_psi)
 
     @jax.jit
-    def step(given: Any, indices: Array, mask: Array) -> dict[str, Array]:
+    def step(given: Any, indices: Array) -> dict[str, Array]:
         params, (seed, truncation_psi), first_index = given
         here = [each.with_params(own) for each, own in zip(models, params, strict=True)]
         chosen = first_index + indices
         styles, labels, noise_keys = sample_styles(here[0], seed, chosen, truncation_psi)
         images = render(here[0], styles, noise_keys)
         logits = [each.classifier.logits(each.classifier_params, images) for each in here]
-        rows = {"mask": mask, "indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
+        rows = {"indices": chosen, "styles": styles, "logits": jnp.stack(logits, 1)}
         return rows if labels is None else rows | {"labels": labels}
 
     params = [each.params for each in models]
-    rows = runtime.sweep(
-        partial(step, runtime.replicate(mesh, (params, samples, np.int32(first_index)))),
-        runtime.append_rows,
-        num_samples,
-        batch_size,
-        mesh=mesh,
-        checkpoint=checkpoint,
-        identity={
-            "first_index": first_index,
-            "seed": seed,
-            "truncation_psi": truncation_psi,
-            **(identity or {}),
-        },
-        progress=progress,
-    )
-    rows = {name: np.asarray(values)[np.asarray(rows["mask"])] for name, values in rows.items()}
+    given = runtime.replicate(sweep.mesh, (params, samples, np.int32(first_index)))
+    settings = {"first_index": first_index, "seed": seed, "truncation_psi": truncation_psi}
+    rows = runtime.gather(partial(step, given), num_samples, sweep, settings)
     logits = rows["logits"].swapaxes(0, 1)
     target = rows["labels"] if "labels" in rows else logits[0].argmax(axis=1)
     right = outcomes(generator, logits, target)

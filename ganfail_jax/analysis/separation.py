@@ -16,9 +16,9 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Int
 
-from ganfail_jax.analysis.estimates import Estimate, auc
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.samples import Samples
+from ganfail_jax.statistics.estimates import Estimate, auc
 
 WITHIN = "within classes"  # everything, pairs of the same class only
 SIGNIFICANT = 0.05  # false discovery rate

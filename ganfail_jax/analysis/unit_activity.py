@@ -7,13 +7,11 @@ The 10,000 of 200,000 images by which FID tells artifact units (GAN Dissection),
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from ganfail_jax import runtime
@@ -22,6 +20,7 @@ from ganfail_jax.edits import replace
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import generate
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Generator, Params, Styles
 
 Measure = Literal["max", "mean"]  # over the positions of a unit's map
@@ -46,15 +45,11 @@ def top_samples(
     params: Params,
     layers: Sequence[str],
     k: int,
-    *,
     num_samples: int,
-    batch_size: int,
-    mesh: Mesh,
+    sweep: Sweep,
+    *,
     measure: Measure = "max",
     seed: int = 0,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
 ) -> dict[str, Top]:
     """The k of samples 0 .. num_samples - 1 that activate each unit most.
 
@@ -62,7 +57,6 @@ def top_samples(
 
     Args:
         layers: taps; the earlier the last of them, the less is computed.
-        checkpoint, identity, progress: see `runtime.sweep`.
 
     Raises:
         InputError: there are not k samples.
@@ -86,20 +80,11 @@ def top_samples(
         return {n: keep(x, k) if len(x.values) >= 2 * k else x for n, x in both.items()}
 
     total = runtime.sweep(
-        partial(step, runtime.replicate(mesh, params)),
+        partial(step, runtime.replicate(sweep.mesh, params)),
         add,
         num_samples,
-        batch_size,
-        mesh=mesh,
-        checkpoint=checkpoint,
-        identity={
-            "seed": seed,
-            "layers": list(layers),
-            "k": k,
-            "measure": measure,
-            **(identity or {}),
-        },
-        progress=progress,
+        sweep,
+        {"seed": seed, "layers": list(layers), "k": k, "measure": measure},
     )
     return {name: keep(total[name], k) for name in layers}
 

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import scipy
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int
 
 from ganfail_jax.analysis.outputs import Models, Sampling, render, sample_styles, sampling
 from ganfail_jax.latents import noise_keys
+from ganfail_jax.runtime import in_batches
 
 
 class Views(NamedTuple):
@@ -27,21 +28,6 @@ class Views(NamedTuple):
     styles: Callable[[Int[np.ndarray, " n"], float], Float[np.ndarray, "n s"]]  # and truncation_psi
     logits: Callable[..., Float[np.ndarray, "n k"]]  # (styles [n,s], samples [n] | None)
     images: Callable[..., Float[np.ndarray, "n h w c"]]  # likewise
-
-
-def in_batches(
-    function: Callable[..., Array | np.ndarray],
-    batch_size: int,
-    *rows: Shaped[np.ndarray, "n ..."],
-) -> np.ndarray:
-    """A function of n rows; every batch is filled up, so that it compiles once, also for n = 0."""
-    n = len(rows[0])
-    parts = []
-    for start in range(0, max(n, 1), batch_size):
-        batch = [row[start : start + batch_size] for row in rows]
-        filled = [np.resize(row, (batch_size, *row.shape[1:])) for row in batch]
-        parts.append(np.asarray(function(*filled))[: len(batch[0])])
-    return np.concatenate(parts)
 
 
 def views_of(models: Models, batch_size: int, seed: int = 0) -> Views:

@@ -15,8 +15,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float64
 
-from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.metrics.measurement import Measurement
+from ganfail_jax.statistics.intervals import Z95
 
 Convention = Literal["sample", "population"]
 DIVISORS: dict[Convention, str] = {

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Float, Float64
 
-from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.metrics.measurement import Measurement
+from ganfail_jax.statistics.intervals import Z95
 
 KERNEL = "unbiased MMD^2, kernel (x.y / d + 1)^3"
 BLOCK = 2048  # images at a time: 34 MB of kernel values, 34 MB of features at 2,048 dimensions

@@ -18,10 +18,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Float64
 
-from ganfail_jax.analysis.estimates import Z95
-from ganfail_jax.analysis.proportions import wilson
 from ganfail_jax.metrics import neighbours
 from ganfail_jax.metrics.measurement import Interval, Measurement
+from ganfail_jax.statistics.intervals import Z95
+from ganfail_jax.statistics.proportions import wilson
 
 COPY = 1e3  # realism of the copy of a trusted real image, or more: features have rounding errors
 

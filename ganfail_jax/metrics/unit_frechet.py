@@ -7,9 +7,6 @@ GAN Dissection (Bau et al. 2019), as in Tousi 2021, sec. 3.1: a unit is an artif
 import hashlib
 import json
 import time
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
@@ -18,6 +15,7 @@ from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.metrics.frechet import FeatureMoments, scaled_vectors, sum_of_roots
+from ganfail_jax.runtime import Sweep
 
 NOISE = 1e-8  # of the distance's traces
 
@@ -26,10 +24,7 @@ def subset_distances(
     reference: FeatureMoments,
     features: Float[np.ndarray, "n d"],
     subsets: Int[np.ndarray, "k c"],
-    *,
-    checkpoint: Path | None = None,
-    identity: Mapping[str, Any] | None = None,
-    progress: str | None = None,
+    sweep: Sweep | None = None,
     seconds: float = 30.0,
 ) -> Float64[np.ndarray, " c"]:
     """The Frechet distance from a reference of each of c sets of k rows, k > 1.
@@ -41,8 +36,8 @@ def subset_distances(
 
     Args:
         subsets: numbers of rows.
-        checkpoint, identity, progress, seconds: as those of `runtime.sweep`; `identity` is what
-            reference and features depend on.
+        sweep: where the distances so far are kept, and for what; its identity is what reference and
+            features depend on.
     """
     root, spread = scaled_vectors(reference, "sample"), np.trace(reference.covariance())
 
@@ -59,11 +54,13 @@ def subset_distances(
 
     sets = np.ascontiguousarray(subsets.T)
     which = hashlib.sha256(repr(sets.shape).encode() + sets.tobytes()).hexdigest()
-    mark = json.dumps({"subsets": which, **(identity or {})}, sort_keys=True)
+    checkpoint, name = (None, None) if sweep is None else (sweep.checkpoint, sweep.name)
+    identity = {} if sweep is None else sweep.identity
+    mark = json.dumps({"subsets": which, **identity}, sort_keys=True)
     found, done = runtime.read_partial(checkpoint, mark, lambda: jax.tree.structure(np.empty(0)))
     found = np.zeros(len(sets)) if found is None else found
     saved = time.monotonic()
-    with tqdm(total=len(sets), initial=done, desc=progress, disable=progress is None) as bar:
+    with tqdm(total=len(sets), initial=done, desc=name, disable=name is None) as bar:
         for i in range(done, len(sets)):
             found[i] = distance(sets[i])
             bar.update()

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+from ganfail_jax.statistics.intervals import Z95
 
 PER_ROW = 4
 SCORES, REGIONS = "scores.png", "regions.png"
@@ -37,7 +38,7 @@ def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
     for axes, layer in zip(grid, layers, strict=False):
         scores, errors = arrays[f"scores/{layer}"], arrays[f"standard_errors/{layer}"]
         order = np.argsort(-scores, kind="stable")
-        scores, reach, at = scores[order], 1.96 * errors[order], np.arange(len(order))
+        scores, reach, at = scores[order], Z95 * errors[order], np.arange(len(order))
         low = np.maximum(scores - reach, 0)
         axes.fill_between(at, low, scores + reach, color=BLUE, alpha=0.25, lw=0)
         axes.plot(at, scores, color=BLUE, lw=1.2)

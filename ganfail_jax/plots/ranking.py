@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganfail_jax.analysis.estimates import Z95
 from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, caption, save, show_grid
+from ganfail_jax.statistics.intervals import Z95
 
 
 def bars(

@@ -7,9 +7,9 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy.special import softmax
 
 from ganfail_jax.analysis.gradcam import grad_cam, pseudo_mask
-from ganfail_jax.analysis.views import in_batches
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.images import to_float
+from ganfail_jax.runtime import in_batches
 from ganfail_jax.training.artifact_classifier import ARTIFACT, NORMAL
 from ganfail_jax.types import Classifier, Params
 

@@ -122,7 +122,7 @@ def train(
     dataset: Dataset,
     folder: Path,
     *,
-    schedule: Schedule = Schedule(),  # noqa: B008
+    schedule: Schedule = Schedule(),
     evaluate: Evaluate | None = None,
     scored_on: str | None = None,
     start: store.Stored | None = None,

@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import comparison, outputs, samples
-from ganfail_jax.analysis.proportions import wilson
+from ganfail_jax.statistics.proportions import wilson
 from tests.analysis.made_up import make_ranking, make_samples
 from tests.analysis.test_crossing import balanced
 from tests.tiny import models

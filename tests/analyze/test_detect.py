@@ -6,10 +6,10 @@ import pytest
 
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import detection, rates, samples
-from ganfail_jax.analysis.estimates import auc
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate
+from ganfail_jax.statistics.estimates import auc
 from tests.analyze.commands import run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]

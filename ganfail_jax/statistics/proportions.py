@@ -9,14 +9,14 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Int
 
-from ganfail_jax.analysis.estimates import Z95
+from ganfail_jax.statistics.intervals import Z95
 
 
 def wilson(
     successes: Int[np.ndarray, "*s"], trials: Int[np.ndarray, "*s"]
 ) -> Float[np.ndarray, "*s 2"]:
     """Wilson intervals of shares; NaN where there were no trials."""
-    z, n = scipy.special.ndtri(0.975), np.where(trials > 0, trials, np.nan)
+    z, n = Z95, np.where(trials > 0, trials, np.nan)
     p = successes / n
     middle = p + z**2 / (2 * n)
     reach = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from ganfail_jax.analysis.estimates import Estimate, auc, mean
+from ganfail_jax.statistics.estimates import Estimate, auc, mean
 
 
 @pytest.fixture(scope="module")

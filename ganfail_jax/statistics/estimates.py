@@ -12,8 +12,9 @@ import numpy as np
 import scipy
 from jaxtyping import Bool, Float, Int
 
+from ganfail_jax.statistics.intervals import Z95
+
 BLOCK = 512  # dimensions ranked at once: their ranks need some ten times the memory of the values
-Z95 = 1.96  # two-sided 95 % quantile of the normal distribution
 
 
 class Estimate(NamedTuple):

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from ganfail_jax.analysis.estimates import Z95
-from ganfail_jax.analysis.proportions import compare_paired, wilson
+from ganfail_jax.statistics.intervals import Z95
+from ganfail_jax.statistics.proportions import compare_paired, wilson
 
 Z = 1.959963984540054
 

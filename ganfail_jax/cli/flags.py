@@ -1,0 +1,95 @@
+"""Flags that commands share, defined; and records that have fields of their names."""
+
+from typing import Any, TypeVar
+
+from absl.flags import DEFINE_bool, DEFINE_integer, DEFINE_list, DEFINE_string, FlagValues
+
+from ganfail_jax.errors import InputError
+from ganfail_jax.jobs import Run
+
+LARGEST_SEED, LARGEST_INDEX = 2**32 - 1, 2**31 - 1
+Record = TypeVar("Record", bound=tuple)
+
+
+def define_dataset(flags: FlagValues, default: str = "mnist_c") -> None:
+    DEFINE_string("dataset", default, "Name of the dataset.", flag_values=flags)
+
+
+def define_mnist_dir(flags: FlagValues) -> None:
+    text = "Folder of the four MNIST idx files (else GANFAIL_MNIST_DIR, else TFDS)."
+    DEFINE_string("mnist_dir", None, text, flag_values=flags)
+
+
+def define_seed(flags: FlagValues) -> None:
+    text = "Seed of everything random."
+    DEFINE_integer("seed", 0, text, 0, LARGEST_SEED, flag_values=flags)
+
+
+def define_out(flags: FlagValues) -> None:
+    text = "Folder for the results (default: a name below runs/)."
+    DEFINE_string("out", None, text, flag_values=flags)
+
+
+def define_resume(flags: FlagValues) -> None:
+    DEFINE_bool("resume", True, "Continue an unfinished run in --out.", flag_values=flags)
+
+
+def define_batch_size(flags: FlagValues, batch_size: int) -> None:
+    text = "Images per step; does not change results."
+    DEFINE_integer("batch_size", batch_size, text, 1, flag_values=flags)
+
+
+def define_run(flags: FlagValues, batch_size: int) -> None:
+    """What every study has: where and how it runs, and its seed."""
+    define_seed(flags)
+    define_out(flags)
+    define_resume(flags)
+    define_batch_size(flags, batch_size)
+
+
+def define_num_samples(flags: FlagValues, num_samples: int, least: int = 1) -> None:
+    text = "Number of generated images."
+    DEFINE_integer("num_samples", num_samples, text, least, flag_values=flags)
+
+
+def define_indices(flags: FlagValues, default: str = "of Top and Bottom") -> None:
+    text = f"Samples to draw, by index, such as 0,7,123 (default: {default})."
+    DEFINE_list("indices", None, text, flag_values=flags)
+
+
+def run_from(flags: FlagValues) -> Run:
+    """Where and how a study runs, by the flags of `define_run`."""
+    return Run(flags.batch_size, flags.out, flags.resume, flags.flag_values_dict())
+
+
+def settings_from(record: type[Record], flags: FlagValues, **others: Any) -> Record:
+    """A record whose fields are the values of the flags of the same names.
+
+    Args:
+        others: fields that are of no flag, or of one with another name.
+    """
+    names = [name for name in record._fields if name not in others]  # pyright: ignore
+    return record(**{name: flags[name].value for name in names}, **others)
+
+
+def indices_from(flags: FlagValues) -> list[int] | None:
+    """--indices; raises as `whole_numbers`."""
+    return whole_numbers(flags, "indices", "indices of samples count from 0")
+
+
+def whole_numbers(flags: FlagValues, name: str, rule: str) -> list[int] | None:
+    """A flag that lists whole numbers.
+
+    Args:
+        rule: what they are, for the message.
+
+    Raises:
+        InputError: one is not a whole number below 2^31, or there is none.
+    """
+    texts = flags[name].value
+    if texts == []:
+        raise InputError(f"--{name} is empty; give some, or leave it out")
+    for text in texts or ():
+        if not (text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) < 2**31):
+            raise InputError(f"--{name} has {text!r}; {rule}")
+    return None if texts is None else [int(text) for text in texts]

@@ -1,0 +1,121 @@
+"""How every command starts, fails and ends.
+
+A command's file has `define(flags)`, which defines its flags, and `plan(flags)`, which checks them,
+loads what they name and returns what is to be done, before anything is computed. Its docstring is
+what `--help` begins with; the first line of it is printed when the command starts.
+"""
+
+import math
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+import jax
+from absl import flags as absl_flags
+from absl import logging
+from absl.flags import Flag, FlagValues
+
+from ganfail_jax import caches, hosts, memory
+from ganfail_jax.errors import InputError
+
+Define = Callable[[FlagValues], None]
+Task = Callable[[], object]  # what a plan has checked and loaded
+Plan = Callable[[FlagValues], Task]
+
+FAILED, INTERRUPTED = 1, 130
+HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
+SHARED = "ganfail_jax.cli."
+WIDTH = 100
+
+
+def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
+    """Run a command as the program of this process."""
+    logging.set_verbosity(logging.WARNING)  # JAX and Orbax report every backend and file
+    jax.config.update("jax_default_matmul_precision", "highest")
+    memory.keep_freed_memory()
+    caches.keep_compiled_programs()
+    status = execute(doc or "", define, plan, sys.argv)
+    if status:
+        hosts.leave(status)
+    sys.exit(status)
+
+
+def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
+    """Run a command with these arguments -> exit status.
+
+    A fault of the input is one line and a status that is not 0.
+    """
+    try:
+        flags = FlagValues()
+        define(flags)
+        if HELP & {*argv[1:]}:
+            print("\n".join(help_lines(doc, flags)))
+            return 0
+        parse(flags, argv)
+        print(doc.strip().splitlines()[0], flush=True)
+        plan(flags)()
+        return 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return FAILED
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        reason = str(error).splitlines()[0]
+        print(f"error: another process has ended or did not answer: {reason}", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # the reader of our output, such as head, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        print("interrupted; run the same command again to resume", file=sys.stderr)
+        return INTERRUPTED
+
+
+def parse(flags: FlagValues, argv: Sequence[str]) -> None:
+    """Give flags the values of the arguments.
+
+    Raises:
+        InputError: an unknown flag, or a value that is not allowed.
+    """
+    try:
+        rest = flags([*argv])
+    except absl_flags.Error as error:
+        raise InputError(f"{' '.join(str(error).split())}; see --help") from error
+    if len(rest) > 1:
+        raise InputError(f"what is {rest[1]!r}? Flags are given as --name=value")
+    for name, value in flags.flag_values_dict().items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"flag --{name}={value}: not a finite number; see --help")
+
+
+def help_lines(doc: str, flags: FlagValues) -> Iterator[str]:
+    """The docstring, the command's own flags, and the shared ones by what they are about."""
+    yield doc.strip()
+    modules = flags.flags_by_module_dict()
+    own = [module for module in modules if not module.startswith(SHARED)]
+    shared = sorted(module for module in modules if module.startswith(SHARED))
+    for module in (*own, *shared):
+        title = "Flags of this command" if module in own else _title(module)
+        yield f"\n{title}:"
+        for flag in sorted(modules[module], key=lambda flag: flag.name):
+            yield from _flag_lines(flag)
+
+
+def _title(module: str) -> str:
+    subject = module.removeprefix(SHARED)
+    return "Flags of most commands" if subject == "flags" else f"Flags about {subject}"
+
+
+def _flag_lines(flag: Flag) -> Iterator[str]:
+    value = flag.default
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()
+    text = str(value) if isinstance(value, str) else text
+    default = "" if value is None else f"={text}"
+    yield f"  --{'[no]' if flag.boolean else ''}{flag.name}{default}"
+    indent = " " * 6
+    yield from textwrap.wrap(
+        flag.help or "", WIDTH, initial_indent=indent, subsequent_indent=indent
+    )

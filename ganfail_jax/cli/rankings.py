@@ -1,0 +1,52 @@
+"""Flags that say which ranking a study starts from, and the source that they name."""
+
+from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
+
+from ganfail_jax.analysis.outputs import SCORES
+from ganfail_jax.analysis.ranking import NORMALIZATIONS
+from ganfail_jax.cli.flags import settings_from
+from ganfail_jax.errors import InputError
+from ganfail_jax.studies import rankings
+from ganfail_jax.studies.rankings import RankingSource
+from ganfail_jax.studies.subject import Subject
+
+
+def define_score(flags: FlagValues) -> None:
+    text = "Output whose gradient ranks; softmax: paper."
+    DEFINE_enum("score", "softmax", list(SCORES), text, flag_values=flags)
+    text = "std: per standard deviation."
+    DEFINE_enum("normalize", "none", list(NORMALIZATIONS), text, flag_values=flags)
+
+
+def define_rankings(flags: FlagValues) -> None:
+    """Of several classifiers, each of which is ranked."""
+    define_score(flags)
+    text = "Samples that make the ranking."
+    DEFINE_integer("ranking_samples", 10_000, text, 2, flag_values=flags)
+
+
+def define_ranking(flags: FlagValues) -> None:
+    """Of one classifier, made or of an earlier result."""
+    define_rankings(flags)
+    text = "Folder of analyze.rank to use instead."
+    DEFINE_string("ranking", None, text, flag_values=flags)
+
+
+def rankings_from(flags: FlagValues, subject: Subject) -> RankingSource:
+    """Rankings to be made by the flags of `define_rankings`."""
+    settings = settings_from(rankings.Settings, flags, num_samples=flags.ranking_samples)
+    return rankings.make(subject, settings)
+
+
+def ranking_from(flags: FlagValues, subject: Subject) -> RankingSource:
+    """By the flags of `define_ranking`.
+
+    Raises:
+        InputError: --ranking is of other models, or given with what would make another.
+    """
+    if flags.ranking is None:
+        return rankings_from(flags, subject)
+    for name in ("score", "normalize", "ranking_samples"):
+        if flags[name].present:
+            raise InputError(f"--ranking has its own {name}: leave --{name} out")
+    return rankings.read(flags.ranking, subject)

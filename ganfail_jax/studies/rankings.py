@@ -1,0 +1,56 @@
+"""The rankings that a study starts from: made for it, or those of an earlier `analyze.rank`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ganfail_jax.analysis.ranking import Ranking, rank, restore
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import earlier
+from ganfail_jax.studies.subject import Subject
+
+
+class RankingSource(NamedTuple):
+    """One ranking per classifier."""
+
+    identity: Mapping[str, Any]  # distinguishes them from others, for the identity of a result
+    rankings: Callable[[Sweep], tuple[Ranking, ...]]  # computes them where need be
+
+    @property
+    def num_samples(self) -> int:
+        """The samples that make them: 0 to so many."""
+        return self.identity["num_samples"]
+
+
+class Settings(NamedTuple):
+    """How rankings are made; see `analysis.ranking.rank`."""
+
+    num_samples: int = 10_000
+    seed: int = 0
+    truncation_psi: float = 1.0
+    score: str = "softmax"
+    normalize: str = "none"
+
+
+def make(subject: Subject, settings: Settings = Settings()) -> RankingSource:
+    """Rank every classifier."""
+
+    def rankings(sweep: Sweep) -> tuple[Ranking, ...]:
+        pairs = zip(subject.models, subject.classifiers, strict=True)
+        return tuple(
+            rank(models, sweep=sweep.named(f"ranking {name}"), **settings._asdict())
+            for models, name in pairs
+        )
+
+    return RankingSource(settings._asdict() | {"noise": subject.identity["noise"]}, rankings)
+
+
+def read(folder: str, subject: Subject) -> RankingSource:
+    """The ranking in the result of `analyze.rank`, which may be of other noise.
+
+    Raises:
+        InputError: there is none, or it is of another generator or classifier.
+    """
+    result = earlier.read(folder, "rankings", subject.identity, ("generator", "classifier"))
+    ranking, made = restore(result.arrays), result.provenance["identity"]
+    identity = {name: made[name] for name in Settings._fields}
+    return RankingSource(identity | {"noise": earlier.noise(made)}, lambda _: (ranking,))

@@ -9,6 +9,9 @@ from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 
 
+FILE = "unfinished-sum-of-all.npz"
+
+
 def step(indices, mask):
     return {"sum": jnp.sum(jnp.where(mask, indices, 0)), "count": jnp.sum(mask)}
 
@@ -17,9 +20,27 @@ def merge(a, b):
     return {name: np.int64(a[name]) + b[name] for name in a}
 
 
-def sweep(num_samples=103, batch_size=10, step=step, **kwargs):
-    mesh = runtime.data_mesh()
-    return runtime.sweep(step, merge, num_samples, batch_size, mesh=mesh, **kwargs)
+def sweep(num_samples=103, batch_size=10, step=step, folder=None, seed=0):
+    how = runtime.Sweep(batch_size, runtime.data_mesh(), folder, {"seed": seed}, "sum of all")
+    return runtime.sweep(step, merge, num_samples, how)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 103, 1000])
+def test_gathered_rows_are_those_of_the_samples_alone(batch_size):
+    how = runtime.Sweep(batch_size, runtime.data_mesh())
+    rows = runtime.gather(lambda indices: {"squares": indices**2}, 103, how)
+    np.testing.assert_array_equal(rows["squares"], np.arange(103) ** 2)
+
+
+def test_every_sweep_of_a_result_has_a_file_of_its_own(tmp_path):
+    how = runtime.Sweep(1, runtime.data_mesh(), tmp_path)
+    assert how.checkpoint is None
+    names = [how.named(name).checkpoint.name for name in ("rates", "ranking runs/a/best")]
+    assert names == ["unfinished-rates.npz", "unfinished-ranking-runs-a-best.npz"]
+    (tmp_path / names[0]).touch()
+    (tmp_path / "result.npz").touch()
+    runtime.forget_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.npz"]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 103, 1000])
@@ -40,25 +61,27 @@ def test_an_interrupted_sweep_goes_on_where_it_stopped(tmp_path):
             raise KeyboardInterrupt
         return step(indices, mask)
 
-    file = tmp_path / "partial.npz"
     with pytest.raises(KeyboardInterrupt):
-        sweep(step=interrupted, checkpoint=file, identity={"seed": 1})
-    assert file.exists()
-    total = sweep(step=interrupted, checkpoint=file, identity={"seed": 1})
+        sweep(step=interrupted, folder=tmp_path)
+    assert (tmp_path / FILE).exists()
+    total = sweep(step=interrupted, folder=tmp_path)
     assert total["sum"] == 103 * 102 // 2
     assert seen == [0, 10, 20, 30, 40, 40, 50, 60, 70, 80, 90, 100]
     seen.clear()
-    assert sweep(step=interrupted, checkpoint=file, identity={"seed": 1})["count"] == 103
+    assert sweep(step=interrupted, folder=tmp_path)["count"] == 103
     assert seen == []
+    with pytest.raises(KeyboardInterrupt):
+        sweep(step=interrupted, folder=tmp_path, seed=1)
+    assert seen[0] == 0  # what is kept is of another seed
 
 
 @pytest.mark.parametrize("damage", ["other identity", "truncated"])
 def test_a_partial_sum_of_something_else_is_not_used(tmp_path, damage):
-    file = tmp_path / "partial.npz"
+    file = tmp_path / FILE
     runtime.write_partial(file, "other", {"sum": 10**9, "count": 1}, 50)
     if damage == "truncated":
         file.write_bytes(file.read_bytes()[:40])
-    assert sweep(checkpoint=file)["count"] == 103
+    assert sweep(folder=tmp_path)["count"] == 103
 
 
 @pytest.mark.parametrize(("num_samples", "batch_size"), [(0, 10), (-3, 10), (5, 0)])

@@ -11,6 +11,7 @@ from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 from ganfail_jax.tally import CHUNK, LARGEST, compile_counter, tally
 
+FILE = "unfinished-counting.npz"
 BITS = np.arange(30, dtype=np.int32)
 
 
@@ -31,9 +32,10 @@ def counter():
     return compile_counter(count, runtime.data_mesh())
 
 
-def run(counter, first=32, last=203, batch_size=20, **kwargs):
+def run(counter, first=32, last=203, batch_size=20, folder=None, seed=0, every=20):
     params = runtime.replicate(counter.mesh, np.int32(0))
-    return tally(counter, params, first, last, batch_size=batch_size, **kwargs)
+    sweep = runtime.Sweep(batch_size, counter.mesh, folder, {"seed": seed}, "counting")
+    return tally(counter, params, first, last, sweep, every=every)
 
 
 def assert_same(found, expected):
@@ -78,12 +80,12 @@ def stopped(counter, name, at, error: type[BaseException] = KeyboardInterrupt):
 
 @pytest.mark.parametrize("every", [3, 50])
 def test_an_interrupted_tally_loses_nothing(counter, tmp_path, every):
-    options = {"checkpoint": tmp_path / "partial.npz", "identity": {"seed": 1}, "every": every}
+    options = {"folder": tmp_path, "every": every}
     cut, starts = stopped(counter, "advance", at=5)
     with pytest.raises(KeyboardInterrupt):
         run(cut, **options)
     assert starts == [32, 64, 96, 128, 160]
-    assert [path.name for path in tmp_path.iterdir()] == ["partial.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == [FILE]
     whole, starts = stopped(counter, "advance", at=99)
     assert_same(run(whole, **options), plain(32, 203))
     assert starts == [160, 192]
@@ -94,7 +96,7 @@ def test_an_interrupted_tally_loses_nothing(counter, tmp_path, every):
 
 @pytest.mark.parametrize("at", [1, 2])
 def test_an_interrupt_while_devices_add_up_loses_nothing(counter, tmp_path, at):
-    options = {"checkpoint": tmp_path / "partial.npz", "every": 2}
+    options = {"folder": tmp_path, "every": 2}
     cut, _ = stopped(counter, "total", at)
     with pytest.raises(KeyboardInterrupt):
         run(cut, **options)
@@ -105,7 +107,7 @@ def test_an_interrupt_while_devices_add_up_loses_nothing(counter, tmp_path, at):
 
 @pytest.mark.parametrize("every", [1, 2])
 def test_a_killed_tally_goes_on_from_its_last_checkpoint(counter, tmp_path, every):
-    options = {"checkpoint": tmp_path / "partial.npz", "every": every}
+    options = {"folder": tmp_path, "every": every}
     cut, _ = stopped(counter, "advance", at=4, error=SystemExit)
     with pytest.raises(SystemExit):
         run(cut, **options)
@@ -115,26 +117,26 @@ def test_a_killed_tally_goes_on_from_its_last_checkpoint(counter, tmp_path, ever
 
 
 def test_sums_go_beyond_32_bits(counter, tmp_path):
-    file = tmp_path / "partial.npz"
+    file = tmp_path / FILE
     cut, _ = stopped(counter, "advance", at=3)
     with pytest.raises(KeyboardInterrupt):
-        run(cut, checkpoint=file)
+        run(cut, folder=tmp_path)
     arrays = dict(np.load(file))
     leaves = {name: x + 2**40 for name, x in arrays.items() if name.startswith("leaf")}
     np.savez(file, allow_pickle=False, **(arrays | leaves))
-    found = run(counter, checkpoint=file)
+    found = run(counter, folder=tmp_path)
     assert_same(found, {name: x + 2**40 for name, x in plain(32, 203).items()})
 
 
 @pytest.mark.parametrize("other", ["identity", "range", "truncated", "empty"])
 def test_a_checkpoint_of_something_else_is_not_used(counter, tmp_path, other):
-    file = tmp_path / "partial.npz"
+    file = tmp_path / FILE
     last = 100 if other == "range" else 203
-    run(counter, last=last, checkpoint=file, identity={"seed": int(other == "identity")})
+    run(counter, last=last, folder=tmp_path, seed=int(other == "identity"))
     if other in ("truncated", "empty"):
         file.write_bytes(file.read_bytes()[: 300 * (other == "truncated")])
     whole, starts = stopped(counter, "advance", at=99)
-    assert_same(run(whole, checkpoint=file, identity={"seed": 0}), plain(32, 203))
+    assert_same(run(whole, folder=tmp_path), plain(32, 203))
     assert starts[0] == 32
 
 

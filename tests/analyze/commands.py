@@ -1,21 +1,45 @@
-"""Entry points as a user calls them, in a process of their own."""
+"""Commands as a user calls them, in this process or in one of their own."""
 
+import contextlib
+import importlib
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
+
+from ganfail_jax.cli.main import execute
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
-def command(analysis, *args):
-    return [sys.executable, "-m", f"analyze.{analysis}", *map(str, args)]
+def command(name, *args):
+    return [sys.executable, "-m", f"analyze.{name}", *map(str, args)]
 
 
-def run(analysis, *args, cwd):
-    """Run `python -m analyze.<analysis>` to its end."""
-    called = command(analysis, *args)
+def run_process(name, *args, cwd):
+    """Run `python -m analyze.<name>` to its end."""
+    called = command(name, *args)
     return subprocess.run(
         called, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
     )
+
+
+def run(name, *args, cwd, package="analyze"):
+    """The same in this process: what it prints and its exit status."""
+    source = (ROOT / package / f"{name}.py").read_text()
+    if "def define(" not in source:  # a command with global flags
+        return run_process(name, *args, cwd=cwd)
+    module = importlib.import_module(f"{package}.{name}")
+    argv = [f"{package}.{name}", *map(str, args)]
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.dict(os.environ, ENVIRONMENT),
+    ):
+        status = execute(module.__doc__, module.define, module.plan, argv)
+    return subprocess.CompletedProcess(argv, status, out.getvalue(), err.getvalue())

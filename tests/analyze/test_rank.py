@@ -145,7 +145,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, models, tmp_pat
         process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait(60) == 130
-    assert "interrupted; the same command goes on" in rest
+    assert "interrupted; run the same command again to resume" in rest
     assert [path.name for path in (tmp_path / "cut").iterdir()] == ["unfinished-gradients.npz"]
     assert rank(*cut, cwd=tmp_path).returncode == 0
     assert rank(*args, f"--out={tmp_path / 'whole'}", cwd=tmp_path).returncode == 0

@@ -4,91 +4,50 @@
 
 Generated images, or the pictures in a folder (--generated), are compared with a dataset's training
 images, or with the pictures in another folder (--images), by the features of a network, which every
-output names. Features are kept on disk: an interrupted run goes on, and more images go on where
-fewer ended.
+output names. Features are cached on disk, so an interrupted run resumes, and more images reuse what
+fewer had extracted.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
+from absl.flags import DEFINE_integer, FlagValues
 
-import numpy as np
-from absl import flags
-from jaxtyping import Float64
-
-from analyze import entry, feature_choice, image_choice
-from analyze import flags as common
-from ganfail_jax import plots
-from ganfail_jax.data.image_sets import Images
-from ganfail_jax.errors import InputError
-from ganfail_jax.metrics.evaluation import measure
-from ganfail_jax.metrics.measurement import Measurement
-from ganfail_jax.metrics.precision_recall import COPY
-
-FLAGS = flags.FLAGS
-common.define_dataset()
-common.define_mnist_dir()
-common.define_run()
-common.define_models()
-common.define_noise("random", common.POPULATION)
-common.define_num_samples(10_000, least=2)
-common.define_batch_size(250)
-common.define_resume()
-feature_choice.define()
-image_choice.define_real()
-image_choice.define_generated()
-flags.DEFINE_list(
-    "metrics", ["fid", "kid", "pr", "realism"], "Of fid, kid, pr and realism; fid50k: of 50,000."
+from ganfail_jax.cli import models
+from ganfail_jax.cli.features import define_features
+from ganfail_jax.cli.flags import (
+    define_dataset,
+    define_mnist_dir,
+    define_num_samples,
+    define_run,
+    run_from,
 )
-flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
-SHOWN = 20  # least and most realistic images, at most
+from ganfail_jax.cli.images import comparison_from, define_comparison
+from ganfail_jax.cli.main import Task, main
+from ganfail_jax.studies import evaluate
 
 
-def extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:
-    """The least and the most realistic images, in rising order; no image is both."""
-    order = np.argsort(scores, kind="stable")
-    order = order[scores[order] < COPY]
-    n = min(SHOWN, len(order) // 2)
-    arrays = {"realism": scores}
-    for name, chosen in (("least", order[:n]), ("most", order[len(order) - n :])):
-        arrays |= {name: images.take(chosen), f"{name}_realism": scores[chosen]}
-    return arrays
+def define(flags: FlagValues) -> None:
+    define_dataset(flags)
+    define_mnist_dir(flags)
+    define_run(flags, batch_size=250)
+    define_num_samples(flags, 10_000, least=2)
+    models.define_models(flags)
+    models.define_noise(flags, "random", models.POPULATION)
+    define_features(flags)
+    define_comparison(flags)
+    text = "k of precision, recall and realism."
+    DEFINE_integer("neighbours", 3, text, 1, flag_values=flags)
 
 
-def main() -> None:
-    print("comparing generated with real images")
-    who, fake, real, asked, identity, classifier, parts = image_choice.chosen()
-    neighbours = FLAGS.neighbours if {"pr", "realism"} & asked.keys() else None
-    if min(real.images.shape[0], *asked.values()) <= (neighbours or 1):
-        why = f" by --neighbours={neighbours}" if neighbours else ""
-        raise InputError(f"more than {neighbours or 1} images of each kind are needed{why}")
-    features = feature_choice.chosen(classifier)
-    whose = {
-        "images": real.key,
-        "metrics": asked,
-        "neighbours": neighbours,
-        "features": features.identity,
-    }
-    who = f"{who} against {real.name}, {features.name}"
-
-    def compute(folder: Path) -> tuple[entry.Summary, entry.Arrays]:
-        seen = real.seen(features, "real images"), fake.seen(features, "generated images")
-        found, scores = measure(asked, *seen, features=features.name, neighbours=FLAGS.neighbours)
-        arrays = {} if scores is None else extremes(fake.images, scores)
-        return {"measurements": [each.summary() for each in found]}, arrays
-
-    def draw(folder: Path, arrays: entry.Arrays) -> list[str]:
-        if not len(arrays.get("least", ())):  # not asked for, or nothing but copies of real ones
-            return []
-        plots.realism.draw_extremes(folder / "realism.png", arrays, who)
-        return ["realism.png"]
-
-    def describe(summary: entry.Summary) -> Iterator[str]:
-        for fields in summary["measurements"]:
-            yield str(Measurement(**fields))
-
-    folder = common.out_folder("evaluate", *parts, *FLAGS.metrics)
-    entry.conclude(folder, identity | whose, who, compute, draw, describe)
+def plan(flags: FlagValues) -> Task:
+    comparison = comparison_from(flags)
+    return evaluate.plan(
+        evaluate.Sets(comparison.generated, comparison.real, comparison.features),
+        evaluate.Settings(comparison.metrics, flags.neighbours),
+        run_from(flags),
+        subject=comparison.subject,
+        identity=comparison.identity,
+        names=(*comparison.names, *flags.metrics),
+    ).run
 
 
 if __name__ == "__main__":
-    common.run(main)
+    main(__doc__, define, plan)

@@ -1,0 +1,107 @@
+"""Flags that say by which features images are compared, and the features that they name."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from absl.flags import DEFINE_enum, DEFINE_string, FlagValues
+
+from ganfail_jax import zoo
+from ganfail_jax.cli.models import defaults_from
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import networks
+from ganfail_jax.metrics.features import Features, classifier_features
+from ganfail_jax.studies.subject import Subject
+from ganfail_jax.weights.errors import WeightsError
+
+DEFAULT = "inception"
+Shape = tuple[int, int, int]
+
+
+def define_features(flags: FlagValues) -> None:
+    """Beside --classifier and --dataset."""
+    text = "Of which network (default: Inception where its weights are found, else --classifier)."
+    DEFINE_enum("features", None, [*networks.NETWORKS, "classifier"], text, flag_values=flags)
+    for name in networks.NETWORKS:
+        text = f"File of --features={name} (else: of an installed package)."
+        DEFINE_string(f"{name}_weights", None, text, flag_values=flags)
+
+
+def of_subject(subject: Subject) -> Features:
+    """Features of the first classifier."""
+    models, identity = subject.models[0], subject.identity
+    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
+    return classifier_features(name, models.classifier, models.classifier_params, sha256)
+
+
+def of_classifier(name: str) -> tuple[Features, Shape]:
+    """Features of a stored classifier, and the shape of the images that it takes."""
+    classifier, params = zoo.load_classifier(name)
+    sha256 = zoo.read_classifier(name).sha256
+    return classifier_features(Path(name).name, classifier, params, sha256), classifier.image_shape
+
+
+def features_from(flags: FlagValues, classifier: Features | None) -> Features:
+    """By the flags of `define_features`, as `choose`."""
+    files = {name: flags[f"{name}_weights"].value for name in networks.NETWORKS}
+    return choose(flags.features, files, classifier)
+
+
+def features_for(flags: FlagValues, shape: Shape) -> Features:
+    """By the flags, for images of this shape that a generator makes.
+
+    Those of a classifier are --classifier's, or of the dataset's own where it takes such images.
+
+    Raises:
+        InputError: the classifier that the flags name does not take them.
+    """
+    wanted = flags.features in (None, "classifier")
+    return features_from(flags, _fitting_classifier(flags, shape) if wanted else None)
+
+
+def _fitting_classifier(flags: FlagValues, shape: Shape) -> Features | None:
+    required = flags.classifier or flags.features == "classifier"
+    if not required and flags.dataset not in zoo.DEFAULTS:
+        return None
+    name = flags.classifier or defaults_from(flags).classifiers[0]
+    features, taken = of_classifier(name)
+    if taken == shape:
+        return features
+    if required:
+        raise InputError(
+            f"classifier {name} takes images of {taken}, but the generator makes {shape}; give a "
+            "--classifier that fits, or other --features"
+        )
+    return None
+
+
+def choose(
+    requested: str | None, files: Mapping[str, str | None], classifier: Features | None
+) -> Features:
+    """The features requested; where none are and Inception is absent, the classifier's.
+
+    Args:
+        requested: "classifier" or a network; None: the one whose file is given.
+        files: of the networks.
+        classifier: its features; None: there is no classifier.
+
+    Raises:
+        InputError: a file of another network than the one requested.
+        WeightsError: the weights requested are missing or damaged.
+    """
+    given = [name for name, file in files.items() if file]
+    requested = requested or next(iter(given), None)
+    for name in given:
+        if name != requested:
+            raise InputError(
+                f"--{name}_weights does not go with features of {requested}; leave it out"
+            )
+    if requested == "classifier" and classifier is not None:
+        return classifier
+    name = requested or DEFAULT
+    try:
+        return networks.load(name, files[name])
+    except WeightsError as error:
+        if requested or classifier is None:
+            raise
+        print(f"{error}; until then the features of the classifier serve")
+        return classifier

@@ -1,11 +1,11 @@
-"""The contract every generator, classifier and analysis shares (DESIGN.md, "Core abstractions").
+"""The contract that every generator, classifier and analysis shares.
 
 Shape letters, everywhere: b samples, z latent, w intermediate latent, k classes, h/w image rows and
 columns, c channels, s all dimensions of the StyleSpace S.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,26 +29,60 @@ class LayerInfo(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-class Generator(NamedTuple):
-    """Pure functions of a generator; `params` is always the first argument.
+class MapsLatents(Protocol):
+    """Latents and one-hot labels (None: unconditional) to w."""
 
-    mapping:    (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> w [b,w];
-                None: the generator has no space W
-    styles:     (params, z [b,z], label one-hot [b,k] | None, truncation_psi=1.0) -> Styles
-    synthesis:  (params, styles, edits, noise, noise_keys) -> as `synthesize`
-    noise:      what the noise inputs get. random: drawn from each sample's key; const: the planes
-                stored with the weights, the same for every sample; none: nothing
-    """
+    def __call__(
+        self,
+        params: Params,
+        z: Float[Array, "b z"],
+        label: Float[Array, "b k"] | None = None,
+        truncation_psi: float | Array = 1.0,
+        /,
+    ) -> Float[Array, "b w"]: ...
+
+
+class MakesStyles(Protocol):
+    """Latents and one-hot labels (None: unconditional) to the styles of every layer."""
+
+    def __call__(
+        self,
+        params: Params,
+        z: Float[Array, "b z"],
+        label: Float[Array, "b k"] | None = None,
+        truncation_psi: float | Array = 1.0,
+        /,
+    ) -> Styles: ...
+
+
+class Synthesizes(Protocol):
+    """Styles to images and activations, as `Generator.synthesize`."""
+
+    def __call__(
+        self,
+        params: Params,
+        styles: Styles,
+        edits: Edits | None,
+        noise: Noise,
+        noise_keys: Array | None,
+        /,
+    ) -> tuple[Float[Array, "b h w c"], Activations]: ...
+
+
+class Generator(NamedTuple):
+    """Pure functions of a generator; `params` is always the first argument."""
 
     z_dim: int
     num_classes: int  # 0: unconditional
     image_shape: tuple[int, int, int]  # (h, w, c)
     layers: Mapping[str, LayerInfo]  # in forward order
     style_dims: Mapping[str, int]  # S: layer -> number of dimensions, in forward order
-    mapping: Callable[..., Array] | None
-    styles: Callable[..., Styles]
-    synthesis: Callable[..., tuple[Array, Activations]]
+    mapping: MapsLatents | None  # None: the generator has no space W
+    styles: MakesStyles
+    synthesis: Synthesizes
     has_noise: bool = False  # whether there are noise inputs; without, `noise` is none
+    # random: drawn from each sample's key; const: the planes stored with the weights, the same for
+    # every sample; none: nothing
     noise: Noise = "none"
 
     def synthesize(
@@ -70,20 +104,32 @@ class Generator(NamedTuple):
         return self._replace(noise=noise) if self.has_noise else self
 
 
-class Classifier(NamedTuple):
-    """Pure functions of a classifier; logits = head(features).
+class FindsFeatures(Protocol):
+    """Images in [-1, 1] to the last feature map."""
 
-    features: (params, images [b,h,w,c] in [-1,1]) -> the last feature map [b,h',w',c']
-    head:     (params, features) -> logits [b,k]
-    margins:  rows above (and below) and columns left (and right) of the image that features do not
-              see; the map covers what is between
-    """
+    def __call__(
+        self, params: Params, images: Float[Array, "b h w c"], /
+    ) -> Float[Array, "b _ _ _"]: ...
+
+
+class Decides(Protocol):
+    """The last feature map to logits."""
+
+    def __call__(
+        self, params: Params, features: Float[Array, "b _ _ _"], /
+    ) -> Float[Array, "b k"]: ...
+
+
+class Classifier(NamedTuple):
+    """Pure functions of a classifier; logits = head(features)."""
 
     image_shape: tuple[int, int, int]
     num_classes: int
     class_names: tuple[str, ...]
-    features: Callable[..., Array]
-    head: Callable[..., Array]
+    features: FindsFeatures
+    head: Decides
+    # rows above (and below) and columns left (and right) of the image that features do not see; the
+    # feature map covers what is between
     margins: tuple[int, int] = (0, 0)
 
     def logits(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
@@ -91,17 +137,28 @@ class Classifier(NamedTuple):
         return self.head(params, self.features(params, images))
 
 
-class Discriminator(NamedTuple):
-    """Pure function of a discriminator.
+class Scores(Protocol):
+    """Images, nominally in [-1, 1], and one-hot labels (None: unconditional) to scores.
 
-    score: (params, images [b,h,w,c] nominally in [-1,1], label one-hot [b,k] | None) -> [b], large
-           means real. For the minibatch standard deviation every image is a group of its own, so
-           that a score does not depend on the others; the deviation is then 0, the lowest there is.
+    Large means real. For the minibatch standard deviation every image is a group of its own, so a
+    score does not depend on the other images; the deviation is then 0, the lowest there is.
     """
+
+    def __call__(
+        self,
+        params: Params,
+        images: Float[Array, "b h w c"],
+        label: Float[Array, "b k"] | None = None,
+        /,
+    ) -> Float[Array, " b"]: ...
+
+
+class Discriminator(NamedTuple):
+    """Pure function of a discriminator."""
 
     image_shape: tuple[int, int, int]  # (h, w, c)
     num_classes: int  # 0: unconditional
-    score: Callable[..., Array]
+    score: Scores
 
 
 def find_layer(layers: Mapping[str, LayerInfo], name: str) -> str:

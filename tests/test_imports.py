@@ -1,4 +1,4 @@
-"""Imports point one way, and what must not be imported is not (DESIGN.md)."""
+"""Imports point one way, and what must not be imported is not."""
 
 import ast
 from pathlib import Path

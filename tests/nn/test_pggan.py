@@ -175,7 +175,7 @@ def test_a_resolution_that_is_no_power_of_two_is_refused():
         pggan.PGGANConfig(resolution=48)
 
 
-# NUMERICS.md, "Which layer i": the papers' index -> the layer
+# the papers' index -> the layer
 NAMES = [
     (pggan.build(replace(CONFIG, resolution=64, channel_base=256)), "choi:1", "b0004/conv1"),
     (pggan.build(replace(CONFIG, resolution=64, channel_base=256)), "choi:7", "b0032/conv1"),

@@ -67,19 +67,83 @@ def _unit(vectors: Float[np.ndarray, "*n d"]) -> Float[np.ndarray, "*n d"]:
     return np.divide(vectors, norm, out=np.zeros_like(vectors), where=norm > 0)
 
 
+class Search(NamedTuple):
+    """How the smallest move is searched."""
+
+    limit: float = 20.0  # the largest move tried, in standard deviations
+    grid: int = 24  # steps up to the limit that bracket a crossing
+    draws: int = 32  # random directions that are compared with
+    paths: int = 12  # of the best directions (gradient, best single one, random): are improved
+    iterations: int = 25
+    seed: int = 0
+
+
+class _Space(NamedTuple):
+    """The d dimensions in which each of n starts moves; moves are in standard deviations.
+
+    Rows of m moves name their start by its number, the owner.
+    """
+
+    views: Views
+    slope: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # from `slopes`
+    starts: Starts
+    dims: Int[np.ndarray, "n d"]
+    std: Float[np.ndarray, " s"]
+
+    def embed(
+        self, owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]
+    ) -> Float[np.ndarray, "m s"]:
+        """The moves in S, in its own units."""
+        full = np.zeros((len(moves), len(self.std)), np.float32)
+        full[np.arange(len(moves))[:, None], self.dims[owner]] = moves * self.std[self.dims[owner]]
+        return full
+
+    def odds(
+        self, owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]
+    ) -> Float[np.ndarray, " m"]:
+        """Log-odds of the true class after the moves."""
+        styles = self.starts.styles[owner] + self.embed(owner, moves)
+        logits = self.views.logits(styles, self.starts.noise[owner])
+        return crossing.log_odds(logits.astype(np.float64), self.starts.target[owner])
+
+    def steepest(
+        self, owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]
+    ) -> Float[np.ndarray, "m d"]:
+        """The unit vectors along which the log-odds fall fastest after these moves."""
+        some = self.starts.take(owner)
+        styles = some.styles + self.embed(owner, moves)
+        gradient = self.slope(styles, some.target, some.noise) * self.std
+        return -_unit(gradient[np.arange(len(owner))[:, None], self.dims[owner]])
+
+    def cross(
+        self,
+        owner: Int[np.ndarray, " m"],
+        directions: Float[np.ndarray, "m d"],
+        limit: float,
+        grid: int,
+    ) -> crossing.Crossings:
+        """Where the class is lost along directions, in lengths of these."""
+        some, moves = self.starts.take(owner), self.embed(owner, directions)
+        return crossing.search(
+            self.views, some.styles, moves, some.target, some.noise, limit=limit, grid=grid
+        )
+
+
+class _Paths(NamedTuple):
+    """m straight moves after which the class is lost, or of the limit's length where it is not."""
+
+    owner: Int[np.ndarray, " m"]
+    direction: Float[np.ndarray, "m d"]
+    length: Float[np.ndarray, "m 1"]
+
+
 def smallest_moves(
     views: Views,
     starts: Starts,
     dims: Int[np.ndarray, "n d"],
     std: Float[np.ndarray, " s"],
     single: Float[np.ndarray, "n d"],
-    *,
-    limit: float = 20.0,
-    grid: int = 24,
-    draws: int = 32,
-    paths: int = 12,
-    iterations: int = 25,
-    seed: int = 0,
+    search: Search = Search(),
 ) -> JointMoves:
     """The smallest standardised move in some dimensions that takes the class below softmax 0.50.
 
@@ -88,104 +152,102 @@ def smallest_moves(
         dims: of each start, all different.
         std: of every dimension of S; lengths are in these units.
         single: signed shifts in std along each dimension alone that do it already; NaN: none.
-        draws: how many random directions are compared with.
-        paths: how many of the best directions (gradient, best single one, random) are improved.
     """
     n, d = dims.shape
-    slope = slopes(views)
-
-    def embed(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
-        """Moves in standard deviations, as moves in S [m, s]."""
-        full = np.zeros((len(moves), len(std)), np.float32)
-        full[np.arange(len(moves))[:, None], dims[owner]] = moves * std[dims[owner]]
-        return full
-
-    def odds(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
-        seen = views.logits(starts.styles[owner] + embed(owner, moves), starts.noise[owner])
-        return crossing.log_odds(seen.astype(np.float64), starts.target[owner])
-
-    def along(owner: Int[np.ndarray, " m"], direction: Float[np.ndarray, "m d"]) -> Callable:
-        return lambda rows, length: odds(owner[rows], length[:, None] * direction[rows])
-
-    def steepest(owner: Int[np.ndarray, " m"], moves: Float[np.ndarray, "m d"]) -> np.ndarray:
-        """The unit vectors along which the log-odds fall fastest after these moves."""
-        some = starts.take(owner)
-        gradient = slope(some.styles + embed(owner, moves), some.target, some.noise) * std
-        return -_unit(gradient[np.arange(len(owner))[:, None], dims[owner]])
-
-    def cross(
-        owner: Int[np.ndarray, " m"], directions: Float[np.ndarray, "m d"], limit: float
-    ) -> crossing.Crossings:
-        some, moves = starts.take(owner), embed(owner, directions)
-        return crossing.search(
-            views, some.styles, moves, some.target, some.noise, limit=limit, grid=grid
-        )
-
+    space = _Space(views, slopes(views), starts, dims, std)
     everyone = np.arange(n)
-    at_start = odds(everyone, np.zeros((n, d)))
     best = np.argmin(np.where(np.isnan(single), np.inf, np.abs(single)), axis=1)
     single = single[everyone, best]
     alone = np.zeros((n, 1, d))
     alone[everyone, 0, best] = np.sign(np.nan_to_num(single))
-    downhill = steepest(everyone, np.zeros((n, d)))[:, None]
-    # by class, so that a class has the same directions whatever else is searched
-    rngs = [np.random.default_rng([seed, int(k)]) for k in starts.target]
-    anywhere = _unit(np.stack([rng.normal(size=(draws, d)) for rng in rngs]))
-    drawn = np.concatenate([downhill, anywhere], axis=1)
-    reach = cross(everyone.repeat(1 + draws), drawn.reshape(-1, d), limit).shift.reshape(n, -1)
 
+    drawn = _directions(space, search)
+    owner = everyone.repeat(drawn.shape[1])
+    crossings = space.cross(owner, drawn.reshape(-1, d), search.limit, search.grid)
+    reach = crossings.shift.reshape(n, -1)
     lengths = np.concatenate([reach, np.abs(single)[:, None]], axis=1)
-    first = np.argsort(lengths, axis=1)[:, :paths]  # NaN last
+    first = np.argsort(lengths, axis=1)[:, : search.paths]  # NaN last
     owner = everyone.repeat(first.shape[1])
     direction = np.concatenate([drawn, alone], axis=1)[owner, first.ravel()]
-    length = np.nan_to_num(lengths[owner, first.ravel()], nan=limit)[:, None]
-    step = np.ones_like(length)
-    rows = np.arange(len(owner))
-    for _ in range(iterations):
-        aim = steepest(owner[rows], length[rows] * direction[rows])
-        unsettled = np.sum(aim * direction[rows], axis=1) < PARALLEL
-        rows, aim = rows[unsettled], aim[unsettled]
-        if not len(rows):
-            break
-        turned = _unit(direction[rows] + step[rows] * (aim - direction[rows]))
-        reached = odds(owner[rows], length[rows] * turned)
-        shorter = reached <= 0
-        step[rows] = np.where(shorter[:, None], np.minimum(1, 2 * step[rows]), step[rows] / 2)
-        better = rows[shorter]
-        direction[better] = turned[shorter]
-        length[better, 0] = crossing.roots(
-            along(owner[better], direction[better]),
-            np.zeros(len(better)),
-            length[better, 0],
-            at_start[owner[better]],
-            reached[shorter],
-        )
+    length = np.nan_to_num(lengths[owner, first.ravel()], nan=search.limit)[:, None]
+    paths = _shorten(space, _Paths(owner, direction, length), search.iterations)
 
-    winner = everyone * first.shape[1] + length.reshape(n, -1).argmin(axis=1)
-    reached = length[winner] * direction[winner]
-    end = cross(everyone, reached, 1 + crossing.BESIDE)  # in lengths of the move
+    winner = everyone * first.shape[1] + paths.length.reshape(n, -1).argmin(axis=1)
+    reached = paths.length[winner] * paths.direction[winner]
+    end = space.cross(everyone, reached, 1 + crossing.BESIDE, search.grid)
     delta = reached * np.where(end.found, end.shift, np.nan)[:, None]
-    images = np.full((min(n, MOST_CLASSES), *views.models.generator.image_shape), -1, np.float32)
-    found = np.flatnonzero(end.found[:MOST_CLASSES])
-    moved = starts.styles[found] + embed(found, delta[found])
-    images[found] = views.images(moved, starts.noise[found])
     random = reach[:, 1:]
     # an order statistic, not a mean of two: a direction without an effect is infinitely long
     quartiles = np.quantile(
         np.nan_to_num(random, nan=np.inf), [0.25, 0.5, 0.75], axis=1, method="higher"
     )
     return JointMoves(
-        dims,
-        delta,
-        np.linalg.norm(delta, axis=1),
-        np.abs(single),
-        random,
-        quartiles.T,
-        end.softmax,
-        end.above,
-        end.instead,
-        images,
+        dims=dims,
+        delta=delta,
+        length=np.linalg.norm(delta, axis=1),
+        single=np.abs(single),
+        random=random,
+        random_quartiles=quartiles.T,
+        softmax=end.softmax,
+        above=end.above,
+        instead=end.instead,
+        images=_images(space, delta, np.flatnonzero(end.found[:MOST_CLASSES])),
     )
+
+
+def _directions(space: _Space, search: Search) -> Float[np.ndarray, "n r d"]:
+    """The gradient's and random unit vectors."""
+    n, d = space.dims.shape
+    downhill = space.steepest(np.arange(n), np.zeros((n, d)))[:, None]
+    # by class, so that a class has the same directions whatever else is searched
+    rngs = [np.random.default_rng([search.seed, int(k)]) for k in space.starts.target]
+    anywhere = _unit(np.stack([rng.normal(size=(search.draws, d)) for rng in rngs]))
+    return np.concatenate([downhill, anywhere], axis=1)
+
+
+def _shorten(space: _Space, paths: _Paths, iterations: int) -> _Paths:
+    """Turn each direction towards the gradient at its end, as long as that gets it shorter."""
+    owner, direction, length = (array.copy() for array in paths)
+    at_start = space.odds(np.arange(len(space.dims)), np.zeros(space.dims.shape))
+    step = np.ones_like(length)
+    rows = np.arange(len(owner))
+    for _ in range(iterations):
+        aim = space.steepest(owner[rows], length[rows] * direction[rows])
+        unsettled = np.sum(aim * direction[rows], axis=1) < PARALLEL
+        rows, aim = rows[unsettled], aim[unsettled]
+        if not len(rows):
+            break
+        turned = _unit(direction[rows] + step[rows] * (aim - direction[rows]))
+        reached = space.odds(owner[rows], length[rows] * turned)
+        shorter = reached <= 0
+        step[rows] = np.where(shorter[:, None], np.minimum(1, 2 * step[rows]), step[rows] / 2)
+        better = rows[shorter]
+        direction[better] = turned[shorter]
+        length[better, 0] = crossing.roots(
+            _along(space, owner[better], direction[better]),
+            np.zeros(len(better)),
+            length[better, 0],
+            at_start[owner[better]],
+            reached[shorter],
+        )
+    return _Paths(owner, direction, length)
+
+
+def _along(
+    space: _Space, owner: Int[np.ndarray, " m"], direction: Float[np.ndarray, "m d"]
+) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return lambda rows, length: space.odds(owner[rows], length[:, None] * direction[rows])
+
+
+def _images(
+    space: _Space, delta: Float[np.ndarray, "n d"], drawn: Int[np.ndarray, " m"]
+) -> Float[np.ndarray, "drawn h w c"]:
+    """Of the first starts after their moves; black where there is none."""
+    shape = min(len(delta), MOST_CLASSES), *space.views.models.generator.image_shape
+    images = np.full(shape, -1, np.float32)
+    moved = space.starts.styles[drawn] + space.embed(drawn, delta[drawn])
+    images[drawn] = space.views.images(moved, space.starts.noise[drawn])
+    return images
 
 
 def joint_moves(
@@ -194,17 +256,16 @@ def joint_moves(
     starts: Starts,
     cases: CornerCases,
     joint_dims: int,
-    **kwargs: Any,
+    search: Search = Search(),
 ) -> JointMoves:
     """`smallest_moves` in the first dimensions whose corner cases are known.
 
     Args:
         joint_dims: at most as many as were searched.
-        kwargs: see `smallest_moves`.
     """
     single = (cases.shift * cases.direction)[:, :joint_dims]
     dims = cases.dims[:, :joint_dims]
-    return smallest_moves(views, starts, dims, ranking.style_std, single, **kwargs)
+    return smallest_moves(views, starts, dims, ranking.style_std, single, search)
 
 
 def summary(ranking: Ranking, starts: Starts, joint: JointMoves) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,6 @@ import pytest
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
 
-
 FILE = "unfinished-sum-of-all.npz"
 
 

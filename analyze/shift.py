@@ -16,7 +16,6 @@ from absl.flags import (
     FlagValues,
 )
 
-from ganfail_jax.analysis.shift import PROGRESS
 from ganfail_jax.cli import models, rankings
 from ganfail_jax.cli.flags import (
     LARGEST_INDEX,
@@ -44,7 +43,7 @@ def define(flags: FlagValues) -> None:
     text = "Index of the sample (default: a confident one)."
     DEFINE_integer("start", None, text, 0, LARGEST_INDEX, flag_values=flags)
     text = "Fractions of the reference shift."
-    DEFINE_list("progress", list(map(str, PROGRESS)), text, flag_values=flags)
+    DEFINE_list("progress", [*shift.PROGRESS], text, flag_values=flags)
     text = "Largest reference shift tried, in standard deviations."
     DEFINE_float("limit", 20.0, text, 0.1, flag_values=flags)
     text = "Steps up to the limit that bracket the reference shift."

@@ -86,7 +86,7 @@ def _summary_of_one(ranking: Ranking, cases: CornerCases, row: int, column: int)
     return {
         "dimension": ranking.names[cases.dims[row, column]],
         "index": int(cases.dims[row, column]),
-        "rank": int(column) + 1,
+        "rank": column + 1,
         "degrading_direction": int(cases.direction[row, column]),
         "shift_std": float(cases.shift[row, column]),
         "shift_raw": float(cases.raw[row, column]),
@@ -113,7 +113,7 @@ def summary(ranking: Ranking, every: Starts, begun: Starts, cases: CornerCases) 
             "start_softmax": float(begun.softmax[row]),
             "corner_cases": [
                 _summary_of_one(ranking, cases, row, column)
-                for column in cases.shown[row]
+                for column in cases.shown[row].tolist()
                 if column >= 0
             ],
             "dimensions_with_effect": int(found[row].sum()),

@@ -13,7 +13,7 @@ from ganfail_jax.analysis import samples, separation
 from ganfail_jax.analysis.samples import Samples, outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry
 from ganfail_jax.studies.rankings import RankingSource
@@ -104,7 +104,17 @@ def _check_outcomes(drawn: Samples, outcomes: tuple[str, str]) -> None:
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.histograms.draw(folder, result.arrays, title)
+    arrays = result.arrays
+    right, wrong = map(str, arrays["outcomes"])
+    return plots.histograms.draw(
+        folder,
+        restore(separation.Separation, arrays),
+        restore(separation.Histograms, arrays, "shown_"),
+        title,
+        names=[*map(str, arrays["names"])],
+        outcomes=(right, wrong),
+        top=int(arrays["top"]),
+    )
 
 
 def _describe(summary: Summary) -> Iterator[str]:

@@ -25,6 +25,7 @@ from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 from ganfail_jax.types import Generator, dimension_names
 
 GROUPS = ("all", "class")
+PROGRESS = tuple(map(str, shift.PROGRESS))
 
 
 class Settings(NamedTuple):
@@ -37,7 +38,9 @@ class Settings(NamedTuple):
     group: str = "all"  # of GROUPS: the ranking of all samples, or of the class
     start_class: str | None = None  # of the image; None: any
     start: int | None = None  # index of the sample; None: a confident one
-    progress: Sequence[str | float] = shift.PROGRESS  # fractions of the reference shift
+    progress: Sequence[str | float] = tuple(
+        map(str, shift.PROGRESS)
+    )  # fractions of the reference shift
     limit: float = 20.0  # largest reference shift tried, in standard deviations
     grid: int = 24  # steps up to the limit that bracket the reference shift
 

@@ -10,10 +10,18 @@ from typing import Any, NamedTuple
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import samples
-from ganfail_jax.analysis.latent_accuracy import Binning, accuracy_curves, by_area, explain
+from ganfail_jax.analysis.latent_accuracy import (
+    COMPARISONS,
+    Binning,
+    Curves,
+    Setting,
+    accuracy_curves,
+    by_area,
+    explain,
+)
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show
 from ganfail_jax.studies.rankings import RankingSource
@@ -69,15 +77,22 @@ def _compute(
     )
     dims, binning = settings.dims, Binning(settings.binning, settings.bins, settings.min_samples)
     comparisons = accuracy_curves(drawn, rankings, dims, binning, settings.seed)
-    classifiers, classes = subject.classifiers, rankings[0].groups[1:]
-    dimensions = drawn.styles.shape[1]
+    setting = Setting(
+        classifiers=subject.classifiers,
+        classes=rankings[0].groups[1:],
+        class_known=generator.num_classes > 0,
+        right_means=outcome_names(generator)[0],
+        num_samples=len(drawn.indices),
+        top=dims,
+        dimensions=drawn.styles.shape[1],
+    )
     summary = {
-        "samples": len(drawn.indices),
+        "samples": setting.num_samples,
         "first_index": first_index,
-        "right_means": outcome_names(generator)[0],
+        "right_means": setting.right_means,
         "comparisons": {
-            name: {"distance": explain(name, dims, dimensions)}
-            | curves.summary(classes if name.startswith("classes") else classifiers)
+            name: {"distance": explain(name, dims, setting.dimensions)}
+            | curves.summary(setting.names(name))
             for name, curves in comparisons.items()
         },
     }
@@ -86,19 +101,14 @@ def _compute(
         for name, curves in comparisons.items()
         for field, values in curves._asdict().items()
     }
-    return summary, arrays | {
-        "classifiers": classifiers,
-        "classes": classes,
-        "class_known": generator.num_classes > 0,
-        "right_means": summary["right_means"],
-        "num_samples": len(drawn.indices),
-        "top": dims,
-        "dimensions": dimensions,
-    }
+    return summary, arrays | setting._asdict()
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.latent_accuracy.draw(folder, result.arrays, title)
+    arrays = result.arrays
+    names = [name for name in COMPARISONS if f"{name}_slope" in arrays]
+    comparisons = {name: restore(Curves, arrays, f"{name}_") for name in names}
+    return plots.latent_accuracy.draw(folder, comparisons, restore(Setting, arrays), title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

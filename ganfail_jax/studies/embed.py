@@ -13,11 +13,11 @@ import numpy as np
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import embedding, samples
-from ganfail_jax.analysis.embedding import MEASURES, Embedding
+from ganfail_jax.analysis.embedding import MEASURES, Embedding, Mapped
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry, with_interval
 from ganfail_jax.studies.subject import Subject, check_truncation
@@ -77,15 +77,16 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
         "class_is": "label" if models.generator.num_classes else "prediction",
         **_summarize(embedded),
     }
-    mapped = embedded.points.shape[1]
-    return summary, embedded._asdict() | {
-        "target": drawn.target[:mapped],
-        "right": drawn.right[0, :mapped],
-        "class_names": models.classifier.class_names,
-        "outcomes": outcomes,
-        "labelled": bool(models.generator.num_classes),
-        "num_samples": counts,
-    }
+    shown = embedded.points.shape[1]
+    mapped = Mapped(
+        target=drawn.target[:shown],
+        right=drawn.right[0, :shown],
+        class_names=models.classifier.class_names,
+        outcomes=outcomes,
+        labelled=models.generator.num_classes > 0,
+        num_samples=counts,
+    )
+    return summary, embedded._asdict() | mapped._asdict()
 
 
 def _summarize(embedded: Embedding) -> Summary:
@@ -109,7 +110,8 @@ def _entries(rows: np.ndarray) -> dict[str, Any]:
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.embedding.draw(folder, result.arrays, title)
+    embedded, mapped = (restore(record, result.arrays) for record in (Embedding, Mapped))
+    return plots.embedding.draw(folder, embedded, mapped, title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

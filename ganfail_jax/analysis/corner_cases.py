@@ -3,6 +3,7 @@
 From a start of every class, along each of its influential dimensions, in the degrading direction.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,19 @@ class CornerCases(NamedTuple):
     shown: Int[np.ndarray, "n top"]  # columns of the above; -1: no more dimensions with an effect
     images: Float[np.ndarray, "drawn top h w c"]  # black where there is none
     start_images: Float[np.ndarray, "drawn h w c"]
+
+
+class Shown(NamedTuple):
+    """The n starts of corner cases, for their figures; s: dimensions of StyleSpace."""
+
+    names: Sequence[str]  # of the s dimensions
+    class_names: Sequence[str]
+    limit: float  # of the search, in standard deviations
+    conditional: bool  # else a class is the prediction at the start
+    start: str  # what the starts are
+    start_target: Int[np.ndarray, " n"]  # class
+    start_samples: Int[np.ndarray, " n"]  # index; -1: not a sample
+    start_styles: Float[np.ndarray, "n s"]
 
 
 def corner_cases(

@@ -12,10 +12,11 @@ import numpy as np
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import comparison, samples
+from ganfail_jax.analysis.comparison import Contrast, Shares, Sheet
 from ganfail_jax.analysis.samples import Samples, outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import UNDEFINED, show
 from ganfail_jax.studies.rankings import RankingSource
@@ -68,26 +69,28 @@ def _compute(
         truncation_psi=settings.truncation_psi,
     )
     names, groups, known = subject.classifiers, rankings[0].groups, generator.num_classes > 0
+    contrast = Contrast(
+        classifiers=names,
+        groups=groups,
+        dimensions=rankings[0].names,
+        scores=np.stack([ranking.score[0] for ranking in rankings]),
+        tops=np.stack([ranking.order[0, : settings.top] for ranking in rankings]),
+        unit=_unit(source.identity, known),
+        class_known=known,
+        right_means=outcome_names(generator)[0],
+    )
     compared = len(groups) if known else 1  # classifiers share no classes where none is true
     shares = comparison.shares(drawn, compared)
-    right_means = outcome_names(generator)[0]
     summary = {
         "samples": len(drawn.indices),
         "first_index": first_index,
-        "outcome": right_means,
+        "outcome": contrast.right_means,
         "shares": shares.summary(names, groups[:compared]),
         "pairs": comparison.pair_summaries(drawn, rankings, names, compared, settings.top),
     }
     return summary, {
         **{f"group_{field}": a for field, a in shares._asdict().items()},
-        "classifiers": names,
-        "groups": groups,
-        "dimensions": rankings[0].names,
-        "scores": np.stack([ranking.score[0] for ranking in rankings]),
-        "tops": np.stack([ranking.order[0, : settings.top] for ranking in rankings]),
-        "unit": _unit(source.identity, known),
-        "class_known": known,
-        "right_means": right_means,
+        **contrast._asdict(),
         "right": drawn.right,
         **_sheets(subject, settings, drawn),
     }
@@ -111,7 +114,13 @@ def _sheets(subject: Subject, settings: Settings, drawn: Samples) -> Arrays:
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.comparison.draw(folder, result.arrays, title)
+    arrays = result.arrays
+    shares, contrast = restore(Shares, arrays, "group_"), restore(Contrast, arrays)
+    sheets = [
+        (restore(Sheet, arrays, f"sheet{i}_first_"), restore(Sheet, arrays, f"sheet{i}_other_"))
+        for i in range(1, len(contrast.classifiers))
+    ]
+    return plots.comparison.draw(folder, shares, contrast, sheets, title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

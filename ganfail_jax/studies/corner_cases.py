@@ -14,13 +14,15 @@ from jaxtyping import Float, Shaped
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import corner_cases, crossing, joint, starts
+from ganfail_jax.analysis.corner_cases import CornerCases, Shown
+from ganfail_jax.analysis.joint import JointMoves
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
 from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
@@ -139,18 +141,18 @@ def _compute(
         "random_directions": settings.draws,
         "classes_without_a_start": missing,
     }
-    return summary, {
-        "names": ranking.names,
-        "class_names": models.classifier.class_names,
-        "limit": settings.limit,
-        "conditional": models.generator.num_classes > 0,
-        "start": _start_name(settings.start, styles),
-        "start_target": begun.target,
-        "start_samples": begun.samples,
-        "start_styles": begun.styles,
-        **cases._asdict(),
-        **{f"joint_{name}": a for name, a in moves._asdict().items()},
-    }
+    shown = Shown(
+        names=ranking.names,
+        class_names=models.classifier.class_names,
+        limit=settings.limit,
+        conditional=models.generator.num_classes > 0,
+        start=_start_name(settings.start, styles),
+        start_target=begun.target,
+        start_samples=begun.samples,
+        start_styles=begun.styles,
+    )
+    arrays = shown._asdict() | cases._asdict()
+    return summary, arrays | {f"joint_{name}": a for name, a in moves._asdict().items()}
 
 
 def _find_starts(
@@ -173,7 +175,7 @@ def _find_starts(
 
 def _search(
     views: Views, ranking: Ranking, begun: Starts, settings: Settings
-) -> tuple[corner_cases.CornerCases, joint.JointMoves]:
+) -> tuple[CornerCases, JointMoves]:
     """Along single dimensions, then over several at once, which begins from the single ones."""
     reach = {"limit": settings.limit, "grid": settings.grid}
     searched = max(settings.search, settings.joint_dims)
@@ -203,7 +205,9 @@ def _start_name(start: str, styles: Styles | None) -> str:
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.corner_cases.draw(folder, result.arrays, title)
+    cases, shown = (restore(record, result.arrays) for record in (CornerCases, Shown))
+    moves = restore(JointMoves, result.arrays, "joint_")
+    return plots.corner_cases.draw(folder, cases, moves, shown, title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

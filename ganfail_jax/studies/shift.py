@@ -14,11 +14,12 @@ import numpy as np
 from ganfail_jax import plots
 from ganfail_jax.analysis import crossing, shift, starts
 from ganfail_jax.analysis.ranking import Ranking
+from ganfail_jax.analysis.shift import ShiftGrid, Shown
 from ganfail_jax.analysis.starts import Starts
 from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
@@ -126,17 +127,18 @@ def _compute(
         grid=settings.grid,
     )
     summary = shift.summary(grid, start, ranking, group=int(group), limit=limit)
-    return summary | {"start_chosen": how_chosen}, grid._asdict() | {
-        "names": np.asarray(ranking.names)[dims],
-        "class_names": models.classifier.class_names,
-        "true_class": start.target[0],
-        "sample": start.samples[0],
-        "chosen": how_chosen,
-        "start_style": start.styles[0],
-        "group": ranking.groups[group],
-        "limit": limit,
-        "conditional": models.generator.num_classes > 0,
-    }
+    shown = Shown(
+        names=[ranking.names[d] for d in dims],
+        class_names=models.classifier.class_names,
+        true_class=int(start.target[0]),
+        sample=int(start.samples[0]),
+        chosen=how_chosen,
+        start_style=start.styles[0],
+        group=ranking.groups[group],
+        limit=limit,
+        conditional=models.generator.num_classes > 0,
+    )
+    return summary | {"start_chosen": how_chosen}, grid._asdict() | shown._asdict()
 
 
 def _shown(
@@ -191,7 +193,8 @@ def _confident_start(views: Views, ranking: Ranking, settings: Settings) -> tupl
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.shift.draw(folder, result.arrays, title)
+    grid, shown = (restore(record, result.arrays) for record in (ShiftGrid, Shown))
+    return plots.shift.draw(folder, grid, shown, title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

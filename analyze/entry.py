@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from analyze import flags as common
 from ganfail_jax import hosts, results, runtime
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.ranking import Ranking, rank, restore
+from ganfail_jax.analysis.ranking import Ranking, rank
 from ganfail_jax.analysis.samples import Samples, collect
 from ganfail_jax.errors import InputError
 from ganfail_jax.types import Generator
@@ -87,7 +87,7 @@ def _ranking_settings(
         if FLAGS[name].present:
             raise InputError(f"--ranking has its own {name}: leave --{name} out")
     result = results.load(FLAGS.ranking)
-    given = restore(result.arrays)
+    given = results.restore(Ranking, result.arrays)
     made = result.provenance["identity"]
     for name in ("generator_sha256", "classifier_sha256"):
         if made.get(name) != identity[name]:

@@ -3,11 +3,13 @@
 import contextlib
 import os
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from ganfail_jax import results
+from ganfail_jax.errors import InputError
 
 
 @pytest.fixture
@@ -81,3 +83,23 @@ def test_a_place_that_cannot_be_written_is_one_error(tmp_path):
 def test_json_gets_none_for_what_it_cannot_hold():
     content = {"a": float("nan"), "b": [1.5, (float("inf"), np.float64("nan"), "text")]}
     assert results.without_nan(content) == {"a": None, "b": [1.5, [None, None, "text"]]}
+
+
+class Record(NamedTuple):
+    scores: np.ndarray
+    names: tuple[str, ...]
+    group: int
+    title: str
+
+
+def test_a_record_is_restored_from_the_arrays_of_its_fields(tmp_path):
+    record = Record(np.arange(3.0), ("a", "b"), 2, "of all")
+    arrays = {f"shown_{name}": np.asarray(value) for name, value in record._asdict().items()}
+    results.save(tmp_path, {}, {"identity": {}}, arrays | {"scores": np.zeros(9)})
+    arrays = results.load(tmp_path).arrays
+    again = results.restore(Record, arrays, "shown_")
+    np.testing.assert_array_equal(again.scores, record.scores)
+    assert again[1:] == record[1:]
+    assert [type(value) for value in again[1:]] == [tuple, int, str]
+    with pytest.raises(InputError, match="is not a Record: it has no names, group, title"):
+        results.restore(Record, arrays)

@@ -137,6 +137,19 @@ def pair_summaries(
     return pairs
 
 
+class Contrast(NamedTuple):
+    """What breaks m classifiers; s: dimensions of StyleSpace."""
+
+    classifiers: Sequence[str]
+    groups: Sequence[str]  # of a ranking: everything, then every class
+    dimensions: Sequence[str]  # names
+    scores: Float[np.ndarray, "m s"]
+    tops: Int[np.ndarray, "m _"]  # dimensions by rank
+    unit: str  # of the scores
+    class_known: bool  # else every classifier is judged by its own predictions
+    right_means: str  # see `samples.outcome_names`
+
+
 class Sheet(NamedTuple):
     """Samples that one classifier gets right and another does not, the clearest first."""
 

@@ -3,6 +3,7 @@
 From a start of every class, along each of its influential dimensions, in the degrading direction.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,19 @@ class CornerCases(NamedTuple):
     shown: Int[np.ndarray, "n top"]  # columns of the above; -1: no more dimensions with an effect
     images: Float[np.ndarray, "drawn top h w c"]  # black where there is none
     start_images: Float[np.ndarray, "drawn h w c"]
+
+
+class Shown(NamedTuple):
+    """The n starts of corner cases, for their figures; s: dimensions of StyleSpace."""
+
+    names: Sequence[str]  # of the s dimensions
+    class_names: Sequence[str]
+    limit: float  # of the search, in standard deviations
+    conditional: bool  # else a class is the prediction at the start
+    start: str  # what the starts are
+    start_target: Int[np.ndarray, " n"]  # class
+    start_samples: Int[np.ndarray, " n"]  # index; -1: not a sample
+    start_styles: Float[np.ndarray, "n s"]
 
 
 def corner_cases(
@@ -86,7 +100,7 @@ def _summary_of_one(ranking: Ranking, cases: CornerCases, row: int, column: int)
     return {
         "dimension": ranking.names[cases.dims[row, column]],
         "index": int(cases.dims[row, column]),
-        "rank": int(column) + 1,
+        "rank": column + 1,
         "degrading_direction": int(cases.direction[row, column]),
         "shift_std": float(cases.shift[row, column]),
         "shift_raw": float(cases.raw[row, column]),
@@ -113,7 +127,7 @@ def summary(ranking: Ranking, every: Starts, begun: Starts, cases: CornerCases) 
             "start_softmax": float(begun.softmax[row]),
             "corner_cases": [
                 _summary_of_one(ranking, cases, row, column)
-                for column in cases.shown[row]
+                for column in cases.shown[row].tolist()
                 if column >= 0
             ],
             "dimensions_with_effect": int(found[row].sum()),

@@ -53,6 +53,17 @@ class Embedding(NamedTuple):
     gains: Float[np.ndarray, "q 5 3"]  # of spaces 1.. over the one before, paired
 
 
+class Mapped(NamedTuple):
+    """The m samples of the maps, and what is known of all."""
+
+    target: Int[np.ndarray, " m"]  # class
+    right: Bool[np.ndarray, " m"]  # see `samples.outcomes`
+    class_names: tuple[str, ...]
+    outcomes: tuple[str, str]  # what the two populations are called
+    labelled: bool  # whether the classes are true ones
+    num_samples: tuple[int, int]  # of the two populations, on the maps or not
+
+
 def latent_spaces(
     models: Models,
     samples: Samples,

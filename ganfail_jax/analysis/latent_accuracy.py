@@ -93,6 +93,22 @@ class Curves(NamedTuple):
         return {"common_range": self.common_range.tolist(), "curves": found}
 
 
+class Setting(NamedTuple):
+    """Whose curves they are and what they are made of."""
+
+    classifiers: Sequence[str]
+    classes: Sequence[str]
+    class_known: bool  # else a sample's class is the first classifier's prediction
+    right_means: str  # see `samples.outcome_names`
+    num_samples: int
+    top: int  # dimensions that make a distance; 0: all
+    dimensions: int  # of StyleSpace
+
+    def names(self, comparison: str) -> Sequence[str]:
+        """Of the curves of one of the COMPARISONS."""
+        return self.classes if comparison.startswith("classes") else self.classifiers
+
+
 def by_area(curves: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The curves of a summary from the smallest area, the least robust, to none."""
 

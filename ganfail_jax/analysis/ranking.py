@@ -9,7 +9,7 @@ errors, and a bootstrap that says how stable the ranking is at this number of sa
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -39,7 +39,6 @@ from ganfail_jax.analysis.outputs import (
     softmax_score,
     target_classes,
 )
-from ganfail_jax.errors import InputError
 from ganfail_jax.latents import Seed, sample_keys
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95
@@ -91,20 +90,6 @@ class Ranking(NamedTuple):
     def interval(self) -> tuple[Float[np.ndarray, "g s"], Float[np.ndarray, "g s"]]:
         """95 % confidence interval of every score."""
         return self.score - Z95 * self.standard_error, self.score + Z95 * self.standard_error
-
-
-def restore(arrays: Mapping[str, np.ndarray]) -> Ranking:
-    """A ranking from the arrays of its result.
-
-    Raises:
-        InputError: they are of something else.
-    """
-    missing = [name for name in Ranking._fields if name not in arrays]
-    if missing:
-        raise InputError(f"this result is no ranking: it has no {', '.join(missing)}")
-    fields = {name: arrays[name] for name in Ranking._fields}
-    texts = {name: tuple(map(str, arrays[name])) for name in ("groups", "names")}
-    return Ranking(**{**fields, **texts})
 
 
 def style_gradients(

@@ -1,4 +1,4 @@
-"""Do the top dimensions tell misclassified samples from well classified ones? (Le Coz, fig. 4)
+"""Do the top dimensions separate misclassified from well classified samples? (Le Coz, fig. 4)
 
 The paper shows histograms (sec. 3.2): "the values for the top dimensions follow different
 distributions [...], whereas random dimensions do not discriminate". Beyond the paper, numbers for
@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.statistics.estimates import Estimate, auc
+from ganfail_jax.statistics.intervals import with_interval
 
 WITHIN = "within classes"  # everything, pairs of the same class only
 SIGNIFICANT = 0.05  # false discovery rate
@@ -59,8 +60,8 @@ class Separation(NamedTuple):
         along = self.significant[g] & (self.auc[g] > 0.5)
         return {
             "median_auc": {
-                name: {"value": float(value), "interval95": [float(low), float(high)]}
-                for name, (value, low, high) in zip(
+                name: with_interval(value, interval)
+                for name, (value, *interval) in zip(
                     (*kinds, "top_minus_rest"), self.medians[g], strict=True
                 )
             },

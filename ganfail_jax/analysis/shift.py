@@ -28,6 +28,20 @@ class ShiftGrid(NamedTuple):
     predicted: Int[np.ndarray, "p d"]
 
 
+class Shown(NamedTuple):
+    """The start of a grid of d dimensions, for its figure."""
+
+    names: Sequence[str]  # of the d dimensions
+    class_names: Sequence[str]
+    true_class: int
+    sample: int  # index
+    chosen: str  # how
+    start_style: Float[np.ndarray, " s"]
+    group: str  # of the ranking: "all", or a class
+    limit: float  # of the search, in standard deviations
+    conditional: bool  # else the class is the prediction at the start
+
+
 def shift_grid(
     views: Views,
     ranking: Ranking,
@@ -76,7 +90,7 @@ def shift_grid(
 def summary(
     grid: ShiftGrid, start: Starts, ranking: Ranking, *, group: int, limit: float
 ) -> dict[str, Any]:
-    """The grid for result.json; group and limit are those that made it."""
+    """The grid for result.json; group and limit are those of the search."""
     classes = ranking.groups[1:]
     columns = [
         {

@@ -1,34 +1,39 @@
-"""Figures of how dimensions separate outcomes (Le Coz 2022, fig. 4), from a result's arrays."""
+"""Figures of how dimensions separate outcomes (Le Coz 2022, fig. 4)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganfail_jax.analysis.separation import SIGNIFICANT
+from ganfail_jax.analysis.separation import SIGNIFICANT, Histograms, Separation
 from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save
+from ganfail_jax.statistics.intervals import show
 
 CLASSES = 20  # at most, on the overview: those with the most misclassified samples
 
 
-def _auc(arrays: Mapping[str, Any], group: int, dim: int) -> str:
-    value, low, high = (arrays[name][group, dim] for name in ("auc", "auc_low", "auc_high"))
-    if np.isnan(value):
-        return "no AUC"
-    return f"AUC {value:.2f}" + ("" if np.isnan(low) else f" [{low:.2f}, {high:.2f}]")
+def _auc(separation: Separation, group: int, dim: int) -> str:
+    low, high = (limit[group, dim] for limit in (separation.auc_low, separation.auc_high))
+    value = separation.auc[group, dim]
+    return "no AUC" if np.isnan(value) else f"AUC {show(value, (low, high), '.2f')}"
 
 
-def histograms(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: str) -> None:
+def histograms(
+    path: str | os.PathLike[str],
+    separation: Separation,
+    shown: Histograms,
+    names: Sequence[str],
+    outcomes: tuple[str, str],
+    title: str,
+) -> None:
     """Both outcomes along top dimensions, above as many random ones."""
-    group, right = int(arrays["shown_group"]), arrays["shown_right"]
-    values, dims = arrays["shown_values"], arrays["shown_dims"]
+    group, right, dims = shown.group, shown.right, shown.dims
     populations = [
-        (right, BLUE, f"{arrays['outcomes'][0]} (n = {right.sum():,})"),
-        (~right, ORANGE, f"{arrays['outcomes'][1]} (n = {(~right).sum():,})"),
+        (right, BLUE, f"{outcomes[0]} (n = {right.sum():,})"),
+        (~right, ORANGE, f"{outcomes[1]} (n = {(~right).sum():,})"),
     ]
     smaller = min(n for n in (right.sum(), (~right).sum()) if n)
     edges = 1 + int(np.clip(2 * np.cbrt(smaller), 8, 40))  # Rice's rule
@@ -38,7 +43,7 @@ def histograms(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
     handles = {}
     for row, kind in enumerate(("top dimensions", "random other dimensions")):
         for column, dim in enumerate(dims[row]):
-            axes, here = grid[row, column], values[:, row, column]
+            axes, here = grid[row, column], shown.values[:, row, column]
             # a few far samples would squeeze the histograms
             low, high = np.quantile(here, [0.001, 0.999])
             bins = np.linspace(low, high if high > low else low + 1, edges)
@@ -48,8 +53,8 @@ def histograms(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: s
                     axes.hist(here[chosen], histtype="stepfilled", alpha=0.25, **drawn)
                     (_, _, (line,)) = axes.hist(here[chosen], histtype="step", lw=1.4, **drawn)
                     handles[label] = line
-            name = f"{arrays['names'][dim]} {arrow(arrays['direction'][group, dim])}"
-            axes.set_title(f"{name}\n{_auc(arrays, group, int(dim))}", size=8.5)
+            name = f"{names[dim]} {arrow(separation.direction[group, dim])}"
+            axes.set_title(f"{name}\n{_auc(separation, group, int(dim))}", size=8.5)
             axes.set_yticks([])
             axes.tick_params(labelsize=8)
             axes.set_xlabel("value of the dimension", size=8)
@@ -70,24 +75,24 @@ def _legend_below(axes: Axes, columns: int) -> None:
     )
 
 
-def _by_rank(axes: Axes, arrays: Mapping[str, Any], group: int) -> None:
+def _by_rank(axes: Axes, separation: Separation, group: int, top: int) -> None:
     """The AUC of every dimension against its rank, with the medians of the top and the rest."""
-    top, order = int(arrays["top"]), arrays["order"][group]
-    auc, significant = arrays["auc"][group, order], arrays["q_value"][group, order] < SIGNIFICANT
+    order, medians = separation.order[group], separation.medians[group]
+    auc, significant = separation.auc[group, order], separation.significant[group, order]
     rank = 1 + np.arange(len(order))
     for chosen, colour, name, median in (
-        (rank <= top, ORANGE, f"top {top}", arrays["medians"][group, 0]),
-        (rank > top, BLUE, "all others", arrays["medians"][group, 1]),
+        (rank <= top, ORANGE, f"top {top}", medians[0]),
+        (rank > top, BLUE, "all others", medians[1]),
     ):
         for filled in (True, False):
-            shown = chosen & (significant == filled)
+            drawn = chosen & (significant == filled)
             face = colour if filled else "none"
             size = 30 if name != "all others" else 11
             axes.scatter(
-                rank[shown], auc[shown], s=size, facecolors=face, edgecolors=colour, lw=0.7
+                rank[drawn], auc[drawn], s=size, facecolors=face, edgecolors=colour, lw=0.7
             )
         value, low, high = median
-        label = f"median of {name.removeprefix('all ')}: {value:.3f} [{low:.3f}, {high:.3f}]"
+        label = f"median of {name.removeprefix('all ')}: {show(value, (low, high))}"
         axes.axhline(value, color=colour, lw=1.6, ls="--", label=label)
         axes.axhspan(low, high, color=colour, alpha=0.2, lw=0)
     axes.axhline(0.5, color="black", lw=0.8)
@@ -98,15 +103,15 @@ def _by_rank(axes: Axes, arrays: Mapping[str, Any], group: int) -> None:
         for part in (slice(top), slice(top, None))
     ]
     axes.set_title(
-        f"{arrays['groups'][group]}: significant {counted[0]} of the top, {counted[1]} others",
+        f"{separation.groups[group]}: significant {counted[0]} of the top, {counted[1]} others",
         size=9,
     )
     _legend_below(axes, columns=1)
 
 
-def _by_class(axes: Axes, arrays: Mapping[str, Any]) -> None:
+def _by_class(axes: Axes, separation: Separation, wrong_name: str) -> None:
     """The medians of the top and of the rest in every class that has both outcomes."""
-    medians, wrong = arrays["medians"], arrays["num_samples"][:, 1]
+    medians, wrong = separation.medians, separation.num_samples[:, 1]
     classes = [g for g in range(1, len(medians) - 1) if np.isfinite(medians[g, 0, 0])]
     chosen = sorted(sorted(classes, key=lambda g: -wrong[g])[:CLASSES])
     rows = np.arange(len(chosen))
@@ -115,50 +120,66 @@ def _by_class(axes: Axes, arrays: Mapping[str, Any]) -> None:
         error = np.clip([value - low, high - value], 0, None)
         axes.errorbar(value, rows + shift, xerr=error, fmt="o", ms=4, color=colour, label=name)
     axes.axvline(0.5, color="black", lw=0.8)
-    axes.set_yticks(rows, [f"{arrays['groups'][g]} ({wrong[g]:,})" for g in chosen])
-    axes.set_ylabel(f"class (n {arrays['outcomes'][1]})")
+    axes.set_yticks(rows, [f"{separation.groups[g]} ({wrong[g]:,})" for g in chosen])
+    axes.set_ylabel(f"class (n {wrong_name})")
     axes.invert_yaxis()
     axes.set_xlabel("median AUC; bars: 95 % interval")
     axes.set_title("by each class's own ranking", size=9)
     _legend_below(axes, columns=2)
 
 
-def overview(path: str | os.PathLike[str], arrays: Mapping[str, Any], title: str) -> None:
+def overview(
+    path: str | os.PathLike[str], separation: Separation, top: int, wrong_name: str, title: str
+) -> None:
     """The AUC of every dimension by rank: all samples, and within classes; medians by class."""
     figure = Figure(figsize=(15, 5.9), layout="constrained")
     figure.suptitle(title, size=11)
     everything, within, classes = figure.subplots(1, 3, width_ratios=(1, 1, 0.75))
-    _by_rank(everything, arrays, 0)
-    last = len(arrays["groups"]) - 1
-    if np.isfinite(arrays["medians"][last, 0, 0]):
-        _by_rank(within, arrays, last)
+    _by_rank(everything, separation, 0, top)
+    last = len(separation.groups) - 1
+    if np.isfinite(separation.medians[last, 0, 0]):
+        _by_rank(within, separation, last, top)
         within.sharey(everything)
     else:
         within.set_axis_off()
         within.set_title("no class has both outcomes", size=9)
     everything.set_ylabel("AUC in the degrading direction")
-    _by_class(classes, arrays)
+    _by_class(classes, separation, wrong_name)
     save(figure, path)
 
 
 FIGURES = ("histograms.png", "separation.png")
 
 
-def draw(folder: Path, arrays: Mapping[str, Any], models: str) -> tuple[str, ...]:
-    """All figures, below `folder`; returns their names."""
-    right, wrong = arrays["outcomes"]
-    group = int(arrays["shown_group"])
-    what = "all classes" if group == 0 else f"class {arrays['groups'][group]}"
+def draw(
+    folder: Path,
+    separation: Separation,
+    shown: Histograms,
+    models: str,
+    *,
+    names: Sequence[str],
+    outcomes: tuple[str, str],
+    top: int,
+) -> tuple[str, ...]:
+    """All figures, below `folder`: their names.
+
+    Args:
+        names: of the dimensions.
+        outcomes: what the two populations are called.
+        top: how many dimensions are compared with all the others.
+    """
+    right, wrong = outcomes
+    what = f"class {separation.groups[shown.group]}" if shown.group else "all classes"
     title = (
         f"Values of {right} and {wrong} samples, {what} ({models})\n"
         f"AUC: the chance that a {wrong} sample lies further along the arrow, the degrading "
         "direction; 0.5: no difference; below: against the arrow; in brackets the 95 % interval"
     )
-    histograms(folder / FIGURES[0], arrays, title)
+    histograms(folder / FIGURES[0], separation, shown, names, outcomes, title)
     title = (
         f"How every dimension separates {right} from {wrong} samples ({models})\n"
         f"filled: significant at a false discovery rate of {SIGNIFICANT:.0%}; "
         "bands: 95 % interval of the median"
     )
-    overview(folder / FIGURES[1], arrays, title)
+    overview(folder / FIGURES[1], separation, top, wrong, title)
     return FIGURES

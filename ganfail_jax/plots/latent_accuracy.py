@@ -1,4 +1,4 @@
-"""Accuracy against distance in StyleSpace (Le Coz 2022, fig. 6), from a result's arrays alone."""
+"""Accuracy against distance in StyleSpace (Le Coz 2022, fig. 6)."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,18 +8,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganfail_jax.analysis.latent_accuracy import COMPARISONS, Curves, explain
+from ganfail_jax.analysis.latent_accuracy import COMPARISONS, Curves, Setting, explain
 from ganfail_jax.plots.figure import BLUE, COLOURS, ORANGE, save
 
 FIGURES = ("classifiers.png", "classes.png", "class_slopes.png")
 MOST_CLASSES = 20  # of more, those of the steepest slopes are drawn
 GREY = "0.6"
+Comparisons = Mapping[str, Curves]  # by the names of COMPARISONS
 DISTANCE = "distance from the centre, in standard deviations"
 ERRORS: dict[str, Any] = {"marker": "o", "markersize": 3, "capsize": 2, "lw": 1.3, "elinewidth": 1}
-
-
-def _curves(arrays: Mapping[str, Any], comparison: str) -> Curves:
-    return Curves(**{field: arrays[f"{comparison}_{field}"] for field in Curves._fields})
 
 
 def _line(axes: Axes, curves: Curves, c: int, colour: str, label: str | None = None) -> None:
@@ -36,94 +33,93 @@ def _slope(curves: Curves, c: int) -> str:
     return f"slope {100 * curves.slope[c]:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
-def _ylabel(arrays: Mapping[str, Any]) -> str:
-    return "accuracy" if arrays["class_known"] else f"share {arrays['right_means']}"
+def _ylabel(setting: Setting) -> str:
+    return "accuracy" if setting.class_known else f"share {setting.right_means}"
 
 
-def _subtitle(arrays: Mapping[str, Any]) -> str:
-    text = f"{int(arrays['num_samples']):,} samples; bars: 95 % intervals; "
+def _subtitle(setting: Setting) -> str:
+    text = f"{setting.num_samples:,} samples; bars: 95 % intervals; "
     text += "slope: percentage points per unit of distance"
-    if arrays["class_known"]:
+    if setting.class_known:
         return text
     return f"{text}\nno true classes: a sample's class is the first classifier's prediction"
 
 
-def classifiers(path: Path, arrays: Mapping[str, Any], who: str) -> None:
+def classifiers(path: Path, comparisons: Comparisons, setting: Setting, subject: str) -> None:
     """Fig. 6a: a panel for every meaning of distance."""
-    names = [n for n in COMPARISONS if f"{n}_slope" in arrays and not n.startswith("classes")]
+    names = [n for n in COMPARISONS if n in comparisons and not n.startswith("classes")]
     figure = Figure(figsize=(11, 9.4), layout="constrained")
-    figure.suptitle(f"Accuracy against distance in StyleSpace: {who}\n{_subtitle(arrays)}", size=10)
+    title = f"Accuracy against distance in StyleSpace: {subject}\n{_subtitle(setting)}"
+    figure.suptitle(title, size=10)
     grid = figure.subplots(2, 2, sharey=True)
     for axes in grid.flat[len(names) :]:
         axes.remove()
     for axes, name in zip(grid.flat, names, strict=False):
-        curves = _curves(arrays, name)
-        for c, classifier in enumerate(arrays["classifiers"]):
+        curves = comparisons[name]
+        for c, classifier in enumerate(setting.classifiers):
             if curves.samples[c].any():
                 label = f"{classifier}: {_slope(curves, c)}"
                 _line(axes, curves, c, COLOURS[c % len(COLOURS)], label)
                 axes.legend(
                     loc="upper center", bbox_to_anchor=(0.5, -0.14), frameon=False, fontsize=8
                 )
-        title = explain(name, int(arrays["top"]), int(arrays["dimensions"]))
+        title = explain(name, setting.top, setting.dimensions)
         axes.set_title(f"distance:\n{title}", size=8.5)
         axes.set_xlabel(DISTANCE)
-        axes.set_ylabel(_ylabel(arrays))
+        axes.set_ylabel(_ylabel(setting))
         axes.set_ylim(0, 1.02)
         axes.grid(alpha=0.3)
     save(figure, path)
 
 
 def _drawn_classes(curves: Curves) -> np.ndarray:
-    found = np.flatnonzero(curves.samples.any(axis=1))
-    return np.sort(found[np.argsort(curves.slope[found], kind="stable")][:MOST_CLASSES])
+    having = np.flatnonzero(curves.samples.any(axis=1))
+    return np.sort(having[np.argsort(curves.slope[having], kind="stable")][:MOST_CLASSES])
 
 
-def classes(path: Path, arrays: Mapping[str, Any]) -> None:
+def classes(path: Path, comparisons: Comparisons, setting: Setting) -> None:
     """Fig. 6b: a panel for every class of the first classifier, against all classes."""
-    curves, everything = _curves(arrays, "classes"), _curves(arrays, "own")
-    found = _drawn_classes(curves)
-    columns = min(5, max(len(found), 1))
-    rows = max(-(-len(found) // columns), 1)
+    curves, everything = comparisons["classes"], comparisons["own"]
+    drawn = _drawn_classes(curves)
+    columns = min(5, max(len(drawn), 1))
+    rows = max(-(-len(drawn) // columns), 1)
     figure = Figure(figsize=(max(2.4 * columns, 7) + 0.5, 2.3 * rows + 1.5), layout="constrained")
-    who = arrays["classifiers"][0]
-    title = explain("classes", int(arrays["top"]), int(arrays["dimensions"]))
+    title = explain("classes", setting.top, setting.dimensions)
     figure.suptitle(
-        f"Classes of {who}: distance from {title}\n{_subtitle(arrays)}\n"
+        f"Classes of {setting.classifiers[0]}: distance from {title}\n{_subtitle(setting)}\n"
         "grey: samples of all classes together, with the centre and the dimensions of all",
         size=10,
     )
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid.flat[len(found) :]:
+    for axes in grid.flat[len(drawn) :]:
         axes.remove()
-    for axes, c in zip(grid.flat, found.tolist(), strict=False):
+    for axes, c in zip(grid.flat, drawn.tolist(), strict=False):
         _line(axes, everything, 0, GREY)
         _line(axes, curves, c, BLUE)
-        axes.set_title(f"{arrays['classes'][c]}: {_slope(curves, c)}", size=9)
+        axes.set_title(f"{setting.classes[c]}: {_slope(curves, c)}", size=9)
         axes.set_ylim(0, 1.04)
         axes.grid(alpha=0.3)
     figure.supxlabel(DISTANCE, size=10)
-    figure.supylabel(_ylabel(arrays), size=10)
+    figure.supylabel(_ylabel(setting), size=10)
     save(figure, path)
 
 
-def class_slopes(path: Path, arrays: Mapping[str, Any]) -> None:
+def class_slopes(path: Path, comparisons: Comparisons, setting: Setting) -> None:
     """The classes of the first classifier, from the least to the most robust."""
     figure = Figure(layout="constrained")
     grid = figure.subplots(1, 2)
     title = "Robustness of the classes of {}\n{:,} samples; bars: 95 % bootstrap intervals"
-    figure.suptitle(title.format(arrays["classifiers"][0], int(arrays["num_samples"])), size=10)
-    top, dimensions = int(arrays["top"]), int(arrays["dimensions"])
-    found = _drawn_classes(_curves(arrays, "classes"))
-    found = found[np.argsort(-arrays["classes_slope"][found], kind="stable")]
-    figure.set_size_inches(9, 0.3 * len(found) + 2.2)
-    rows = np.arange(len(found))
+    figure.suptitle(title.format(setting.classifiers[0], setting.num_samples), size=10)
+    drawn = _drawn_classes(comparisons["classes"])
+    drawn = drawn[np.argsort(-comparisons["classes"].slope[drawn], kind="stable")]
+    figure.set_size_inches(9, 0.3 * len(drawn) + 2.2)
+    rows = np.arange(len(drawn))
     for name, colour, shift in (("classes", BLUE, -0.15), ("classes_all", ORANGE, 0.15)):
-        curves = _curves(arrays, name)
-        label = explain(name, top, dimensions)
+        curves = comparisons[name]
+        label = explain(name, setting.top, setting.dimensions)
         for axes, field in zip(grid, ("slope", "area"), strict=True):
-            values, limits = getattr(curves, field)[found], getattr(curves, f"{field}_interval")
-            low, high = limits[found].T
+            values, limits = getattr(curves, field)[drawn], getattr(curves, f"{field}_interval")
+            low, high = limits[drawn].T
             reach = np.maximum([values - low, high - values], 0) * 100
             axes.errorbar(
                 100 * values,
@@ -138,7 +134,7 @@ def class_slopes(path: Path, arrays: Mapping[str, Any]) -> None:
         ("slope, percentage points per unit of distance", "mean height of the curve, per cent"),
         strict=True,
     ):
-        axes.set_yticks(rows, [str(arrays["classes"][c]) for c in found])
+        axes.set_yticks(rows, [setting.classes[c] for c in drawn])
         axes.set_xlabel(text)
         axes.grid(alpha=0.3)
     grid[0].set_ylabel("class")
@@ -147,9 +143,9 @@ def class_slopes(path: Path, arrays: Mapping[str, Any]) -> None:
     save(figure, path)
 
 
-def draw(folder: Path, arrays: Mapping[str, Any], who: str) -> tuple[str, ...]:
+def draw(folder: Path, comparisons: Comparisons, setting: Setting, subject: str) -> tuple[str, ...]:
     """All figures of accuracy in latent space, below `folder`: their names."""
-    classifiers(folder / FIGURES[0], arrays, who)
-    classes(folder / FIGURES[1], arrays)
-    class_slopes(folder / FIGURES[2], arrays)
+    classifiers(folder / FIGURES[0], comparisons, setting, subject)
+    classes(folder / FIGURES[1], comparisons, setting)
+    class_slopes(folder / FIGURES[2], comparisons, setting)
     return FIGURES

@@ -12,7 +12,7 @@ from ganfail_jax import plots
 from ganfail_jax.analysis import push, ranking
 from ganfail_jax.analysis.views import views_of
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95, show
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
@@ -116,8 +116,9 @@ def _top_dimensions(ranked: ranking.Ranking, group: int, top: int) -> list[dict[
 
 def _draw(title: str, settings: Settings, folder: Path, result: Result) -> tuple[str, ...]:
     per = "standard deviation" if settings.normalize == "std" else "unit"
-    plots.ranking.draw(folder, result.arrays, title, settings.score, per)
-    return plots.ranking.FIGURES
+    ranked = restore(ranking.Ranking, result.arrays)
+    pushed = restore(push.PushGrid, result.arrays, "push_")
+    return plots.ranking.draw(folder, ranked, pushed, title, settings.score, per)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ganfail_jax.analysis.ranking import Ranking, rank, restore
+from ganfail_jax.analysis.ranking import Ranking, rank
+from ganfail_jax.results import restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies import earlier
 from ganfail_jax.studies.subject import Subject
@@ -51,6 +52,6 @@ def read(folder: str, subject: Subject) -> RankingSource:
         InputError: there is none, or it is of another generator or classifier.
     """
     result = earlier.read(folder, "rankings", subject.identity, ("generator", "classifier"))
-    ranking, made = restore(result.arrays), result.provenance["identity"]
+    ranking, made = restore(Ranking, result.arrays), result.provenance["identity"]
     identity = {name: made[name] for name in Settings._fields}
     return RankingSource(identity | {"noise": earlier.noise(made)}, lambda _: (ranking,))

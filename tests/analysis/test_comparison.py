@@ -8,6 +8,7 @@ from scipy.stats import spearmanr
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import comparison, outputs, samples
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.proportions import wilson
 from tests.analysis.made_up import make_ranking, make_samples
 from tests.analysis.test_crossing import balanced
@@ -20,7 +21,7 @@ def drawn():
     first = models()
     other = first._replace(classifier_params=first.classifier_params[:, ::-1])
     pair = (first, other)
-    return pair, samples.collect(pair, num_samples=60, batch_size=32, mesh=runtime.data_mesh())
+    return pair, samples.collect(pair, 60, Sweep(32, runtime.data_mesh()))
 
 
 def test_shares_of_everything_and_of_every_class():
@@ -51,11 +52,11 @@ def test_swapping_the_classifiers_negates_their_difference(num_classes):
     head = own.classifier.head
     less_sure = own.classifier._replace(head=lambda *x: 0.5 * head(*x)[:, jnp.array([1, 2, 0])])
     other = own._replace(classifier=less_sure)
-    settings = {"num_samples": 60, "batch_size": 30, "mesh": runtime.data_mesh()}
+    sweep = Sweep(30, runtime.data_mesh())
     ranking = make_ranking(np.ones((1, 4)))
     one_way, other_way = (
         comparison.pair_summaries(
-            samples.collect(pair, **settings), [ranking, ranking], ["a", "b"], 1, 2
+            samples.collect(pair, 60, sweep), [ranking, ranking], ["a", "b"], 1, 2
         )[0]["samples"]["all"]
         for pair in ((own, other), (other, own))
     )

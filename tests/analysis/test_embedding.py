@@ -11,9 +11,10 @@ from ganfail_jax import runtime
 from ganfail_jax.analysis import embedding
 from ganfail_jax.analysis.samples import Samples, collect
 from ganfail_jax.latents import latents
+from ganfail_jax.runtime import Sweep
 from tests.tiny import CONFIG, models
 
-SHARED = {"batch_size": 16, "mesh": runtime.data_mesh()}
+SWEEP = Sweep(16, runtime.data_mesh())
 
 
 def toy(number=300, separated=2.0):
@@ -30,8 +31,8 @@ def toy(number=300, separated=2.0):
 @pytest.mark.parametrize("first", [0, 30])
 def test_the_spaces_are_of_the_same_samples(first):
     tiny = models()
-    samples = collect([tiny], num_samples=20, first_index=first, **SHARED)
-    spaces = embedding.latent_spaces(tiny, samples, **SHARED)
+    samples = collect([tiny], 20, SWEEP, first_index=first)
+    spaces = embedding.latent_spaces(tiny, samples, SWEEP)
     assert list(spaces) == ["Z", "W", "S"]
 
     mapping = tiny.generator.mapping
@@ -51,8 +52,8 @@ def test_the_spaces_are_of_the_same_samples(first):
 def test_a_generator_without_w_has_z_and_s():
     tiny = models(replace(CONFIG, num_classes=0))
     plain = tiny._replace(generator=tiny.generator._replace(mapping=None))
-    samples = collect([tiny], num_samples=8, **SHARED)
-    spaces = embedding.latent_spaces(plain, samples, **SHARED)
+    samples = collect([tiny], 8, SWEEP)
+    spaces = embedding.latent_spaces(plain, samples, SWEEP)
     assert list(spaces) == ["Z", "S"]
 
 

@@ -15,6 +15,8 @@ import scipy
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, ranking
 from ganfail_jax.data.image_sets import generated
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.types import unflatten_styles
 from tests.tiny import CONFIG, cast, models
 
@@ -24,15 +26,9 @@ ROOT = Path(__file__).parents[2]
 
 def run(batch_size=16, num_samples=NUM_SAMPLES, **kwargs):
     mesh = runtime.data_mesh(jax.devices()[: kwargs.pop("devices", 1)])
-    return ranking.rank(
-        kwargs.pop("models", None) or models(),
-        num_samples=num_samples,
-        batch_size=batch_size,
-        mesh=mesh,
-        replicates=20,
-        top=5,
-        **kwargs,
-    )
+    judged = kwargs.pop("models", None) or models()
+    sweep = Sweep(batch_size, mesh)
+    return ranking.rank(judged, num_samples, sweep, replicates=20, top=5, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +102,7 @@ def test_errors_are_those_of_the_samples(found):
     np.testing.assert_allclose(found.standard_error[0], error, rtol=1e-3, atol=1e-7)
     np.testing.assert_allclose(found.style_std, np.std(styles, 0, ddof=1), rtol=1e-3)
     low, high = found.interval
-    np.testing.assert_allclose(high - low, 2 * 1.96 * found.standard_error)
+    np.testing.assert_allclose(high - low, 2 * Z95 * found.standard_error)
 
 
 def test_accuracy_and_softmax_are_those_of_the_samples(found):

@@ -8,6 +8,7 @@ from scipy.special import log_softmax
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import outputs, samples
+from ganfail_jax.runtime import Sweep
 from tests.analysis.test_crossing import balanced
 from tests.tiny import models
 
@@ -17,9 +18,8 @@ OTHER = models()._replace(classifier_params=models().classifier_params[:, ::-1])
 BOTH = (models(), OTHER)
 
 
-def collect(each=BOTH, **settings):
-    settings = {"num_samples": 50, "batch_size": 16, "mesh": runtime.data_mesh()} | settings
-    return samples.collect(each, **settings)
+def collect(each=BOTH, batch_size=16, **settings):
+    return samples.collect(each, 50, Sweep(batch_size, runtime.data_mesh()), **settings)
 
 
 @pytest.fixture(scope="module")

@@ -26,6 +26,7 @@ from ganfail_jax.analysis.views import views_of
 from ganfail_jax.data import image_sets
 from ganfail_jax.images import LEVELS, as_viewed
 from ganfail_jax.latents import latents
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Discriminator, unflatten_styles
 from tests.analysis.test_crossing import balanced, check_crossings
 from tests.analysis.test_ranking import run
@@ -83,20 +84,20 @@ def judged(probe):
     assert counts["off"] == 0
 
 
-MESH = {"batch_size": 8, "mesh": runtime.data_mesh(jax.devices()[:1])}
+SWEEP = Sweep(8, runtime.data_mesh(jax.devices()[:1]))
 
 
 def test_the_probe_finds_what_is_not_viewed(probe, monkeypatch):
     monkeypatch.setattr(outputs, "as_viewed", lambda images: images)
     judged, counts = probe
-    samples.collect([judged], num_samples=8, **MESH)
+    samples.collect([judged], 8, SWEEP)
     jax.effects_barrier()
     assert counts["off"] > counts["on"]
 
 
 def test_rankings_samples_and_pushes(judged):
     ranking = run(models=judged, num_samples=20, batch_size=10)
-    samples.collect([judged], num_samples=8, **MESH)
+    samples.collect([judged], 8, SWEEP)
     views = views_of(judged, 8)
     push.push_effect(views, ranking, num_samples=8, first_index=20, top=3)
     push.push_grid(views, ranking, top=2, candidates=10)
@@ -116,7 +117,8 @@ def test_searches(judged):
 
 def test_artifact_masks_and_corrections(judged):
     indices = np.arange(4, dtype=np.int32)
-    defects.defective_scores(judged, {"b0004/conv1": np.zeros(6)}, indices, artifact=1, **MESH)
+    limits = {"b0004/conv1": np.zeros(6)}
+    defects.defective_scores(judged, limits, indices, SWEEP, artifact=1)
     layers = {"b0004/conv1": judged.generator.layers["b0004/conv1"]}
     setting = correction_methods.Setting(layers, {"b0004/conv1": 2}, {}, {}, (1,))
     look = correction_methods.looker(judged, 1, 0)

@@ -6,6 +6,7 @@ from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.latent_accuracy import COMPARISONS
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import SURE, collect
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.weights import store
 from tests.analyze.commands import run
 from tests.analyze.conftest import CLASSIFIER
@@ -72,9 +73,8 @@ def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
     network, params = zoo.load_generator(generator)
     drawn = collect(
         [Models(network.with_noise("random"), params, *zoo.load_classifier(classifier))],
-        num_samples=200,
-        batch_size=50,
-        mesh=runtime.data_mesh(),
+        200,
+        Sweep(50, runtime.data_mesh()),
         first_index=40,
     )
     sure = drawn.softmax[0].max(axis=1) >= SURE

@@ -6,6 +6,7 @@ import pytest
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import collect
+from ganfail_jax.runtime import Sweep
 from tests.analyze.commands import run
 from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
@@ -64,9 +65,8 @@ def test_its_samples_are_not_those_of_the_rankings(finished, folders):
     classifiers = (folder.parents[2] / "sure", folders / "other")
     drawn = collect(
         [Models(*pair, *zoo.load_classifier(str(path))) for path in classifiers],
-        num_samples=90,
-        batch_size=45,
-        mesh=runtime.data_mesh(),
+        90,
+        Sweep(45, runtime.data_mesh()),
         first_index=40,
     )
     np.testing.assert_array_equal(result.arrays["right"], drawn.right)

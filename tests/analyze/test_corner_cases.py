@@ -81,7 +81,7 @@ BAD = [
     (["--start=median"], "--start=median is neither mean, nor a number, nor a .npy or .npz file"),
     (["--start=none.npy"], "cannot read styles from none.npy"),
     (["--start={tmp}/pickled.npy"], "cannot read styles from"),
-    (["--start={tmp}/two.npz"], "two.npz holds (3,) and (4,); a style is ("),
+    (["--start={tmp}/two.npz"], "two.npz holds 2 arrays; styles are a file of one"),
     (["--start=2147483640"], "--start=2147483640 is beyond the last sample, 2147483617"),
     (["--start={tmp}/one.npy", "--classes=a"], "a single style is of the class predicted"),
     (["--classes="], "--classes is empty"),

@@ -1,10 +1,14 @@
-"""Figures of shifts and corner cases, from arrays alone; missing parts stay empty."""
+"""Figures of shifts and corner cases, from results alone; missing parts stay empty."""
 
 import numpy as np
 import pytest
 from matplotlib import image
 
+from ganfail_jax.analysis.corner_cases import CornerCases
+from ganfail_jax.analysis.joint import JointMoves
+from ganfail_jax.analysis.shift import ShiftGrid, Shown
 from ganfail_jax.plots import corner_cases, shift
+from ganfail_jax.results import restore
 
 SHAPE = (8, 8, 1)
 
@@ -18,38 +22,48 @@ def check_picture(path, least):
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_shift_grid(channels, tmp_path):
     rng = np.random.default_rng(0)
-    arrays = {
-        "names": np.array(["b0004/conv1[0]", "b0008/conv0[3]"]),
-        "class_names": np.array(["cat", "dog"]),
-        "true_class": np.array(1),
-        "sample": np.array(17),
-        "group": np.array("all"),
-        "chosen": np.array("given"),
-        "conditional": np.array(False),
-        "direction": np.array([1.0, -1.0]),
-        "std": np.array([0.5, 2.0]),
-        "reference": np.array([3.0, 20.0]),
-        "reached": np.array([True, False]),
-        "progress": np.array([0.0, 0.5, 1.0]),
-        "images": rng.uniform(-1, 1, (3, 2, 8, 8, channels)),
-        "softmax": rng.uniform(size=(3, 2)),
-        "predicted": np.array([[1, 1], [1, 1], [0, 1]]),
-    }
-    assert shift.draw(tmp_path, arrays, "classifier c on generator g") == ("shift.png",)
+    shown = Shown(
+        names=("b0004/conv1[0]", "b0008/conv0[3]"),
+        class_names=("cat", "dog"),
+        true_class=1,
+        sample=17,
+        chosen="given",
+        start_style=np.zeros(6, np.float32),
+        group="all",
+        limit=20.0,
+        conditional=False,
+    )
+    grid = ShiftGrid(
+        dims=np.array([0, 3]),
+        direction=np.array([1.0, -1.0]),
+        std=np.array([0.5, 2.0]),
+        reference=np.array([3.0, 20.0]),
+        reached=np.array([True, False]),
+        progress=np.array([0.0, 0.5, 1.0]),
+        images=rng.uniform(-1, 1, (3, 2, 8, 8, channels)),
+        softmax=rng.uniform(size=(3, 2)),
+        predicted=np.array([[1, 1], [1, 1], [0, 1]]),
+    )
+    names = shift.draw(tmp_path, grid, shown, "classifier c on generator g")
+    assert names == ("shift.png",)
     check_picture(tmp_path / "shift.png", 300)
 
 
 @pytest.fixture
-def arrays():
+def found():
+    """The arrays of a result, read back."""
     rng = np.random.default_rng(0)
     shown = np.array([[1, 2], [0, -1]])
-    return {
+    none = np.full((2, 3), np.nan)
+    arrays = {
         "names": np.array([f"b0004/conv1[{i}]" for i in range(6)]),
         "class_names": np.array(["cat", "dog"]),
         "limit": np.array(20.0),
         "conditional": np.array(True),
         "start": np.array("its mean style"),
         "start_target": np.array([0, 1]),
+        "start_samples": np.array([-1, -1]),
+        "start_styles": np.zeros((2, 6), np.float32),
         "start_softmax": np.full((2, 3), 0.99),
         "start_images": rng.uniform(-1, 1, (2, *SHAPE)),
         "dims": np.array([[0, 1, 2], [3, 4, 5]]),
@@ -67,21 +81,28 @@ def arrays():
         "joint_softmax": np.array([0.5, np.nan]),
         "joint_instead": np.array([1, -1]),
         "joint_images": rng.uniform(-1, 1, (2, *SHAPE)),
+        **dict.fromkeys(("raw", "below", "above", "joint_delta", "joint_above"), none),
+        **dict.fromkeys(("predicted_below", "predicted_above"), np.full((2, 3), -1)),
     }
+    moves = restore(JointMoves, arrays, "joint_")
+    return restore(CornerCases, arrays), moves, restore(corner_cases.Shown, arrays)
 
 
-def test_corner_cases_with_and_without_an_effect(arrays, tmp_path):
-    names = corner_cases.draw(tmp_path, arrays, "classifier c on generator g")
+def test_corner_cases_with_and_without_an_effect(found, tmp_path):
+    cases, moves, shown = found
+    names = corner_cases.draw(tmp_path, cases, moves, shown, "classifier c on generator g")
     assert names == ("corner_cases.png", "joint.png")
     for name in names:
         check_picture(tmp_path / name, 300)
 
 
-def test_classes_without_images_are_left_out_and_counted(arrays, tmp_path, monkeypatch):
+def test_classes_without_images_are_left_out_and_counted(found, tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(corner_cases, "save", lambda figure, path: figures.append(figure))
-    fewer = {name: arrays[name][:1] for name in ("start_images", "images", "joint_images")}
-    corner_cases.draw(tmp_path, arrays | fewer, "classifier c on generator g")
+    cases, moves, shown = found
+    cases = cases._replace(start_images=cases.start_images[:1], images=cases.images[:1])
+    moves = moves._replace(images=moves.images[:1])
+    corner_cases.draw(tmp_path, cases, moves, shown, "classifier c on generator g")
     sheet, lengths = figures
     assert "first 1 of 2 classes" in sheet.get_suptitle()
     assert len(sheet.axes) == 1 * 4
@@ -89,10 +110,11 @@ def test_classes_without_images_are_left_out_and_counted(arrays, tmp_path, monke
     assert [tick.get_text() for tick in lengths.axes[0].get_xticklabels()] == ["cat"]
 
 
-def test_a_row_that_ends_early_says_why(arrays, tmp_path, monkeypatch):
+def test_a_row_that_ends_early_says_why(found, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(corner_cases, "save", lambda figure, path: drawn.append(figure))
-    corner_cases.sheet(tmp_path / "corner_cases.png", arrays, "classifier c on generator g")
+    cases, moves, shown = found
+    corner_cases.sheet(tmp_path / "corner_cases.png", cases, moves, shown, "c on g")
     panels = np.reshape(drawn[0].axes, (2, 4))
     told = [[text.get_text() for text in axes.texts] for axes in panels[:, 2]]
     assert told == [[], ["no other among\nthe 3 searched"]]

@@ -6,11 +6,12 @@ from matplotlib import image
 
 from ganfail_jax.analysis import latent_accuracy as latent
 from ganfail_jax.plots import latent_accuracy as plots
+from ganfail_jax.results import restore
 from tests.analysis.made_up import make_ranking, make_samples
 
 
 def saved(file, classes=3, classifiers=2, known=True):
-    """The arrays of a result, as read back; the last class has too few samples for a curve."""
+    """What the arrays of a result are read back as; the last class has too few samples."""
     rng, n = np.random.default_rng(0), 200 * classes
     target = rng.integers(0, classes - 1, n)
     target[:5] = classes - 1
@@ -24,26 +25,30 @@ def saved(file, classes=3, classifiers=2, known=True):
         2,
         latent.Binning(min_samples=10),
     )
-    arrays = {f"{n}_{field}": a for n, c in made.items() for field, a in c._asdict().items()} | {
-        "classifiers": [f"classifier-{m}" for m in range(classifiers)],
-        "classes": groups[1:],
-        "class_known": known,
-        "right_means": "well classified",
-        "num_samples": n,
-        "top": 2,
-        "dimensions": 4,
-    }
+    setting = latent.Setting(
+        classifiers=[f"classifier-{m}" for m in range(classifiers)],
+        classes=groups[1:],
+        class_known=known,
+        right_means="well classified",
+        num_samples=n,
+        top=2,
+        dimensions=4,
+    )
+    arrays = {f"{n}_{field}": a for n, c in made.items() for field, a in c._asdict().items()}
+    arrays |= setting._asdict()
     np.savez(file, allow_pickle=False, **{name: np.asarray(a) for name, a in arrays.items()})
     with np.load(file, allow_pickle=False) as loaded:
-        return dict(loaded)
+        arrays = dict(loaded)
+    comparisons = {name: restore(latent.Curves, arrays, f"{name}_") for name in made}
+    return comparisons, restore(latent.Setting, arrays)
 
 
 @pytest.mark.parametrize(
     ("classes", "classifiers", "known"), [(3, 2, True), (3, 1, False), (30, 3, True)]
 )
 def test_figures_are_redrawn_from_the_arrays(classes, classifiers, known, tmp_path):
-    arrays = saved(tmp_path / "result.npz", classes, classifiers, known)
-    names = plots.draw(tmp_path, arrays, "classifier c on generator g")
+    comparisons, setting = saved(tmp_path / "result.npz", classes, classifiers, known)
+    names = plots.draw(tmp_path, comparisons, setting, "classifier c on generator g")
     assert names == plots.FIGURES
     for name in names:
         pixels = image.imread(tmp_path / name)
@@ -52,8 +57,7 @@ def test_figures_are_redrawn_from_the_arrays(classes, classifiers, known, tmp_pa
 
 
 def test_of_many_classes_the_steepest_are_drawn(tmp_path):
-    arrays = saved(tmp_path / "result.npz", classes=30)
-    curves = plots._curves(arrays, "classes")
+    curves = saved(tmp_path / "result.npz", classes=30)[0]["classes"]
     drawn = plots._drawn_classes(curves)
     has = curves.samples.sum(axis=1) > 0
     assert len(drawn) == min(has.sum(), plots.MOST_CLASSES) == 20

@@ -5,15 +5,17 @@ import pytest
 from matplotlib import image
 
 from ganfail_jax.analysis import push
+from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.views import views_of
 from ganfail_jax.plots import ranking as plots
 from ganfail_jax.plots.sheets import save_sheet, tile
+from ganfail_jax.results import restore
 from tests.analysis.test_ranking import run
 from tests.tiny import models
 
 
 @pytest.fixture(scope="module")
-def arrays(tmp_path_factory):
+def redrawn(tmp_path_factory):
     found = run()
     grid = push.push_grid(views_of(models(), 250), found, top=3)
     file = tmp_path_factory.mktemp("plots") / "result.npz"
@@ -24,11 +26,13 @@ def arrays(tmp_path_factory):
         **{name: np.asarray(a) for name, a in (found._asdict() | pushed).items()},
     )
     with np.load(file, allow_pickle=False) as loaded:
-        return dict(loaded)
+        arrays = dict(loaded)
+    return restore(Ranking, arrays), restore(push.PushGrid, arrays, "push_")
 
 
-def test_a_ranking_is_redrawn_from_its_arrays(arrays, tmp_path):
-    plots.draw(tmp_path, arrays, "classifier c on generator g", "softmax", "unit")
+def test_a_ranking_is_redrawn_from_its_arrays(redrawn, tmp_path):
+    ranking, pushed = redrawn
+    plots.draw(tmp_path, ranking, pushed, "classifier c on generator g", "softmax", "unit")
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["classes.png", "push.png", "top_dimensions.png"]
     for name in files:

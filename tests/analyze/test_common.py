@@ -1,13 +1,18 @@
-"""What every analysis has in common: where its ranking comes from, and its flags."""
+"""What the analyses of a ranking have in common: where it comes from, and their flags."""
 
+import importlib
+import json
 import shutil
 
 import numpy as np
 import pytest
+from absl.flags import FlagValues
 
 from ganfail_jax import results
+from ganfail_jax.cli.flags import settings_from
 from tests.analyze.commands import run
 
+STUDIES = "ganfail_jax.studies"
 SMALL = ["--num_samples=60", "--batch_size=30", "--top=4"]
 
 
@@ -39,9 +44,9 @@ def test_a_ranking_that_does_not_fit_is_one_line(models, folders, ranked, tmp_pa
     nothing = shutil.copytree(ranked, tmp_path / "nothing")
     np.savez(nothing / "result.npz", something=np.zeros(3))
     cases = [
-        (other, ranked, [], "is of another classifier"),
+        (other, ranked, [], "are of another classifier"),
         (models, empty, [], "no readable result in"),
-        (models, nothing, [], "this result is no ranking: it has no groups, names"),
+        (models, nothing, [], "this result is not a Ranking: it has no groups, names"),
         (models, ranked, ["--score=logit"], "has its own score: leave --score out"),
     ]
     for own, folder, more, message in cases:
@@ -53,7 +58,7 @@ def test_a_ranking_that_does_not_fit_is_one_line(models, folders, ranked, tmp_pa
         assert not (tmp_path / "new").exists()
 
 
-def test_classifiers_in_folders_of_the_same_name_are_told_apart(models, folders, tmp_path):
+def test_classifiers_in_folders_of_the_same_name_are_distinguished(models, folders, tmp_path):
     names = ("one/best", "two/best")
     for name, source in zip(names, ("classifier", "other"), strict=True):
         shutil.copytree(folders / source, tmp_path / name)
@@ -65,9 +70,21 @@ def test_classifiers_in_folders_of_the_same_name_are_told_apart(models, folders,
 
 
 @pytest.mark.parametrize("flag", ["--truncation_psi=inf", "--truncation_psi=nan"])
-def test_a_number_that_is_none_is_refused(flag, models, tmp_path):
+def test_what_is_not_a_number_is_refused(flag, models, tmp_path):
     done = run("rank", *models, flag, cwd=tmp_path)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()
     assert line.startswith(f"error: flag {flag}: not a finite number")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "name", ["rank", "histograms", "embed", "accuracy", "compare", "shift", "corner_cases"]
+)
+def test_the_defaults_are_those_of_the_study(name):
+    """A user of flags and one of Python get the same result."""
+    command, study = (importlib.import_module(f"{top}.{name}") for top in ("analyze", STUDIES))
+    flags = FlagValues()
+    command.define(flags)
+    by_flags, by_hand = settings_from(study.Settings, flags), study.Settings()
+    assert json.dumps(by_flags._asdict()) == json.dumps(by_hand._asdict())

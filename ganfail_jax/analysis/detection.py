@@ -129,8 +129,8 @@ def rank_within(
     By this score Top and Bottom have all classes alike: differences between classes, of which some
     activate many more LR neurons than others, play no part.
     """
-    found = np.zeros(len(score))
+    shares = np.zeros(len(score))
     for each in np.unique(classes):
         own = classes == each
-        found[own] = (scipy.stats.rankdata(score[own]) - 0.5) / own.sum()
-    return found
+        shares[own] = (scipy.stats.rankdata(score[own]) - 0.5) / own.sum()
+    return shares

@@ -22,7 +22,7 @@ from ganfail_jax.latents import generate, sample_keys
 from ganfail_jax.types import Edits, Generator, Params
 
 NAME = re.compile(r"none|(LR|HR|random):(\d(?:\.\d+)?)", re.ASCII)
-STREAM = 0x41424C  # tells the keys of random ablation from those of z
+STREAM = 0x41424C  # makes the keys of random ablation other than those of z
 
 
 class Choice(NamedTuple):
@@ -55,7 +55,7 @@ def parse_choice(name: str) -> Choice:
     match = NAME.fullmatch(name)
     if match is None or (match[2] and float(match[2]) > 1):
         raise InputError(
-            f"{name!r} is no set of neurons; sets are LR:0.3, HR:0.7, random:0.3, none"
+            f"{name!r} is not a set of neurons; sets are LR:0.3, HR:0.7, random:0.3, none"
         )
     return Choice(match[1], float(match[2])) if match[1] else Choice("none", 0.0)
 

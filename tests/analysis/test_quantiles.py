@@ -84,7 +84,7 @@ def test_counts_do_not_depend_on_batches():
     arguments = models.generator, models.generator_params, [layer]
     mesh = runtime.data_mesh()
     one, other = (
-        quantiles.count_activations(*arguments, num_samples=37, batch_size=size, mesh=mesh, seed=3)
+        quantiles.count_activations(*arguments, 37, runtime.Sweep(size, mesh), seed=3)
         for size in (16, 100)
     )
     np.testing.assert_array_equal(one[layer], other[layer])

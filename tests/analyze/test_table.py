@@ -44,10 +44,20 @@ def test_top_bottom_measures_both_ends(models, pictures, tmp_path):
     assert all(c.measured.interval is not None for c in cells)
 
 
+def test_a_table_is_asked_for(models, tmp_path):
+    done = run("table", *models, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: which table? Give --table as one of ablation_fid, top_bo")
+
+
 BAD = [
     ("nope", [], "flag --table=nope"),
     ("top_bottom", ["--ends=41"], "41 at each end of 80 samples overlap"),
+    ("top_bottom", ["--ends=3"], "more than 3 images of each kind are needed"),
+    ("top_bottom", ["--sets=LR:0.3"], "--sets does not change table top_bottom: leave it out"),
+    ("ablation_fid", ["--sets=LR"], "'LR' is not a set of neurons; sets are LR:0.3, HR:0.7"),
     ("ablation_fid", ["--layer_sets=choi:0;choi:9"], "no layer 'choi:9'; the layers are"),
+    ("ablation_fid", ["--layer_sets="], "no layer ''; the layers are"),
     ("top_bottom", ["--truncation_psi=0.5"], "--truncation_psi must be 1"),
 ]
 

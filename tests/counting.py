@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ganfail_jax import hosts, runtime
+from ganfail_jax import hosts, latents, runtime
 from ganfail_jax.analysis import detection, rates
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import compile_counter, tally
@@ -43,7 +43,7 @@ def count(mesh, folder=None, batch_size=50):
 
 def last_bits(params, indices, mask):
     """How often the last bit of each activation is set: any other rounding changes the number."""
-    taps = rates.activations(models().generator, params, indices, 0)
+    taps = latents.activations(models().generator, params, 0, indices)
 
     def ones(x):
         bits = lax.bitcast_convert_type(x, jnp.int32) & 1

@@ -16,8 +16,8 @@ import scipy
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import activations
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
@@ -50,10 +50,10 @@ def balance(
 
 
 def activated_numbers(
-    generator: Generator, params: Params, neurons: Neurons, indices: Int[Array, " b"], seed: int
+    generator: Generator, params: Params, neurons: Neurons, seed: int, indices: Int[Array, " b"]
 ) -> Int[Array, "b l"]:
     """How many of the neurons of each layer a sample activates; images are not rendered."""
-    taps = activations(generator, params, indices, seed)
+    taps = activations(generator, params, seed, indices)
     numbers = [
         jnp.sum((taps[name] > 0) & chosen, axis=(1, 2, 3), dtype=jnp.int32)
         for name, chosen in neurons.items()
@@ -86,7 +86,7 @@ def detect(
     def step(args: Any, indices: Array) -> Int[Array, "b l"]:
         params, chosen = args
         chosen = {name: chosen[name] for name in layers}  # jit sorts them
-        return activated_numbers(generator, params, chosen, first_index + indices, seed)
+        return activated_numbers(generator, params, chosen, seed, first_index + indices)
 
     rows = runtime.gather(
         partial(step, runtime.replicate(sweep.mesh, (params, dict(neurons)))),

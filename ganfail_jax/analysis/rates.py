@@ -17,12 +17,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import Seed, generate
+from ganfail_jax.latents import activations
 from ganfail_jax.results import DAMAGE
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
-from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
+from ganfail_jax.types import Generator, LayerInfo, Params, find_layer
 
 EARLY = (0, 1, 3, 5, 7)  # Choi's layers of StyleGAN2, one per resolution from 4x4 on (fig. 4)
 EARLY_PGGAN = (1, 3, 5, 7, 9)
@@ -79,13 +79,6 @@ def find_layers(layers: Mapping[str, LayerInfo], names: Sequence[str]) -> list[s
     return sorted(known, key=list(layers).index)
 
 
-def activations(
-    generator: Generator, params: Params, indices: Int[Array, " b"], seed: Seed
-) -> Activations:
-    """What every layer computes for samples by index, without truncation (sec. 3.1)."""
-    return generate(generator, params, seed, indices)[1]
-
-
 def counter(generator: Generator, layers: Sequence[str]) -> Count:
     """How many of a chunk's samples activate each neuron; later layers are not computed.
 
@@ -94,7 +87,7 @@ def counter(generator: Generator, layers: Sequence[str]) -> Count:
 
     def count(given: Any, indices: Array, mask: Array) -> dict[str, Array]:
         params, seed = given
-        taps = activations(generator, params, indices, seed)
+        taps = activations(generator, params, seed, indices)
         counted = mask[:, None, None, None]
         return {name: jnp.sum((taps[name] > 0) & counted, 0, dtype=jnp.int32) for name in layers}
 

@@ -15,10 +15,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ganfail_jax import plots
-from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice, renderer
+from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice
 from ganfail_jax.analysis.detection import check_ends, detect, ends
 from ganfail_jax.analysis.rates import Rates, low_rate
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
+from ganfail_jax.latents import renderer
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep, in_batches
 from ganfail_jax.studies.activation_rates import ActivationRates

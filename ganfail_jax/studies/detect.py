@@ -151,7 +151,7 @@ def _distinguish_labels(
     def count(args: Any, indices: Array) -> Int[Array, "b l"]:
         params, neurons = args
         neurons = {name: neurons[name] for name in detected.layers}  # jit sorts them
-        return detection.activated_numbers(subject.generator, params, neurons, indices, seed)
+        return detection.activated_numbers(subject.generator, params, neurons, seed, indices)
 
     numbers = in_batches(partial(count, (subject.params, dict(low))), CHUNK, labels.indices)
     balanced = detection.balance(numbers, detected.activated.mean(axis=0))

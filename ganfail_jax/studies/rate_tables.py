@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Int, UInt8
 
-from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice, renderer
+from ganfail_jax.analysis.ablation import Choice, ablation, ablation_keys, parse_choice
 from ganfail_jax.analysis.detection import check_ends, detect, ends, rank_within
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers, low_rate
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
 from ganfail_jax.jobs import Arrays
-from ganfail_jax.latents import sample_labels
+from ganfail_jax.latents import renderer, sample_labels
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.frechet import feature_moments, frechet
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall

@@ -10,27 +10,13 @@ alone is single ablation.
 from absl.flags import DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.cli import models, rates
-from ganfail_jax.cli.flags import (
-    define_dataset,
-    define_indices,
-    define_num_samples,
-    define_run,
-    indices_from,
-    run_from,
-    settings_from,
-)
+from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import ablate
 
 
 def define(flags: FlagValues) -> None:
-    define_dataset(flags)
-    define_run(flags, batch_size=480)
-    define_num_samples(flags, 10_000)
-    models.define_generator(flags)
-    models.define_noise(flags, "const", models.CHOI)
-    rates.define_layers(flags)
-    rates.define_threshold(flags)
+    rates.define_study(flags, 10_000)
     rates.define_rates(flags)
     define_indices(flags)
     text = "Sets of neurons to ablate: LR:R, HR:R and random:SHARE."

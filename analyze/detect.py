@@ -10,27 +10,15 @@ distinguishes labelled artifacts (--labels), or what a classifier gets wrong (--
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import labels, models, rates
-from ganfail_jax.cli.flags import (
-    define_dataset,
-    define_num_samples,
-    define_run,
-    run_from,
-    settings_from,
-)
+from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts, join_hosts
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import detect
 
 
 def define(flags: FlagValues) -> None:
-    define_dataset(flags)
-    define_run(flags, batch_size=480)
+    rates.define_study(flags, 50_000, least=2)
     define_hosts(flags)
-    define_num_samples(flags, 50_000, least=2)
-    models.define_generator(flags)
-    models.define_noise(flags, "const", models.CHOI)
-    rates.define_layers(flags)
-    rates.define_threshold(flags)
     rates.define_exclude_dead(flags)
     rates.define_rates(flags)
     labels.define_labels(flags)

@@ -10,15 +10,7 @@ sequential ablation of the layers before, and the images after the ablation.
 from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models, rates
-from ganfail_jax.cli.flags import (
-    define_dataset,
-    define_indices,
-    define_num_samples,
-    define_run,
-    indices_from,
-    run_from,
-    settings_from,
-)
+from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts, join_hosts
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
@@ -26,14 +18,8 @@ from ganfail_jax.studies import heatmaps
 
 
 def define(flags: FlagValues) -> None:
-    define_dataset(flags)
-    define_run(flags, batch_size=480)
+    rates.define_study(flags, 2_000, least=2)
     define_hosts(flags)
-    define_num_samples(flags, 2_000, least=2)
-    models.define_generator(flags)
-    models.define_noise(flags, "const", models.CHOI)
-    rates.define_layers(flags)
-    rates.define_threshold(flags)
     rates.define_exclude_dead(flags)
     rates.define_rates(flags)
     define_indices(flags)

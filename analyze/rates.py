@@ -10,27 +10,15 @@ from absl.flags import FlagValues
 
 from ganfail_jax.cli import models
 from ganfail_jax.cli import rates as rate_flags
-from ganfail_jax.cli.flags import (
-    define_dataset,
-    define_num_samples,
-    define_run,
-    run_from,
-    settings_from,
-)
+from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts, join_hosts
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import rates
 
 
 def define(flags: FlagValues) -> None:
-    define_dataset(flags)
-    define_run(flags, batch_size=480)
+    rate_flags.define_study(flags, 30_000)
     define_hosts(flags)
-    define_num_samples(flags, 30_000)
-    models.define_generator(flags)
-    models.define_noise(flags, "const", models.CHOI)
-    rate_flags.define_layers(flags)
-    rate_flags.define_threshold(flags)
     rate_flags.define_published(flags)
 
 

@@ -15,11 +15,28 @@ from absl.flags import (
 
 from ganfail_jax.analysis import rates
 from ganfail_jax.analysis.rates import Rates, early_layers, find_layers
+from ganfail_jax.cli import models
+from ganfail_jax.cli.flags import define_dataset, define_num_samples, define_run
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import activation_rates
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.subject import GeneratorSubject
 from ganfail_jax.types import Generator, find_layer
+
+
+def define_study(flags: FlagValues, num_samples: int, least: int = 1) -> None:
+    """What every study of activation rates has, beside flags of its own.
+
+    Args:
+        least: samples are needed.
+    """
+    define_dataset(flags)
+    define_run(flags, batch_size=480)
+    define_num_samples(flags, num_samples, least)
+    models.define_generator(flags)
+    models.define_noise(flags, "const", models.CHOI)
+    define_layers(flags)
+    define_threshold(flags)
 
 
 def define_layers(flags: FlagValues, default: str | None = None) -> None:

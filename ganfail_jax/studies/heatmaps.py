@@ -14,10 +14,9 @@ import numpy as np
 from ganfail_jax import plots
 from ganfail_jax.analysis import detection
 from ganfail_jax.analysis.detection import Neurons
-from ganfail_jax.analysis.heatmaps import heatmaps
+from ganfail_jax.analysis.heatmaps import heatmaps, restore
 from ganfail_jax.analysis.rates import early_layers, low_rate
 from ganfail_jax.errors import InputError
-from ganfail_jax.images import to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
@@ -97,8 +96,7 @@ def _compute(
         {"index": index, "kind": kind, "activated": dict(zip(source.layers, row, strict=True))}
         for index, kind, row in zip(indices, kinds, maps.activated.tolist(), strict=True)
     ]
-    arrays = {"indices": indices, "kinds": kinds, "images": to_uint8(maps.images)}
-    return summary, arrays | maps.arrays()
+    return summary, {"indices": indices, "kinds": kinds, **maps.arrays()}
 
 
 def _extremes(
@@ -118,7 +116,9 @@ def _extremes(
 
 
 def _draw(title: str, folder: Path, result: Result) -> list[str]:
-    return plots.heatmaps.draw(folder, result.arrays, title)
+    arrays = result.arrays
+    kinds = dict(zip(arrays["indices"].tolist(), arrays["kinds"].tolist(), strict=True))
+    return plots.heatmaps.draw(folder, restore(arrays), kinds, title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

@@ -29,7 +29,7 @@ class Detected(NamedTuple):
     """n samples, l layers; from `detect`."""
 
     layers: tuple[str, ...]
-    activated: Int[np.ndarray, "n l"]  # number of the chosen neurons that a sample activates
+    activated: Int[np.ndarray, "n l"]  # number of the given neurons that a sample activates
 
     @property
     def score(self) -> Int[np.ndarray, " n"]:
@@ -55,8 +55,8 @@ def activated_numbers(
     """How many of the neurons of each layer a sample activates; images are not rendered."""
     taps = activations(generator, params, seed, indices)
     numbers = [
-        jnp.sum((taps[name] > 0) & chosen, axis=(1, 2, 3), dtype=jnp.int32)
-        for name, chosen in neurons.items()
+        jnp.sum((taps[name] > 0) & own, axis=(1, 2, 3), dtype=jnp.int32)
+        for name, own in neurons.items()
     ]
     return jnp.stack(numbers, axis=1)
 
@@ -84,9 +84,9 @@ def detect(
 
     @jax.jit
     def step(args: Any, indices: Array) -> Int[Array, "b l"]:
-        params, chosen = args
-        chosen = {name: chosen[name] for name in layers}  # jit sorts them
-        return activated_numbers(generator, params, chosen, seed, first_index + indices)
+        params, masks = args
+        masks = {name: masks[name] for name in layers}  # jit sorts them
+        return activated_numbers(generator, params, masks, seed, first_index + indices)
 
     rows = runtime.gather(
         partial(step, runtime.replicate(sweep.mesh, (params, dict(neurons)))),

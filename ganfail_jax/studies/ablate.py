@@ -56,12 +56,13 @@ def plan(
     indices = settings.indices
     if indices is None:
         check_ends(settings.num_samples, settings.shown)
-    made = {"layers": source.layers, "rates": source.identity, "sets": list(settings.sets)}
-    made["indices"] = None if indices is None else list(map(str, indices))
+    identity = {**subject.identity, **settings._asdict()}
+    identity |= {"layers": source.layers, "rates": source.identity, "sets": list(settings.sets)}
+    identity["indices"] = None if indices is None else list(map(str, indices))
     title = f"generator {subject.name}"
     return Job(
         folder=run.folder("ablate", subject.name, settings.seed),
-        identity={**subject.identity, **settings._asdict(), **made},
+        identity=identity,
         subject=title,
         compute=partial(_compute, subject, source, settings, choices),
         draw=partial(_draw, f"Without activated neurons of {', '.join(source.layers)}, {title}"),

@@ -66,7 +66,7 @@ def read(folder: str, subject: GeneratorSubject, layers: Sequence[str]) -> Activ
         InputError: there are none, or they are of another generator or of other layers.
     """
     result = earlier.read(folder, "rates", subject.identity)
-    rates, made = restore(result.arrays), result.provenance["identity"]
+    rates, of_result = restore(result.arrays), result.provenance["identity"]
     if missing := [layer for layer in layers if layer not in rates.counts]:
         raise InputError(
             f"the rates in {folder} lack {', '.join(missing)}; "
@@ -75,8 +75,8 @@ def read(folder: str, subject: GeneratorSubject, layers: Sequence[str]) -> Activ
     wanted = Rates({layer: rates.counts[layer] for layer in layers}, rates.num_samples)
     identity = {
         "num_samples": rates.num_samples,
-        "seed": made.get("seed"),
-        "published": made.get("published"),
-        "noise": earlier.noise(made),
+        "seed": of_result.get("seed"),
+        "published": of_result.get("published"),
+        "noise": earlier.noise(of_result),
     }
     return ActivationRates(identity, layers, lambda _: wanted)

@@ -118,12 +118,12 @@ def _compute(
         )
     score = _scores(detected)[settings.score]
     classes = sample_labels(subject.generator, first + np.arange(settings.num_samples))
-    told = {}
+    distinguished = {}
     if known.labels is not None:
         table = _distinguish_labels(subject, low, detected, known.labels, settings.seed)
-        told["labelled artifact"] = table
+        distinguished["labelled artifact"] = table
     if known.classified is not None:
-        told |= _distinguish_errors(known.classified, detected, settings, first, sweep)
+        distinguished |= _distinguish_errors(known.classified, detected, settings, first, sweep)
     top, bottom = (first + places for places in detection.ends(score, settings.ends))
     arrays = {
         "top": top,
@@ -135,7 +135,7 @@ def _compute(
         "first_index": first,
     }
     summary = _summarize(source, settings, rates, detected, score, classes)
-    return summary | {"told": told}, arrays
+    return summary | {"told": distinguished}, arrays
 
 
 def _scores(detected: Detected) -> dict[str, np.ndarray]:

@@ -211,17 +211,17 @@ def _table(
         raise InputError("--within_classes needs a generator with classes")
     if min(real.images.shape[0], settings.ends) <= least:
         raise InputError(f"more than {least} images of each kind are needed")
-    made = {key: subject.identity[key] for key in ("generator", "generator_sha256")}
-    made |= {"seed": settings.seed, "noise": subject.identity["noise"]}
-    made |= {"rates": source.identity, "threshold": settings.threshold}
+    samples = {key: subject.identity[key] for key in ("generator", "generator_sha256")}
+    samples |= {"seed": settings.seed, "noise": subject.identity["noise"]}
+    samples |= {"rates": source.identity, "threshold": settings.threshold}
     of_images = {"real": real.key, "features": features.identity}
     return Table(
         name=name,
         layout=layout,
         subject=f"generator {subject.name} against {real.name}",
         names=(subject.name, real.name, str(settings.seed)),
-        identity={**made, **settings._asdict(), **own, **of_images},
-        measure=partial(_measure, measure, compared, settings, made),
+        identity={**samples, **settings._asdict(), **own, **of_images},
+        measure=partial(_measure, measure, compared, settings, samples),
     )
 
 

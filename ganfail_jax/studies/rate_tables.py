@@ -4,7 +4,8 @@ ablation_fid (table 1): FID of Top after ablation of sets of neurons at sets of 
 (table 2): precision, recall and realism of Top, of Bottom and of as many other samples.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -131,9 +132,10 @@ def ablation_fid(
         layer_sets: see `find_layer_sets`; the rates are of all their layers.
 
     Raises:
-        InputError: no such set or layer, overlapping ends, or too few images.
+        InputError: no such set or layer, no rates of one, overlapping ends, or too few images.
     """
     together = find_layer_sets(compared.subject.generator.layers, layer_sets)
+    _check_rates(compared.source, itertools.chain(*together))
     names = None if layer_sets is None else ";".join(map(",".join, layer_sets))
     measure = partial(_ablation_fid, [NONE, *map(parse_choice, sets)], together)
     identity = {"sets": list(sets), "layer_sets": names}
@@ -203,9 +205,10 @@ def _table(
         least: more images of each kind than this are needed.
 
     Raises:
-        InputError: overlapping ends, too few images, or no classes to be within.
+        InputError: no rates of a layer, overlapping ends, too few images, or no classes.
     """
     subject, source, real, features = compared
+    _check_rates(source, early_layers(subject.generator.layers))
     check_ends(settings.num_samples, settings.ends)
     if settings.within_classes and not subject.generator.num_classes:
         raise InputError("--within_classes needs a generator with classes")
@@ -223,6 +226,11 @@ def _table(
         identity={**samples, **settings._asdict(), **own, **of_images},
         measure=partial(_measure, measure, compared, settings, samples),
     )
+
+
+def _check_rates(source: ActivationRates, layers: Iterable[str]) -> None:
+    if missing := {*layers} - {*source.layers}:
+        raise InputError(f"there are no rates of {', '.join(sorted(missing))}")
 
 
 def _measure(

@@ -5,45 +5,50 @@
     python -m analyze.table --generator=mnist_c_pggan --artifact_classifier=FOLDER \
         --table=correction_fid
 
-`rate_tables` has those of Choi 2022: ablation_fid, top_bottom; `correction_tables` those of Tousi
-2021: correction_fid, stopping_layer, ablated_units. Written as CSV, Markdown and a figure.
+Of Choi 2022: ablation_fid, top_bottom; of Tousi 2021: correction_fid, stopping_layer,
+ablated_units. Written as CSV, Markdown and a figure.
 """
 
-from absl import flags
+from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
-from analyze import correction_tables, feature_choice, image_choice, rate_tables
-from analyze import flags as common
-from analyze.tabulate import tabulate
+from ganfail_jax.cli import models, rate_tables
+from ganfail_jax.cli.features import define_features
+from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_run, run_from
+from ganfail_jax.cli.images import define_real
+from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
+from ganfail_jax.studies import tables
 
-FLAGS = flags.FLAGS
-common.define_dataset()
-common.define_mnist_dir()
-common.define_models()
-common.define_noise("const", "as in the authors' code, and that of the labelled images")
-common.define_batch_size(250)
-common.define_run()
-common.define_resume()
-image_choice.define_real()
-feature_choice.define()
-flags.DEFINE_integer("num_real", 10_000, "Real images, drawn at random.", 4)
-flags.DEFINE_integer("neighbours", 3, "k of precision, recall and realism.", 1)
-rate_tables.define()
-correction_tables.define()
-TABLES = {**rate_tables.TABLES, **correction_tables.TABLES}
-flags.DEFINE_enum("table", None, list(TABLES), "Which table.")
+PAPERS = (rate_tables,)
+TABLES = {name: table for paper in PAPERS for name, table in paper.TABLES.items()}
 
 
-def main() -> None:
-    if FLAGS.table is None:
+def define(flags: FlagValues) -> None:
+    define_dataset(flags)
+    define_mnist_dir(flags)
+    define_run(flags, batch_size=250)
+    models.define_models(flags)
+    models.define_noise(flags, "const", f"{models.CHOI}, and {models.LABELLED}")
+    define_real(flags)
+    define_features(flags)
+    text = "Real images, drawn at random."
+    DEFINE_integer("num_real", 10_000, text, 4, flag_values=flags)
+    text = "k of precision, recall and realism."
+    DEFINE_integer("neighbours", 3, text, 1, flag_values=flags)
+    for paper in PAPERS:
+        paper.define(flags)
+    DEFINE_enum("table", None, list(TABLES), "Which table.", flag_values=flags)
+
+
+def plan(flags: FlagValues) -> Task:
+    if flags.table is None:
         raise InputError(f"which table? Give --table as one of {', '.join(TABLES)}")
-    own = TABLES[FLAGS.table].flags
-    for name in {flag: None for table in TABLES.values() for flag in table.flags}:
-        if FLAGS[name].present and name not in own:
-            raise InputError(f"--{name} does not change table {FLAGS.table}: leave it out")
-    print(f"measuring table {FLAGS.table}", flush=True)
-    tabulate(FLAGS.table, TABLES[FLAGS.table])
+    table = TABLES[flags.table]
+    for name in {flag: None for each in TABLES.values() for flag in each.flags}:
+        if flags[name].present and name not in table.flags:
+            raise InputError(f"--{name} does not change table {flags.table}: leave it out")
+    return tables.plan(table.plan(flags), run_from(flags)).run
 
 
 if __name__ == "__main__":
-    common.run(main)
+    main(__doc__, define, plan)

@@ -1,5 +1,6 @@
 """Sample index -> key -> latent and label, so that results do not depend on batches or devices."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -70,3 +71,20 @@ def generate(
     styles = generator.styles(params, drawn.z, drawn.one_hot, *psi)
     images, taps = generator.synthesize(params, styles, edits, drawn.noise_keys)
     return as_viewed(images), taps
+
+
+def activations(
+    generator: Generator, params: Params, seed: Seed, indices: Int[Array, " b"]
+) -> Activations:
+    """What every layer computes for samples by index, without truncation (Choi 2022, sec. 3.1)."""
+    return generate(generator, params, seed, indices)[1]
+
+
+def renderer(generator: Generator, seed: int) -> Callable[..., Array]:
+    """Compiled: (params, sample indices [b], edits) -> images [b,h,w,c], without truncation."""
+
+    @jax.jit
+    def render(params: Params, indices: Array, edits: Edits) -> Array:
+        return generate(generator, params, seed, indices, edits)[0]
+
+    return render

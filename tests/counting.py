@@ -2,8 +2,8 @@
 
     python -m tests.counting MODE FOLDER [COORDINATOR PROCESS]
 
-MODE "die": write `found.npz`, then start to count again and be killed in the middle; "resume": go
-on with that count and write `resumed.npz`. Without COORDINATOR the process is alone, or of SLURM.
+MODE "die": write `found.npz`, then start to count again and be killed in the middle; "resume":
+continue that count and write `resumed.npz`. Without COORDINATOR the process is alone, or of SLURM.
 """
 
 import os
@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ganfail_jax import hosts, runtime
+from ganfail_jax import hosts, latents, runtime
 from ganfail_jax.analysis import detection, rates
+from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import compile_counter, tally
 from tests.tiny import models
 
@@ -35,16 +36,14 @@ def count(mesh, folder=None, batch_size=50):
             tiny.generator,
             tiny.generator_params,
             LAYERS,
-            num_samples=NUM_SAMPLES,
-            batch_size=batch_size,
-            mesh=mesh,
-            folder=folder,
+            NUM_SAMPLES,
+            Sweep(batch_size, mesh, folder, name="counting"),
         )
 
 
 def last_bits(params, indices, mask):
     """How often the last bit of each activation is set: any other rounding changes the number."""
-    taps = rates.activations(models().generator, params, indices, 0)
+    taps = latents.activations(models().generator, params, 0, indices)
 
     def ones(x):
         bits = lax.bitcast_convert_type(x, jnp.int32) & 1
@@ -57,15 +56,15 @@ def everything(mesh, batch_size):
     """What must be the same to the last bit on any devices."""
     tiny = models()
     params = runtime.replicate(mesh, tiny.generator_params)
-    bits = tally(compile_counter(last_bits, mesh), params, 0, 100, batch_size=batch_size)
+    bits = tally(compile_counter(last_bits, mesh), params, 0, 100, Sweep(batch_size, mesh))
     found = count(mesh, batch_size=batch_size)
     detected = detection.detect(
         tiny.generator,
         tiny.generator_params,
         rates.low_rate(found, 0.6),
-        num_samples=75,
+        75,
+        Sweep(batch_size, mesh),
         first_index=5,
-        mesh=mesh,
     )
     return {
         **found.arrays(),

@@ -74,22 +74,22 @@ def test_devices_and_processes_do_not_matter(expected, killed, processes, device
 
 
 def left_by_the_kill(folder):
-    """Where the last unfinished part of a killed count goes on."""
+    """Where the last unfinished part of a killed count resumes."""
     assert not (folder / "resumed.npz").exists()
-    return int(np.load(folder / "unfinished-rates-4.npz")["done"])
+    return int(np.load(folder / "unfinished-counting-to-364.npz")["done"])
 
 
 def counts_of(arrays):
     return {k: v for k, v in arrays.items() if k.startswith("count/")}
 
 
-def test_one_device_goes_on_where_eight_were_killed(expected, killed):
+def test_one_device_resumes_where_eight_were_killed(expected, killed):
     assert left_by_the_kill(killed[1]) == KEPT
     found = count(runtime.data_mesh(), killed[1]).arrays()
     assert_identical(counts_of(found), counts_of(expected))
 
 
-def test_two_processes_go_on_where_they_were_killed(expected, killed):
+def test_two_processes_resume_where_they_were_killed(expected, killed):
     """And find each other by what SLURM sets."""
     assert left_by_the_kill(killed[2]) == KEPT
     slurm = {
@@ -129,36 +129,37 @@ def test_addresses_that_cannot_be_are_refused(args, message):
 
 COMMAND = """
 import jax
-from analyze import flags
 from ganfail_jax import hosts
+from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.main import main
 
-def main():  # as it looks where the other of two processes is killed
+def plan(flags):  # as it looks where the other of two processes is killed
+    join_hosts(flags)
     jax.process_count = lambda: 2
     raise jax.errors.JaxRuntimeError("Connection closed by peer.\\nMore.")
 
 hosts.PATIENCE = 2
-flags.define_hosts()
-flags.run(main)
+main("A question.", define_hosts, plan)
 """
 
 
 def run_command(*flags):
     command = [sys.executable, "-c", COMMAND, *flags]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (1, "A question.\n")
     return done.stderr
 
 
 @pytest.mark.parametrize("process", [0, 1])
-def test_processes_that_do_not_come_are_waited_for_and_told_of_in_one_line(process):
+def test_processes_that_do_not_come_are_waited_for_and_reported_in_one_line(process):
     where = f"127.0.0.1:{free_port()}"
     flags = [f"--coordinator={where}", "--num_processes=2", f"--process_id={process}"]
-    told = run_command(*flags)
-    assert told == f"error: the processes did not find each other at {where} in 2 s\n"
+    errors = run_command(*flags)
+    assert errors == f"error: the processes did not find each other at {where} in 2 s\n"
 
 
-def test_a_process_that_is_gone_is_told_of_in_one_line():
-    gone = "error: another process has ended, or was not heard: Connection closed by peer.\n"
+def test_a_process_that_is_gone_is_reported_in_one_line():
+    gone = "error: another process has ended or did not answer: Connection closed by peer.\n"
     assert run_command() == gone
 
 

@@ -7,7 +7,7 @@ several layers is sequential, at one layer single (sec. 3.3); the order of a lis
 
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,11 +18,10 @@ from jaxtyping import Array, Int
 from ganfail_jax.analysis.rates import Rates, high_rate, low_rate
 from ganfail_jax.edits import zero_activated, zero_random_activated
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import generate, sample_keys
-from ganfail_jax.types import Edits, Generator, Params
+from ganfail_jax.latents import renderer, sample_keys  # noqa: F401 - analyze/ takes it from here
 
 NAME = re.compile(r"none|(LR|HR|random):(\d(?:\.\d+)?)", re.ASCII)
-STREAM = 0x41424C  # tells the keys of random ablation from those of z
+STREAM = 0x41424C  # makes the keys of random ablation other than those of z
 
 
 class Choice(NamedTuple):
@@ -55,7 +54,7 @@ def parse_choice(name: str) -> Choice:
     match = NAME.fullmatch(name)
     if match is None or (match[2] and float(match[2]) > 1):
         raise InputError(
-            f"{name!r} is no set of neurons; sets are LR:0.3, HR:0.7, random:0.3, none"
+            f"{name!r} is not a set of neurons; sets are LR:0.3, HR:0.7, random:0.3, none"
         )
     return Choice(match[1], float(match[2])) if match[1] else Choice("none", 0.0)
 
@@ -83,16 +82,6 @@ def ablation(
         }
     masks = (low_rate if choice.kind == "LR" else high_rate)(rates, choice.share)
     return {layer: zero_activated(jnp.asarray(masks[layer])) for layer in layers}
-
-
-def renderer(generator: Generator, seed: int) -> Callable[..., Array]:
-    """Compiled: (params, sample indices [b], edits) -> images [b,h,w,c], without truncation."""
-
-    @jax.jit
-    def render(params: Params, indices: Array, edits: Edits) -> Array:
-        return generate(generator, params, seed, indices, edits)[0]
-
-    return render
 
 
 def ablation_keys(seed: int, indices: Int[Array, " b"]) -> Array:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from ganfail_jax.analysis.rates import Rates, low_rate, uncertain
 
 
-class Sight(NamedTuple):
+class Milestone(NamedTuple):
     """The LR neurons of every layer after so many samples."""
 
     num_samples: int
@@ -28,31 +28,31 @@ class Convergence(NamedTuple):
     changed: Float[np.ndarray, "n l"]  # on another side than after all samples
 
 
-def look(rates: Rates, threshold: float) -> Sight:
+def inspect(rates: Rates, threshold: float) -> Milestone:
     """What `converge` keeps of the rates so far."""
     low = {name: np.packbits(own) for name, own in low_rate(rates, threshold).items()}
     unsure = {name: float(own.mean()) for name, own in uncertain(rates, threshold).items()}
-    return Sight(rates.num_samples, low, unsure)
+    return Milestone(rates.num_samples, low, unsure)
 
 
-def converge(sights: list[Sight], sizes: list[int]) -> Convergence:
+def converge(milestones: list[Milestone], sizes: list[int]) -> Convergence:
     """
     Args:
-        sights: in the order of their samples; the last of all samples.
+        milestones: in the order of their samples; the last of all samples.
         sizes: neurons of each layer.
     """
-    final = sights[-1].low
+    final = milestones[-1].low
     pairs = list(zip(final, sizes, strict=True))
 
     def share(bits: UInt8[np.ndarray, " _"], size: int) -> float:
         return int(np.bitwise_count(bits).sum()) / size
 
-    def differ(each: Sight) -> list[float]:
+    def differ(each: Milestone) -> list[float]:
         return [share(each.low[name] ^ final[name], size) for name, size in pairs]
 
     return Convergence(
-        np.asarray([each.num_samples for each in sights]),
-        np.asarray([[share(each.low[name], size) for name, size in pairs] for each in sights]),
-        np.asarray([[each.uncertain[name] for name in final] for each in sights]),
-        np.asarray([differ(each) for each in sights]),
+        np.asarray([each.num_samples for each in milestones]),
+        np.asarray([[share(each.low[name], size) for name, size in pairs] for each in milestones]),
+        np.asarray([[each.uncertain[name] for name in final] for each in milestones]),
+        np.asarray([differ(each) for each in milestones]),
     )

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_methods import Look, Method, Setting, correct
 from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.latents import renderer
 from ganfail_jax.statistics.estimates import mean
 from ganfail_jax.statistics.proportions import wilson
 

@@ -16,8 +16,8 @@ import scipy
 from jaxtyping import Array, Bool, Float, Int, Real
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import activations
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import CHUNK
 from ganfail_jax.types import Generator, Params
@@ -29,7 +29,7 @@ class Detected(NamedTuple):
     """n samples, l layers; from `detect`."""
 
     layers: tuple[str, ...]
-    activated: Int[np.ndarray, "n l"]  # number of the chosen neurons that a sample activates
+    activated: Int[np.ndarray, "n l"]  # number of the given neurons that a sample activates
 
     @property
     def score(self) -> Int[np.ndarray, " n"]:
@@ -50,13 +50,13 @@ def balance(
 
 
 def activated_numbers(
-    generator: Generator, params: Params, neurons: Neurons, indices: Int[Array, " b"], seed: int
+    generator: Generator, params: Params, neurons: Neurons, seed: int, indices: Int[Array, " b"]
 ) -> Int[Array, "b l"]:
     """How many of the neurons of each layer a sample activates; images are not rendered."""
-    taps = activations(generator, params, indices, seed)
+    taps = activations(generator, params, seed, indices)
     numbers = [
-        jnp.sum((taps[name] > 0) & chosen, axis=(1, 2, 3), dtype=jnp.int32)
-        for name, chosen in neurons.items()
+        jnp.sum((taps[name] > 0) & own, axis=(1, 2, 3), dtype=jnp.int32)
+        for name, own in neurons.items()
     ]
     return jnp.stack(numbers, axis=1)
 
@@ -84,9 +84,9 @@ def detect(
 
     @jax.jit
     def step(args: Any, indices: Array) -> Int[Array, "b l"]:
-        params, chosen = args
-        chosen = {name: chosen[name] for name in layers}  # jit sorts them
-        return activated_numbers(generator, params, chosen, first_index + indices, seed)
+        params, masks = args
+        masks = {name: masks[name] for name in layers}  # jit sorts them
+        return activated_numbers(generator, params, masks, seed, first_index + indices)
 
     rows = runtime.gather(
         partial(step, runtime.replicate(sweep.mesh, (params, dict(neurons)))),
@@ -129,8 +129,8 @@ def rank_within(
     By this score Top and Bottom have all classes alike: differences between classes, of which some
     activate many more LR neurons than others, play no part.
     """
-    found = np.zeros(len(score))
+    shares = np.zeros(len(score))
     for each in np.unique(classes):
         own = classes == each
-        found[own] = (scipy.stats.rankdata(score[own]) - 0.5) / own.sum()
-    return found
+        shares[own] = (scipy.stats.rankdata(score[own]) - 0.5) / own.sum()
+    return shares

@@ -1,7 +1,7 @@
 """What do the scores of many samples say? Numbers to figure 2 of Choi 2022, for result.json.
 
 Beyond the paper: what each layer adds, whether the two scores agree, which classes are at the ends,
-and whether a score tells what is known of the samples.
+and whether a score distinguishes what is known of the samples.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from ganfail_jax.analysis.detection import Detected, ends
 from ganfail_jax.analysis.rates import Rates, expected_activated, low_rate
 from ganfail_jax.statistics.estimates import auc
+from ganfail_jax.statistics.intervals import show_entry, with_interval
 from ganfail_jax.types import Generator
 
 Score = Int[np.ndarray, " n"] | Float[np.ndarray, " n"]
@@ -28,7 +29,7 @@ def classes_of(
 
 
 def layer_table(
-    found: Detected, rates: Rates, threshold: float, *, dead: bool = True
+    detected: Detected, rates: Rates, threshold: float, *, dead: bool = True
 ) -> dict[str, dict[str, Any]]:
     """How many neurons of each layer are LR, and how many of them a sample activates.
 
@@ -37,7 +38,7 @@ def layer_table(
     """
     counted, alive = (low_rate(rates, threshold, dead=kind) for kind in (True, False))
     low = counted if dead else alive
-    mean = found.activated.mean(axis=0)
+    mean = detected.activated.mean(axis=0)
     return {
         name: {
             "neurons": rates.counts[name].size,
@@ -47,7 +48,7 @@ def layer_table(
             "by_the_rates": expected_activated(rates, {name: low[name]}),
             "share_of_sum": float(mean[i] / mean.sum()),
         }
-        for i, name in enumerate(found.layers)
+        for i, name in enumerate(detected.layers)
     }
 
 
@@ -63,9 +64,9 @@ def score_summary(score: Score, size: int) -> dict[str, Any]:
     }
 
 
-def agreement(found: Detected, size: int) -> dict[str, float]:
+def agreement(detected: Detected, size: int) -> dict[str, float]:
     """Rank correlation of the raw and the balanced score, and what their ends have in common."""
-    score, balanced = found.score, found.balanced_score
+    score, balanced = detected.score, detected.balanced_score
     pairs = zip(ends(score, size), ends(balanced, size), strict=True)
     top, bottom = (len(np.intersect1d(a, b)) / size for a, b in pairs)
     return {
@@ -96,7 +97,7 @@ def tell(
     positive: Bool[np.ndarray, " n"],
     classes: Int[np.ndarray, " n"] | None,
 ) -> dict[str, Any]:
-    """How well each score tells positive samples from the others.
+    """How well each score distinguishes positive samples from the others.
 
     The area under the ROC curve: the chance that a positive sample has the higher score, ties half,
     with DeLong's interval; NaN without two samples of each kind. Classes differ in their scores and
@@ -105,12 +106,9 @@ def tell(
     """
 
     def areas(strata: Int[np.ndarray, " n"] | None) -> dict[str, Any]:
-        found = auc(np.stack([*scores.values()], axis=1).astype(np.float64), positive, strata)
-        table = zip(scores, found.value, *found.share_interval, strict=True)
-        return {
-            name: {"value": float(value), "interval95": [float(low), float(high)]}
-            for name, value, low, high in table
-        }
+        estimate = auc(np.stack([*scores.values()], axis=1).astype(np.float64), positive, strata)
+        rows = zip(scores, estimate.value, zip(*estimate.share_interval, strict=True), strict=True)
+        return {name: with_interval(value, interval) for name, value, interval in rows}
 
     counts = {"positive": int(positive.sum()), "negative": int((~positive).sum())}
     within = {} if classes is None else {"auc_within_classes": areas(classes)}
@@ -121,5 +119,4 @@ def format_area(area: Mapping[str, Any]) -> str:
     """One area of `tell`, as a result.json has it, with its interval."""
     if area["value"] is None:
         return "none: two samples of each kind are needed"
-    low, high = area["interval95"]
-    return f"{area['value']:.3f}" + ("" if low is None else f" [{low:.3f}, {high:.3f}]")
+    return show_entry(area)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import edits
 from ganfail_jax.analysis.detection import Neurons
+from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate
 from ganfail_jax.types import Generator, Params
 
@@ -29,15 +30,27 @@ class Heatmaps(NamedTuple):
     activated: Int[np.ndarray, "n l"]  # number of LR neurons, nothing ablated
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """For a file; the images are left to the caller."""
+        """For a file, the images in 8 bits; the inverse of `restore`."""
         plain = {PLAIN + layer: share for layer, share in self.shares.items()}
         ablated = {ABLATED + layer: share for layer, share in self.ablated.items()}
         return {
+            "images": to_uint8(self.images),
             "layers": np.asarray([*self.shares]),
             "activated": self.activated,
             **plain,
             **ablated,
         }
+
+
+def restore(arrays: Mapping[str, np.ndarray]) -> Heatmaps:
+    """The heat maps in the arrays of a result."""
+    layers = arrays["layers"].tolist()
+    return Heatmaps(
+        arrays["images"] / 127.5 - 1,
+        {layer: arrays[PLAIN + layer] for layer in layers},
+        {layer: arrays[ABLATED + layer] for layer in layers},
+        arrays["activated"],
+    )
 
 
 def low_rate_share(

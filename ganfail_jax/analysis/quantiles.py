@@ -16,8 +16,9 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.rates import activations, largest_count
+from ganfail_jax.analysis.rates import largest_count
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import activations
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import LARGEST, Count, compile_counter, tally
 from ganfail_jax.types import Generator, Params
@@ -68,7 +69,7 @@ def counter(generator: Generator, layers: Sequence[str], seed: int) -> Count:
     """The histograms of a chunk of samples; later layers are not computed."""
 
     def count(params: Params, indices: Array, mask: Array) -> dict[str, Array]:
-        taps = activations(generator, params, indices, seed)
+        taps = activations(generator, params, seed, indices)
         return {name: histogram(taps[name], mask) for name in layers}
 
     return count

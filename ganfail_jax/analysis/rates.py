@@ -17,12 +17,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import Seed, generate
+from ganfail_jax.latents import activations
 from ganfail_jax.results import DAMAGE
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
-from ganfail_jax.types import Activations, Generator, LayerInfo, Params, find_layer
+from ganfail_jax.types import Generator, LayerInfo, Params, find_layer
 
 EARLY = (0, 1, 3, 5, 7)  # Choi's layers of StyleGAN2, one per resolution from 4x4 on (fig. 4)
 EARLY_PGGAN = (1, 3, 5, 7, 9)
@@ -60,7 +60,7 @@ def early_layers(layers: Mapping[str, LayerInfo], number: int = 3) -> list[str]:
     One per resolution 4, 8, 16: the only or first convolution of StyleGAN2, the second of PGGAN.
 
     Args:
-        number: of resolutions; 5 goes on to 32 and 64, as in the paper's figure 4.
+        number: of resolutions; 5: up to 64, as in the paper's figure 4.
     """
     wanted = EARLY_PGGAN if "b0004/conv0" in layers else EARLY
     names = {f"choi:{i}" for i in wanted[:number]}
@@ -73,17 +73,10 @@ def find_layers(layers: Mapping[str, LayerInfo], names: Sequence[str]) -> list[s
     Raises:
         InputError: one is unknown or named twice.
     """
-    found = [find_layer(layers, name) for name in names]
-    if len({*found}) < len(found):
+    known = [find_layer(layers, name) for name in names]
+    if len({*known}) < len(known):
         raise InputError(f"a layer is named twice: {', '.join(names)}")
-    return sorted(found, key=list(layers).index)
-
-
-def activations(
-    generator: Generator, params: Params, indices: Int[Array, " b"], seed: Seed
-) -> Activations:
-    """What every layer computes for samples by index, without truncation (sec. 3.1)."""
-    return generate(generator, params, seed, indices)[1]
+    return sorted(known, key=list(layers).index)
 
 
 def counter(generator: Generator, layers: Sequence[str]) -> Count:
@@ -94,7 +87,7 @@ def counter(generator: Generator, layers: Sequence[str]) -> Count:
 
     def count(given: Any, indices: Array, mask: Array) -> dict[str, Array]:
         params, seed = given
-        taps = activations(generator, params, indices, seed)
+        taps = activations(generator, params, seed, indices)
         counted = mask[:, None, None, None]
         return {name: jnp.sum((taps[name] > 0) & counted, 0, dtype=jnp.int32) for name in layers}
 
@@ -102,7 +95,7 @@ def counter(generator: Generator, layers: Sequence[str]) -> Count:
 
 
 def milestones(num_samples: int, halvings: int = 5) -> list[int]:
-    """Numbers of samples at which convergence is looked at: halves of halves, and all."""
+    """Numbers of samples at which convergence is inspected: halves of halves, and all."""
     halves = {num_samples // 2**k // CHUNK * CHUNK for k in range(1, halvings + 1)}
     return [*sorted(n for n in halves if 0 < n < num_samples), num_samples]
 
@@ -115,7 +108,7 @@ def count_rates(
     sweep: Sweep,
     *,
     seed: int = 0,
-    see: Callable[[Rates], None] = lambda _: None,
+    inspect: Callable[[Rates], None] = lambda _: None,
 ) -> Rates:
     """Count the activations of samples 0 .. num_samples - 1 (Choi 2022, eq. 1; there 30,000).
 
@@ -123,23 +116,23 @@ def count_rates(
 
     Args:
         layers: taps; the earlier the last of them, the less is computed.
-        see: called with the rates at each of `milestones`.
+        inspect: called with the rates at each of `milestones`.
     """
     counted = compile_counter(counter(generator, layers), sweep.mesh)
     given = runtime.replicate(sweep.mesh, (params, np.uint32(seed)))
-    found = Rates({name: np.zeros((), np.int64) for name in layers}, 0)
+    rates = Rates({name: np.zeros((), np.int64) for name in layers}, 0)
     for last in milestones(num_samples):
         sums = tally(
             counted,
             given,
-            found.num_samples,
+            rates.num_samples,
             last,
             sweep.named(sweep.name and f"{sweep.name} to {last:,}"),
             {"seed": seed, "layers": list(layers)},
         )
-        found = Rates({name: found.counts[name] + sums[name] for name in layers}, last)
-        see(found)
-    return found
+        rates = Rates({name: rates.counts[name] + sums[name] for name in layers}, last)
+        inspect(rates)
+    return rates
 
 
 def largest_count(threshold: float, num_samples: int) -> int:
@@ -195,7 +188,7 @@ def read_published(
     """Counts of a layer from the authors' file: `.npy`, flat float32 rates in C, H, W order.
 
     Raises:
-        InputError: it is no such file, of another layer or of another number of samples.
+        InputError: it is not such a file, or of another layer or number of samples.
     """
     try:
         flat = np.lib.format.read_array(io.BytesIO(file.read_bytes()), allow_pickle=False)

@@ -15,11 +15,10 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.edits import replace
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed
-from ganfail_jax.latents import generate
+from ganfail_jax.latents import activations, generate
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.types import Generator, Params, Styles
 
@@ -67,7 +66,7 @@ def top_samples(
 
     @jax.jit
     def step(params: Params, indices: Array, mask: Array) -> dict[str, Top]:
-        taps = activations(generator, params, indices, seed)
+        taps = activations(generator, params, seed, indices)
 
         def layer(maps: Array) -> Top:
             values = jnp.where(mask[:, None], over(maps, axis=(1, 2)), -jnp.inf)

@@ -10,8 +10,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.images import to_uint8
+from ganfail_jax.latents import renderer
 from ganfail_jax.types import Generator, Params
 
 STEP = 2**17  # pixels that are rendered at a time: 8 images of 128x128

@@ -14,15 +14,18 @@ GREY = "0.75"
 FIGURES = ("histogram.png", "extremes.png")
 
 
-def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str, score: str) -> tuple[str, ...]:
+def draw(
+    folder: Path, arrays: Mapping[str, np.ndarray], subject: str, score: str
+) -> tuple[str, ...]:
     """All figures, below `folder`; returns their names.
 
     Args:
         arrays: of n samples, s at each end and m of them shown: score [n], top [s], bottom [s],
             top_images, bottom_images [m,h,w,c] of 8 bits, first_index.
+        subject: whose samples they are, for a person.
         score: what it counts, for a person.
     """
-    _histogram(folder / FIGURES[0], arrays, who, score)
+    _histogram(folder / FIGURES[0], arrays, subject, score)
     size = len(arrays["top"])
     decimals = 2 if arrays["score"].dtype.kind == "f" else 0
     blocks = []
@@ -31,7 +34,7 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str, score: str) -
         scores = arrays["score"][arrays[name][: len(images)] - arrays["first_index"]]
         title = f"{name.capitalize()}: the {len(images)} {what} of the {size:,}"
         blocks.append(Block(title, images, [f"{x:,.{decimals}f}" for x in scores]))
-    title = f"Samples with the most and the fewest activated LR neurons, {who}"
+    title = f"Samples with the most and the fewest activated LR neurons, {subject}"
     draw_blocks(folder / FIGURES[1], blocks, f"{title}\nabove each image: {score}")
     return FIGURES
 
@@ -45,13 +48,13 @@ def _edges(values: np.ndarray) -> list[float]:
     return (np.arange(low, high + width + 1, width) - 0.5).tolist()
 
 
-def _histogram(path: Path, arrays: Mapping[str, np.ndarray], who: str, score: str) -> None:
+def _histogram(path: Path, arrays: Mapping[str, np.ndarray], subject: str, score: str) -> None:
     values, first = arrays["score"], arrays["first_index"]
     bottom, top = arrays["bottom"] - first, arrays["top"] - first
     rest = np.ones(len(values), bool)
     rest[np.concatenate([bottom, top])] = False
     figure = Figure(figsize=(8, 4), layout="constrained")
-    figure.suptitle(f"Activated LR neurons of {len(values):,} samples, {who}", size=11)
+    figure.suptitle(f"Activated LR neurons of {len(values):,} samples, {subject}", size=11)
     axes = figure.subplots()
     axes.hist(
         [values[bottom], values[rest], values[top]],

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
 from ganfail_jax.analysis.gradcam import enlarge
-from ganfail_jax.analysis.heatmaps import ABLATED, PLAIN
+from ganfail_jax.analysis.heatmaps import Heatmaps
 from ganfail_jax.plots.figure import SKY, save, show_image
 
 COLOURS = "inferno"
@@ -21,59 +21,61 @@ LINES = "blue lines: outlines of the image"
 OVERVIEW = "overview.png"
 
 
-def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
+def draw(folder: Path, maps: Heatmaps, kinds: Mapping[int, str], subject: str) -> list[str]:
     """All figures, below `folder`; returns their names.
 
     Args:
-        arrays: of n samples and l layers: layers [l], images [1+l,n,h,w,c] of 8 bits, kinds [n],
-            indices [n], activated [n,l], and shares `plain/<layer>`, `ablated/<layer>` [n,.,.].
+        kinds: index of each sample -> which kind it is of, such as Top.
+        subject: whose samples they are, for a person.
     """
-    highest = max(np.quantile(arrays[PLAIN + layer], 0.99) for layer in arrays["layers"])
+    highest = max(np.quantile(share, 0.99) for share in maps.shares.values())
     scale = Normalize(0, max(np.ceil(20 * highest), 1) / 20)
-    _overview(folder / OVERVIEW, arrays, who, scale)
-    names = [OVERVIEW]
-    for i, index in enumerate(arrays["indices"]):
-        names.append(f"sample-{index}.png")
-        _sample(folder / names[-1], arrays, i, who, scale)
-    return names
+    _overview(folder / OVERVIEW, maps, kinds, subject, scale)
+    files = [OVERVIEW]
+    for i, (index, kind) in enumerate(kinds.items()):
+        files.append(f"sample-{index}.png")
+        title = f"{subject}\n{kind}, sample {index}"
+        _sample(folder / files[-1], maps, i, title, scale)
+    return files
 
 
-def _overview(path: Path, arrays: Mapping[str, np.ndarray], who: str, scale: Normalize) -> None:
+def _overview(
+    path: Path, maps: Heatmaps, kinds: Mapping[int, str], subject: str, scale: Normalize
+) -> None:
     """One row per sample: the image and the heat map of every layer."""
-    layers, images = arrays["layers"], arrays["images"][0]
-    size = (1.45 * (1 + len(layers)) + 1, 1.6 * len(images) + 1.3)
+    columns, images = 1 + len(maps.shares), maps.images[0]
+    size = (1.45 * columns + 1, 1.6 * len(images) + 1.3)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(f"{TITLE}, {who}\nabove: the number of activated LR neurons; {LINES}", size=10)
-    grid = figure.subplots(len(images), 1 + len(layers), squeeze=False)
-    for i, row in enumerate(grid):
-        show_image(row[0], images[i] / 127.5 - 1)
-        row[0].set_title(_name(arrays, i), size=8)
-        for axes, layer, number in zip(row[1:], layers, arrays["activated"][i], strict=True):
-            _heat(axes, images[i], arrays[PLAIN + layer][i], scale)
+    title = f"{TITLE}, {subject}\nabove: the number of activated LR neurons; {LINES}"
+    figure.suptitle(title, size=10)
+    grid = figure.subplots(len(images), columns, squeeze=False)
+    for i, (row, (index, kind)) in enumerate(zip(grid, kinds.items(), strict=True)):
+        show_image(row[0], images[i])
+        row[0].set_title(f"{kind}\nsample {index}", size=8)
+        pairs = zip(maps.shares.items(), maps.activated[i], strict=True)
+        for axes, ((layer, share), number) in zip(row[1:], pairs, strict=True):
+            _heat(axes, images[i], share[i], scale)
             axes.set_title(f"{layer}\n{number:,} LR", size=8)
     _colour_bar(figure, scale)
     save(figure, path)
 
 
-def _sample(
-    path: Path, arrays: Mapping[str, np.ndarray], i: int, who: str, scale: Normalize
-) -> None:
+def _sample(path: Path, maps: Heatmaps, i: int, title: str, scale: Normalize) -> None:
     """Three rows as in the paper's figure 4, beside the image itself."""
-    layers, images = arrays["layers"], arrays["images"][:, i]
+    layers, images = [*maps.shares], maps.images[:, i]
     figure = Figure(figsize=(1.75 * (1 + len(layers)) + 1.2, 6.2), layout="constrained")
-    name = _name(arrays, i).replace("\n", ", ")
-    figure.suptitle(f"{TITLE}, {who}\n{name}; {LINES}", size=10)
+    figure.suptitle(f"{TITLE}, {title}; {LINES}", size=10)
     grid = figure.subplots(3, 1 + len(layers), squeeze=False)
     for axes in grid[::2, 0]:
         axes.set_axis_off()
-    show_image(grid[1, 0], images[0] / 127.5 - 1)
+    show_image(grid[1, 0], images[0])
     grid[1, 0].set_title("the sample", size=8)
     for column, layer in enumerate(layers):
         plain, ablated, repaired = grid[:, 1 + column]
         plain.set_title(layer, size=8)
-        _heat(plain, images[0], arrays[PLAIN + layer][i], scale)
-        _heat(ablated, images[column], arrays[ABLATED + layer][i], scale)
-        show_image(repaired, images[column + 1] / 127.5 - 1)
+        _heat(plain, images[0], maps.shares[layer][i], scale)
+        _heat(ablated, images[column], maps.ablated[layer][i], scale)
+        show_image(repaired, images[column + 1])
     rows = ("as it is", "LR of the layers\nbefore it ablated", "image, LR ablated\nup to the layer")
     for axes, text in zip(grid[:, 1], rows, strict=True):
         axes.set_ylabel(text, size=8)
@@ -81,12 +83,8 @@ def _sample(
     save(figure, path)
 
 
-def _name(arrays: Mapping[str, np.ndarray], i: int) -> str:
-    return f"{arrays['kinds'][i]}\nsample {arrays['indices'][i]}"
-
-
 def _heat(
-    axes: Axes, image: UInt8[np.ndarray, "h w c"], share: Float[np.ndarray, "_ _"], scale: Normalize
+    axes: Axes, image: Float[np.ndarray, "h w c"], share: Float[np.ndarray, "_ _"], scale: Normalize
 ) -> None:
     """A heat map with outlines of the image: where its brightness is halfway."""
     height, width, _ = image.shape
@@ -95,7 +93,7 @@ def _heat(
     grey = gaussian_filter(image.mean(axis=2), height / 128)
     level = (grey.min() + grey.max()) / 2
     if grey.max() > grey.min():
-        axes.contour(grey, levels=[level], colors=SKY, linewidths=0.8)
+        axes.contour(grey, levels=[level], colors=SKY, linewidths=0.8, linestyles="solid")
     axes.set_xticks([])
     axes.set_yticks([])
 

@@ -75,7 +75,7 @@ def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str)
         figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
     ):
         for i, cell in enumerate(cell for cell in cells if cell.column == column):
-            _points(axes, [i], [cell], fmt="o", color=COLOURS[i % len(COLOURS)])
+            _points(axes, [float(i)], [cell], fmt="o", color=COLOURS[i % len(COLOURS)])
         axes.set_xticks(range(len(rows)), rows, size=8)
         axes.set_xlim(-0.5, len(rows) - 0.5)
         axes.set_title(column, size=10)

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.data.pipelines import to_picture
+from ganfail_jax.latents import renderer
 from ganfail_jax.runtime import in_batches
 from ganfail_jax.studies.subject import GeneratorSubject
 

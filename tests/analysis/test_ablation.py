@@ -140,7 +140,7 @@ def test_random_ablation_takes_that_share_of_the_activated(generated):
     "name", ["", "LR", "LR:", "LR:1.1", "MR:0.3", "LR:0.3 ", "none:0.3", "LR:-1"]
 )
 def test_other_sets_are_refused(name):
-    with pytest.raises(InputError, match="is no set of neurons; sets are"):
+    with pytest.raises(InputError, match="is not a set of neurons; sets are"):
         ablation.parse_choice(name)
 
 

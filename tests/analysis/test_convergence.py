@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax.analysis import rates
-from ganfail_jax.analysis.convergence import converge, look
+from ganfail_jax.analysis.convergence import converge, inspect
 from ganfail_jax.analysis.rates import Rates
 
 SIZES = {"a": (2, 2, 5), "b": (4, 4, 3)}
@@ -19,7 +19,7 @@ def growing():
 
 
 def test_shares_are_those_of_the_masks(growing):
-    found = converge([look(each, 0.3) for each in growing], [20, 48])
+    found = converge([inspect(each, 0.3) for each in growing], [20, 48])
     assert list(found.at) == [50, 100, 1000]
     last = rates.low_rate(growing[-1], 0.3)
     for n, each in enumerate(growing):
@@ -35,11 +35,11 @@ def test_shares_are_those_of_the_masks(growing):
 
 def test_rates_at_the_threshold_never_settle_and_others_do():
     """A neuron of rate 0.3 stays uncertain; those of 0 and 1 are certain from the start."""
-    sights = [
-        look(Rates({"a": np.asarray([0, 3, 10]).reshape(1, 1, 3) * n}, 10 * n), 0.3)
+    milestones = [
+        inspect(Rates({"a": np.asarray([0, 3, 10]).reshape(1, 1, 3) * n}, 10 * n), 0.3)
         for n in (10, 100, 1000)
     ]
-    found = converge(sights, [3])
+    found = converge(milestones, [3])
     np.testing.assert_allclose(found.low, 2 / 3)
     np.testing.assert_allclose(found.uncertain, 1 / 3)
     assert (found.changed == 0).all()

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction import random_units
 from ganfail_jax.analysis.correction_effect import Effect, effect, summary, viewer
 from ganfail_jax.analysis.correction_methods import METHODS, Look, Setting, correct, looker
 from ganfail_jax.analysis.defects import sample_scores
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import generate
+from ganfail_jax.latents import generate, renderer
 from ganfail_jax.types import LayerInfo
 from tests import tiny
 

@@ -14,17 +14,11 @@ from tests.tiny import models
 LAYERS = ("b0004/conv1", "b0008/conv0")
 
 
-def run(num_samples, neurons, **kwargs):
+def run(num_samples, neurons, folder=None, **kwargs):
     tiny = models()
-    mesh = runtime.data_mesh()
+    sweep = runtime.Sweep(16, runtime.data_mesh(), folder, name="samples")
     return detect(
-        tiny.generator,
-        tiny.generator_params,
-        neurons,
-        num_samples=num_samples,
-        mesh=mesh,
-        seed=2,
-        **kwargs,
+        tiny.generator, tiny.generator_params, neurons, num_samples, sweep, seed=2, **kwargs
     )
 
 
@@ -65,8 +59,8 @@ def test_the_mean_score_is_what_the_rates_expect(low):
     assert run(60, neurons).score.mean() == rates.expected_activated(counts, neurons)
 
 
-def test_an_interrupted_detection_goes_on(activated, low, tmp_path, monkeypatch):
-    file, shard, calls = tmp_path / "partial.npz", runtime.shard_batch, []
+def test_an_interrupted_detection_resumes(activated, low, tmp_path, monkeypatch):
+    shard, calls = runtime.shard_batch, []
 
     def stop(mesh, batch):
         calls.append(int(batch[0][0]))
@@ -76,8 +70,8 @@ def test_an_interrupted_detection_goes_on(activated, low, tmp_path, monkeypatch)
 
     monkeypatch.setattr(runtime, "shard_batch", stop)
     with pytest.raises(KeyboardInterrupt):
-        run(60, low[1], checkpoint=file)
-    again = run(60, low[1], checkpoint=file)
+        run(60, low[1], folder=tmp_path)
+    again = run(60, low[1], folder=tmp_path)
     assert calls == [0, 16, 32, 32, 48]
     expected = [(hits & low[1][name]).sum((1, 2, 3)) for name, hits in activated.items()]
     np.testing.assert_array_equal(again.activated, np.stack(expected, axis=1))

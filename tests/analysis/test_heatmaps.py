@@ -110,3 +110,8 @@ def test_arrays_for_a_file(found):
     for name in LAYERS:
         np.testing.assert_array_equal(arrays[f"plain/{name}"], found.shares[name])
         np.testing.assert_array_equal(arrays[f"ablated/{name}"], found.ablated[name])
+    again = heatmaps.restore(arrays)
+    assert list(again.shares) == list(again.ablated) == list(LAYERS)
+    np.testing.assert_array_equal(again.activated, found.activated)
+    np.testing.assert_allclose(again.images, np.clip(found.images, -1, 1), atol=1 / 127.5)
+    np.testing.assert_array_equal(again.ablated[LAYERS[1]], found.ablated[LAYERS[1]])

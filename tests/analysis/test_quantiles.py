@@ -9,8 +9,8 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import quantiles
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.errors import InputError
+from ganfail_jax.latents import activations
 from tests import tiny
 
 RNG = np.random.default_rng(0)
@@ -84,14 +84,14 @@ def test_counts_do_not_depend_on_batches():
     arguments = models.generator, models.generator_params, [layer]
     mesh = runtime.data_mesh()
     one, other = (
-        quantiles.count_activations(*arguments, num_samples=37, batch_size=size, mesh=mesh, seed=3)
+        quantiles.count_activations(*arguments, 37, runtime.Sweep(size, mesh), seed=3)
         for size in (16, 100)
     )
     np.testing.assert_array_equal(one[layer], other[layer])
     assert one[layer].shape == (4, quantiles.BINS)  # however many samples there are
     assert one[layer].dtype == np.int64
     np.testing.assert_array_equal(one[layer].sum(axis=1), 37 * 8 * 8)
-    run = jax.jit(lambda params, indices: activations(models.generator, params, indices, 3)[layer])
+    run = jax.jit(lambda params, indices: activations(models.generator, params, 3, indices)[layer])
     taps = np.asarray(run(models.generator_params, jnp.arange(37)))
     exact = np.quantile(taps, 0.9, axis=(0, 1, 2), method="inverted_cdf")
     found = quantiles.thresholds(one[layer], 0.1)

@@ -46,16 +46,10 @@ def test_counts_are_those_of_a_plain_loop_over_images(name):
     network, config = NETWORKS[name]
     generator, params = network.build(config), variables(name)
     layers = list(generator.layers)
-    seen = []
+    inspected = []
+    sweep = runtime.Sweep(30, runtime.data_mesh())
     found = rates.count_rates(
-        generator,
-        params,
-        layers,
-        num_samples=70,
-        batch_size=30,
-        mesh=runtime.data_mesh(),
-        seed=3,
-        see=seen.append,
+        generator, params, layers, 70, sweep, seed=3, inspect=inspected.append
     )
 
     @jax.jit
@@ -72,12 +66,12 @@ def test_counts_are_those_of_a_plain_loop_over_images(name):
         for layer in layers:
             expected[layer] += np.asarray(taps[layer][0]) > 0
     assert list(found.counts) == layers
-    assert [each.num_samples for each in seen] == [16, 32, 70]
+    assert [each.num_samples for each in inspected] == [16, 32, 70]
     for layer, info in generator.layers.items():
         assert found.counts[layer].shape == (info.resolution, info.resolution, info.channels)
         assert found.counts[layer].dtype == np.int64
         np.testing.assert_array_equal(found.counts[layer], expected[layer])
-        np.testing.assert_array_equal(seen[1].counts[layer], halfway[layer])
+        np.testing.assert_array_equal(inspected[1].counts[layer], halfway[layer])
         assert 0 < (found.counts[layer] > 0).mean() <= 1
 
 

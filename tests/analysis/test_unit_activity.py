@@ -9,11 +9,10 @@ import pytest
 
 from ganfail_jax import runtime
 from ganfail_jax.analysis import unit_activity
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.analysis.unit_activity import Top
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed, to_float, to_uint8
-from ganfail_jax.latents import generate
+from ganfail_jax.latents import activations, generate
 from ganfail_jax.nn import pggan
 from tests import tiny
 
@@ -28,7 +27,7 @@ CONFIG = pggan.PGGANConfig(
 def taps():
     """Of all samples at once."""
     models = tiny.models()
-    run = jax.jit(lambda params, indices: activations(models.generator, params, indices, SEED))
+    run = jax.jit(lambda params, indices: activations(models.generator, params, SEED, indices))
     return jax.device_get(run(models.generator_params, jnp.arange(SAMPLES)))
 
 

@@ -8,7 +8,7 @@ from ganfail_jax import zoo
 from ganfail_jax.analysis import detection, rates
 from ganfail_jax.latents import generate
 from ganfail_jax.results import load
-from ganfail_jax.runtime import data_mesh
+from ganfail_jax.runtime import Sweep, data_mesh
 from tests.analyze.commands import run
 
 SMALL = ["--rates_samples=64", "--num_samples=60", "--shown=2", "--sets=LR:0.5,random:0.3"]
@@ -24,12 +24,9 @@ def test_top_and_bottom_are_drawn_with_and_without_the_neurons(models, tmp_path)
     layers = ["b0004/conv1", "b0008/conv0"]
     assert result.summary["layers"] == layers
     generator, params = zoo.load_generator(models[0].removeprefix("--generator="))
-    mesh = data_mesh()
-    counted = rates.count_rates(generator, params, layers, num_samples=64, batch_size=64, mesh=mesh)
-    low = rates.low_rate(counted, 0.3)
-    score = detection.detect(
-        generator, params, low, num_samples=60, first_index=64, mesh=mesh
-    ).score
+    sweep = Sweep(64, data_mesh())
+    low = rates.low_rate(rates.count_rates(generator, params, layers, 64, sweep), 0.3)
+    score = detection.detect(generator, params, low, 60, sweep, first_index=64).score
     order = np.argsort(score, kind="stable")
     assert result.summary["indices"] == (64 + np.r_[order[::-1][:2], order[:2][::-1]]).tolist()
     images = generate(generator, params, 0, jnp.asarray(result.summary["indices"]))[0]
@@ -41,7 +38,7 @@ def test_top_and_bottom_are_drawn_with_and_without_the_neurons(models, tmp_path)
 
 
 BAD = [
-    (["--sets=MR:0.3"], "'MR:0.3' is no set of neurons"),
+    (["--sets=MR:0.3"], "'MR:0.3' is not a set of neurons"),
     (["--layers=b0064/conv0"], "no layer 'b0064/conv0'; the layers are b0004/conv1"),
     (["--indices=1,x"], "--indices has 'x'"),
     (["--shown=40"], "overlap"),

@@ -5,10 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from analyze.activation_rates import read_rates
-from ganfail_jax import results
+from ganfail_jax import results, runtime
 from ganfail_jax.analysis.rates import Rates
 from ganfail_jax.errors import InputError
+from ganfail_jax.studies.activation_rates import read
+from ganfail_jax.studies.subject import GeneratorSubject
+from tests import tiny
 
 FIRST, SECOND = np.arange(12).reshape(2, 2, 3), np.arange(32).reshape(4, 4, 2)
 MADE = {
@@ -22,28 +24,37 @@ MADE = {
 }
 
 
+def read_rates(folder, sha256, layers):
+    models = tiny.models()
+    identity = {"generator_sha256": sha256}
+    return read(
+        folder, GeneratorSubject(models.generator, models.generator_params, identity), layers
+    )
+
+
 @pytest.fixture
 def counted(tmp_path):
-    found = Rates({"b0004/conv0": FIRST, "b0008/conv0": SECOND}, 40)
-    results.save(tmp_path, {}, results.provenance(MADE), found.arrays())
+    given = Rates({"b0004/conv0": FIRST, "b0008/conv0": SECOND}, 40)
+    results.save(tmp_path, {}, results.provenance(MADE), given.arrays())
     return str(tmp_path)
 
 
 def test_rates_are_those_of_the_result(counted, tmp_path):
-    choice = read_rates(counted, "abc", ["b0008/conv0"])
+    source = read_rates(counted, "abc", ["b0008/conv0"])
     of_result = {"num_samples": 40, "seed": 7, "published": []}
-    assert choice.identity == of_result | {"noise": "const"}  # from before results told
-    assert choice.num_samples == 40
-    rates = choice.rates(tmp_path / "not made")
+    assert source.identity == of_result | {"noise": "const"}  # from before results recorded it
+    assert source.num_samples == 40
+    assert source.layers == ["b0008/conv0"]
+    rates = source.rates(runtime.Sweep(1, runtime.data_mesh(), tmp_path / "not made"))
     assert list(rates.counts) == ["b0008/conv0"]
     np.testing.assert_array_equal(rates.counts["b0008/conv0"], SECOND)
     assert rates.num_samples == 40
 
 
-def test_rates_of_other_noise_are_told_apart(counted):
-    found = results.load(counted)
+def test_rates_of_other_noise_are_others(counted):
+    given = results.load(counted)
     made = MADE | {"noise": "random"}
-    results.save(counted, {}, results.provenance(made), found.arrays)
+    results.save(counted, {}, results.provenance(made), given.arrays)
     assert read_rates(counted, "abc", []).identity["noise"] == "random"
 
 

@@ -18,6 +18,10 @@ LABELLED = np.asarray([3, 70, 12, 40, 90, 65])  # samples of the rates and other
 ARTIFACT = np.asarray([True, False, True, False, True, False])
 
 
+def sweep():
+    return runtime.Sweep(64, runtime.data_mesh())
+
+
 @pytest.fixture(scope="module")
 def loaded(models):
     generator, classifier = (flag.split("=")[1] for flag in models)
@@ -26,26 +30,15 @@ def loaded(models):
 
 @pytest.fixture(scope="module")
 def counted(loaded):
-    return rates.count_rates(
-        loaded.generator,
-        loaded.generator_params,
-        LAYERS,
-        num_samples=64,
-        batch_size=64,
-        mesh=runtime.data_mesh(),
-    )
+    return rates.count_rates(loaded.generator, loaded.generator_params, LAYERS, 64, sweep())
 
 
 @pytest.fixture(scope="module")
 def scores(loaded, counted):
     """Of samples 0 .. 163, the first 64 of which made the rates."""
-    return detection.detect(
-        loaded.generator,
-        loaded.generator_params,
-        rates.low_rate(counted, 0.3),
-        num_samples=164,
-        mesh=runtime.data_mesh(),
-    ).score
+    low = rates.low_rate(counted, 0.3)
+    arguments = loaded.generator, loaded.generator_params, low, 164, sweep()
+    return detection.detect(*arguments).score
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +83,7 @@ def test_images_of_both_ends(finished, loaded):
         assert abs(difference).max() <= 1
 
 
-def test_what_the_score_tells(finished, scores, loaded):
+def test_what_the_score_distinguishes(finished, scores, loaded):
     done, folder = finished
     told = results.load(folder).summary["told"]
     assert list(told) == ["labelled artifact", "misclassified (classifier)"]
@@ -98,19 +91,18 @@ def test_what_the_score_tells(finished, scores, loaded):
     assert (by_labels["positive"], by_labels["negative"]) == (3, 3)
     own = scores[LABELLED, None].astype(float)
     assert by_labels["auc"]["sum"]["value"] == pytest.approx(auc(own, ARTIFACT).value[0])
-    seen = samples.collect(
-        [loaded], num_samples=100, batch_size=50, first_index=64, mesh=runtime.data_mesh()
-    )
+    classified = samples.collect([loaded], 100, sweep(), first_index=64)
     by_classifier = told["misclassified (classifier)"]
-    found = auc(scores[64:, None].astype(float), ~seen.right[0])
-    assert by_classifier["positive"] == (~seen.right).sum()
+    found = auc(scores[64:, None].astype(float), ~classified.right[0])
+    assert by_classifier["positive"] == (~classified.right).sum()
     area = by_classifier["auc"]["sum"]
     assert area["value"] == pytest.approx(found.value[0])
     assert area["interval95"] == pytest.approx([x[0] for x in found.share_interval])
-    within = auc(scores[64:, None].astype(float), ~seen.right[0], seen.target)
+    within = auc(scores[64:, None].astype(float), ~classified.right[0], classified.target)
     area = by_classifier["auc_within_classes"]["sum"]
     assert area["value"] == pytest.approx(within.value[0])
     assert f", within classes: {area['value']:.3f}" in done.stdout
+    assert "distinguish labelled artifact samples (3) from the others (3)?" in done.stdout
 
 
 def test_it_prints_the_numbers_and_the_paths(finished):
@@ -139,9 +131,9 @@ def test_given_rates_and_the_balanced_score(folders, counted, tmp_path):
         generator,
         params,
         rates.low_rate(given, 0.3, dead=False),
-        num_samples=100,
+        100,
+        sweep(),
         first_index=64,
-        mesh=runtime.data_mesh(),
     )
     np.testing.assert_allclose(result.arrays["score"], found.balanced_score)
     assert result.summary["score"]["kind"] == "balanced"
@@ -153,7 +145,7 @@ BAD = [
         "labels are of images with constant noise, not --noise=random: leave it out",
     ),
     (["--ends=51"], "51 at each end of 100 samples overlap; give more samples"),
-    (["--labels=labels.csv"], "has 1 artifact and 2 normal samples of --seed=0; at least two of"),
+    (["--labels=labels.csv"], "has 1 artifact and 2 normal samples of --seed=0; at least 2 of"),
     (["--rates=rates"], "--rates has its own number of samples: leave --rates_samples out"),
     (["--layers="], "--layers is empty; give some, or leave it out for the paper's"),
     (

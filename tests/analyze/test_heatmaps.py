@@ -5,7 +5,10 @@ import pytest
 
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import detection, heatmaps, rates
-from ganfail_jax.images import to_uint8
+from ganfail_jax.jobs import Run
+from ganfail_jax.studies import activation_rates
+from ganfail_jax.studies import heatmaps as studied
+from ganfail_jax.studies.subject import of_generator
 from tests.analyze.commands import run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
@@ -18,20 +21,18 @@ def test_samples_of_both_ends_are_shown(models, tmp_path):
     folder = tmp_path / "runs" / "heatmaps" / "generator-0"
     result = results.load(folder)
     generator, params = zoo.load_generator(models[0].split("=")[1])
-    mesh = runtime.data_mesh()
-    counted = rates.count_rates(generator, params, LAYERS, num_samples=64, batch_size=64, mesh=mesh)
-    low = rates.low_rate(counted, 0.3)
-    score = detection.detect(
-        generator, params, low, num_samples=60, first_index=64, mesh=mesh
-    ).score
+    sweep = runtime.Sweep(64, runtime.data_mesh())
+    low = rates.low_rate(rates.count_rates(generator, params, LAYERS, 64, sweep), 0.3)
+    score = detection.detect(generator, params, low, 60, sweep, first_index=64).score
     indices = result.arrays["indices"]
     np.testing.assert_array_equal(score[indices - 64], [score.max(), score.min()])
     assert [sample["kind"] for sample in result.summary["samples"]] == ["Top", "Bottom"]
     found = heatmaps.heatmaps(generator, params, low, indices.astype(np.int32))
-    for name, array in found.arrays().items():
-        np.testing.assert_array_equal(result.arrays[name], array)
-    difference = result.arrays["images"].astype(int) - to_uint8(found.images)
+    expected = found.arrays()
+    difference = result.arrays["images"].astype(int) - expected.pop("images")
     assert abs(difference).max() <= 1
+    for name, array in expected.items():
+        np.testing.assert_array_equal(result.arrays[name], array)
     numbers = [list(sample["activated"].values()) for sample in result.summary["samples"]]
     assert numbers == found.activated.tolist()
     figures = {f"sample-{i}.png" for i in indices} | {"overview.png"}
@@ -49,6 +50,12 @@ def test_chosen_samples_and_layers_are_shown(models, tmp_path):
     assert arrays["layers"].tolist() == ["b0008/conv0"]
     assert arrays["plain/b0008/conv0"].shape == (2, 8, 8)
     assert "Chosen sample 9: LR neurons activated: " in done.stdout
+    subject = of_generator(*zoo.load_generator(models[0].split("=")[1]), "generator")
+    source = activation_rates.make(subject, ["choi:1"], activation_rates.Settings(64))
+    settings = studied.Settings(indices=[9, 2])
+    again = studied.plan(subject, source, settings, Run(out=str(tmp_path / "again"))).run()
+    for name, array in arrays.items():  # without flags
+        np.testing.assert_array_equal(again.arrays[name], array)
 
 
 BAD = [

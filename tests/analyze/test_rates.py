@@ -37,13 +37,12 @@ def finished(generator, tmp_path_factory):
 
 
 def test_two_processes_write_the_result_of_one(finished, generator):
-    ((first, told, errors), (second, untold, other_errors)), folder = finished
+    ((first, printed, errors), (second, silent, other_errors)), folder = finished
     assert (first, second) == (0, 0), errors + other_errors
     result = results.load(folder)
     found = restore(result.arrays)
     models = zoo.load_generator(generator.removeprefix("--generator="))
-    mesh = runtime.data_mesh()
-    one = count_rates(*models, LAYERS, num_samples=100, batch_size=32, mesh=mesh)
+    one = count_rates(*models, LAYERS, 100, runtime.Sweep(32, runtime.data_mesh()))
     assert list(found.counts) == LAYERS
     for name in LAYERS:
         np.testing.assert_array_equal(found.counts[name], one.counts[name])
@@ -54,11 +53,11 @@ def test_two_processes_write_the_result_of_one(finished, generator):
         assert layer["low_rate_without_never"] == layer["low_rate"] - layer["never_activated"]
         assert layer["low_rate_activated_per_image"] == expected_activated(one, {name: low})
         assert layer["low_rate_shares"]["0.3"] == low.mean()
-        assert f"{name}: {low.sum():,} of {low.size:,} neurons are LR" in told
+        assert f"{name}: {low.sum():,} of {low.size:,} neurons are LR" in printed
     assert list(result.arrays["at"]) == [16, 48, 100]
     assert sorted(path.name for path in folder.iterdir()) == FILES
-    assert all(f"{folder.name}/{name}" in told for name in FILES)
-    assert "neurons" not in untold
+    assert all(f"{folder.name}/{name}" in printed for name in FILES)
+    assert "neurons" not in silent
 
 
 def test_a_finished_result_is_reused(finished, generator):

@@ -2,9 +2,17 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from ganfail_jax import zoo
+from ganfail_jax.data.image_sets import in_memory
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.table import restore
+from ganfail_jax.studies import activation_rates, rate_tables
+from ganfail_jax.studies.images import of_images
+from ganfail_jax.studies.subject import of_generator
 from tests.analyze.commands import run
 
 SMALL = ["--rates_samples=64", "--num_samples=80", "--ends=20", "--num_real=30", "--seed=1"]
@@ -44,10 +52,33 @@ def test_top_bottom_measures_both_ends(models, pictures, tmp_path):
     assert all(c.measured.interval is not None for c in cells)
 
 
+def test_a_table_is_asked_for(models, tmp_path):
+    done = run("table", *models, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: which table? Give --table as one of ablation_fid, top_bo")
+
+
+def test_rates_of_all_layers_are_needed(models):
+    subject = of_generator(*zoo.load_generator(models[0].split("=")[1]), "generator")
+    images = of_images("pictures", in_memory(np.zeros((9, 8, 8, 1), np.uint8)))
+    features = Features("none", 1, lambda images: images[:, 0, 0])
+    source = activation_rates.make(subject, ["choi:0", "choi:1"])
+    compared = rate_tables.Compared(subject, source, images, features)
+    with pytest.raises(InputError, match=r"^there are no rates of b0008/conv1$"):
+        rate_tables.ablation_fid(compared, layer_sets=[["choi:0", "choi:2"]])
+    less = compared._replace(source=activation_rates.make(subject, ["choi:1"]))
+    with pytest.raises(InputError, match=r"^there are no rates of b0004/conv1$"):
+        rate_tables.top_bottom(less)
+
+
 BAD = [
     ("nope", [], "flag --table=nope"),
     ("top_bottom", ["--ends=41"], "41 at each end of 80 samples overlap"),
+    ("top_bottom", ["--ends=3"], "more than 3 images of each kind are needed"),
+    ("top_bottom", ["--sets=LR:0.3"], "--sets does not change table top_bottom: leave it out"),
+    ("ablation_fid", ["--sets=LR"], "'LR' is not a set of neurons; sets are LR:0.3, HR:0.7"),
     ("ablation_fid", ["--layer_sets=choi:0;choi:9"], "no layer 'choi:9'; the layers are"),
+    ("ablation_fid", ["--layer_sets="], "no layer ''; the layers are"),
     ("top_bottom", ["--truncation_psi=0.5"], "--truncation_psi must be 1"),
 ]
 

@@ -9,10 +9,9 @@ from PIL import Image
 from analyze.unit_fid import read_unit_fid
 from ganfail_jax import results, zoo
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.rates import activations
 from ganfail_jax.analysis.unit_activity import representative_image
 from ganfail_jax.images import to_uint8
-from ganfail_jax.latents import generate, latents
+from ganfail_jax.latents import activations, generate, latents
 from ganfail_jax.metrics.features import classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from tests.analyze.commands import run
@@ -36,7 +35,7 @@ def seen(loaded):
     @jax.jit
     def everything(params, indices):
         images = generate(loaded.generator, params, SEED, indices)[0]
-        taps = activations(loaded.generator, params, indices, SEED)
+        taps = activations(loaded.generator, params, SEED, indices)
         return images, {layer: taps[layer] for layer in LAYERS}
 
     images, taps = jax.device_get(everything(loaded.generator_params, np.arange(N)))

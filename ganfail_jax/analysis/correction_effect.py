@@ -13,18 +13,19 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from ganfail_jax import runtime
-from ganfail_jax.analysis.correction_methods import Look, Method, Setting, correct
+from ganfail_jax.analysis.correction_methods import Inspection, Method, Setting, correct
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.latents import renderer
 from ganfail_jax.statistics.estimates import mean
+from ganfail_jax.statistics.intervals import with_interval
 from ganfail_jax.statistics.proportions import wilson
 
 LEVELS = 127.5  # grey levels of 255 per unit of an image
 REPLICATES = 2000
-Looker = Callable[[Int[np.ndarray, " b"]], Look]
+Inspect = Callable[[Int[np.ndarray, " b"]], Inspection]
 
 
-class Views(NamedTuple):
+class Corrected(NamedTuple):
     """n samples before and after: row 0 is uncorrected, then one row per method."""
 
     images: Float[np.ndarray, "r n h w c"]  # in [-1, 1]
@@ -33,7 +34,7 @@ class Views(NamedTuple):
     masks: Bool[np.ndarray, "1 n h w"]
 
 
-Viewer = Callable[[Int[np.ndarray, " n"]], Views]
+CorrectBatch = Callable[[Int[np.ndarray, " n"]], Corrected]
 
 
 class Effect(NamedTuple):
@@ -46,68 +47,75 @@ class Effect(NamedTuple):
     outside: Float[np.ndarray, "r n"]  # NaN: it is the whole image
 
 
-def viewer(
+def corrector(
     models: Models,
     artifact: int,
-    look: Looker,
+    inspect: Inspect,
     methods: Mapping[str, Method],
     setting: Setting,
     seed: int,
-) -> Viewer:
+) -> CorrectBatch:
     """Compiled once for all methods whose edits are of one form.
 
     Args:
-        look: of `correction_methods.looker`, with its first arguments given.
+        inspect: of `correction_methods.inspector`, with its first arguments given.
         seed: of the samples.
     """
     render = renderer(models.generator, seed)
 
     @jax.jit
-    def see(params: Any, images: Array) -> tuple[Array, Array]:
+    def answer(params: Any, images: Array) -> tuple[Array, Array]:
         return _answer(models.classifier.logits(params, images), artifact)
 
-    def view(indices: Int[np.ndarray, " b"]) -> Views:
-        before = look(indices)
+    def correct_batch(indices: Int[np.ndarray, " b"]) -> Corrected:
+        before = inspect(indices)
         rows = [(before.images, *_answer(before.logits, artifact))]
         for method in methods.values():
             edits = correct(method, setting, before)
             images = render(models.generator_params, indices, edits)
-            rows.append((images, *see(models.classifier_params, images)))
+            rows.append((images, *answer(models.classifier_params, images)))
         images, probability, called = (np.asarray(jnp.stack(x)) for x in zip(*rows, strict=True))
-        return Views(images, probability, called, np.asarray(before.masks)[None])
+        return Corrected(images, probability, called, np.asarray(before.masks)[None])
 
-    return view
+    return correct_batch
 
 
 def _answer(logits: Float[Array, "b k"], artifact: int) -> tuple[Array, Array]:
     return jax.nn.softmax(logits)[:, artifact], jnp.argmax(logits, axis=1) == artifact
 
 
-def looked_at(
-    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
-) -> Iterator[Views]:
-    """Views of all samples; every batch is filled up, so that one compilation serves all."""
+def corrected_batches(
+    correct_batch: CorrectBatch,
+    indices: Int[np.ndarray, " n"],
+    batch_size: int,
+    progress: str | None = None,
+) -> Iterator[Corrected]:
+    """All samples, before and after; every batch is filled up, so that one program serves all."""
     with runtime.progress_bar(progress, len(indices), 0) as bar:
         for start in range(0, len(indices), batch_size):
             some = indices[start : start + batch_size]
-            seen = view(np.resize(some, batch_size).astype(np.int32))
-            yield Views(*(each[:, : len(some)] for each in seen))
+            batch = correct_batch(np.resize(some, batch_size).astype(np.int32))
+            yield Corrected(*(each[:, : len(some)] for each in batch))
             bar.update(len(some))
 
 
 def effect(
-    view: Viewer, indices: Int[np.ndarray, " n"], batch_size: int, progress: str | None = None
+    correct_batch: CorrectBatch,
+    indices: Int[np.ndarray, " n"],
+    batch_size: int,
+    progress: str | None = None,
 ) -> Effect:
-    """Measure samples, a batch of views in memory at a time."""
-    parts = [_effect(seen) for seen in looked_at(view, indices, batch_size, progress)]
+    """Measure samples, a batch of images in memory at a time."""
+    batches = corrected_batches(correct_batch, indices, batch_size, progress)
+    parts = [_effect(batch) for batch in batches]
     return Effect(*(np.concatenate(each, axis=1) for each in zip(*parts, strict=True)))
 
 
-def _effect(seen: Views) -> Effect:
-    moved = LEVELS * np.abs(seen.images - seen.images[0], dtype=np.float64).mean(axis=-1)
-    everywhere = np.ones_like(seen.masks)
-    changes = (_mean_where(moved, mask) for mask in (everywhere, seen.masks, ~seen.masks))
-    return Effect(seen.probability, seen.called, *changes)
+def _effect(corrected: Corrected) -> Effect:
+    moved = LEVELS * np.abs(corrected.images - corrected.images[0], dtype=np.float64).mean(axis=-1)
+    everywhere = np.ones_like(corrected.masks)
+    changes = (_mean_where(moved, mask) for mask in (everywhere, corrected.masks, ~corrected.masks))
+    return Effect(corrected.probability, corrected.called, *changes)
 
 
 def _mean_where(
@@ -122,7 +130,7 @@ def _mean_known(values: Float[np.ndarray, " n"]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def summary(found: Effect, rng: np.random.Generator) -> list[dict[str, Any]]:
+def summary_of(effects: Effect, rng: np.random.Generator) -> list[dict[str, Any]]:
     """For result.json, one of each row; the intervals are of 95 %.
 
     Those of means and of differences from the uncorrected samples (paired) are percentiles of a
@@ -131,21 +139,21 @@ def summary(found: Effect, rng: np.random.Generator) -> list[dict[str, Any]]:
 
     def averaged(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
         estimate = mean(values)
-        low, high = np.quantile(estimate.resample(REPLICATES, rng), [0.025, 0.975])
-        return {"value": float(estimate.value[0]), "interval95": [float(low), float(high)]}
+        ends = np.quantile(estimate.resample(REPLICATES, rng), [0.025, 0.975])
+        return with_interval(estimate.value[0], ends.tolist())
 
-    n = found.called.shape[1]
+    n = effects.called.shape[1]
     rows = []
-    for row, called in enumerate(found.called):
+    for row, called in enumerate(effects.called):
         interval = wilson(called.sum(keepdims=True), np.asarray([n]))[0]
         rows.append(
             {
-                "probability": averaged(found.probability[row]),
-                "difference": averaged(found.probability[row] - found.probability[0]),
-                "called": {"value": float(called.mean()), "interval95": interval.tolist()},
-                "change": averaged(found.change[row]),
-                "change_inside": _mean_known(found.inside[row]),
-                "change_outside": _mean_known(found.outside[row]),
+                "probability": averaged(effects.probability[row]),
+                "difference": averaged(effects.probability[row] - effects.probability[0]),
+                "called": with_interval(called.mean(), interval.tolist()),
+                "change": averaged(effects.change[row]),
+                "change_inside": _mean_known(effects.inside[row]),
+                "change_outside": _mean_known(effects.outside[row]),
             }
         )
     return rows

@@ -64,12 +64,12 @@ class Setting(NamedTuple):
     strength: float = STRENGTH  # lambda
     seed: int = 0  # of random units
 
-    def looks(self, method: Method) -> bool:
-        """Whether a method needs to look at the uncorrected samples."""
+    def inspects(self, method: Method) -> bool:
+        """Whether a method needs to inspect the uncorrected samples."""
         return method.factor == "mask" or (method.by == "ds" and not self.scores)
 
 
-class Look(NamedTuple):
+class Inspection(NamedTuple):
     """Uncorrected samples, as the artifact classifier sees them. k: its classes."""
 
     images: Float[Array, "b h w c"]  # in [-1, 1]
@@ -78,14 +78,14 @@ class Look(NamedTuple):
     scores: Scores  # DS of every unit for each sample [b,c] (sec. 5.4), over the layer's largest
 
 
-def looker(
+def inspector(
     models: Models,
     artifact: int,
     seed: int,
     mask_threshold: float = THRESHOLD,
     order: Order = "threshold_then_upsample",
-) -> Callable[[Any, Values, Int[np.ndarray, " b"]], Look]:
-    """Compiled: (parameters of the models, T_u of each layer, sample indices) -> Look.
+) -> Callable[[Any, Values, Int[np.ndarray, " b"]], Inspection]:
+    """Compiled: (parameters of the models, T_u of each layer, sample indices) -> Inspection.
 
     Args:
         artifact: the classifier's class.
@@ -93,36 +93,38 @@ def looker(
     """
 
     @jax.jit
-    def look(params: Any, thresholds: Values, indices: Array) -> Look:
+    def inspect(params: Any, thresholds: Values, indices: Array) -> Inspection:
         here = models.with_params(params)
         images, taps = generate(here.generator, here.generator_params, seed, indices)
         masks = artifact_masks(here, images, artifact, mask_threshold)
-        found = sample_scores(taps, thresholds, masks, order)
+        scores = sample_scores(taps, thresholds, masks, order)
         logits = here.classifier.logits(here.classifier_params, images)
-        return Look(images, logits, masks, {name: normalize(x) for name, x in found.items()})
+        return Inspection(images, logits, masks, {name: normalize(x) for name, x in scores.items()})
 
-    return look
+    return inspect
 
 
-def correct(method: Method, setting: Setting, look: Look | None = None) -> dict[str, Partial]:
+def correct(
+    method: Method, setting: Setting, inspection: Inspection | None = None
+) -> dict[str, Partial]:
     """The edits of a batch of samples.
 
     Args:
-        look: at these samples, where `setting.looks(method)`; its masks are of the uncorrected
-            images, so that one pass before the correction is enough.
+        inspection: of these samples, where `setting.inspects(method)`; its masks are of the
+            uncorrected images: one pass before the correction is enough.
 
     Raises:
         InputError: all scores of a layer, over all artifacts, are 0.
     """
     layers = list(setting.layers) if method.sequential else list(setting.layers)[-1:]
-    scores = setting.scores or (look.scores if look is not None else {})
+    scores = setting.scores or (inspection.scores if inspection is not None else {})
     units = {layer: _units(method, setting, scores, layer) for layer in layers}
     if method.factor == "zero":
         return hard_ablation(units)
     if method.factor == "soft":
         return soft_ablation(units, scores, setting.strength)
-    assert look is not None
-    return local_correction(units, look.masks, setting.layers)
+    assert inspection is not None
+    return local_correction(units, inspection.masks, setting.layers)
 
 
 def _units(
@@ -135,10 +137,10 @@ def _units(
         return given_units(setting.manual, size)
     if method.by == "fid":
         return top_units(setting.unit_fid[layer], number)
-    met = jnp.asarray(scores[layer]) > 0
-    if setting.scores and not met.any():
+    meets = jnp.asarray(scores[layer]) > 0
+    if setting.scores and not meets.any():
         raise InputError(
             f"no unit of layer {layer} meets the artifacts' masks: all its defective scores are 0; "
             "other layers, a larger tau, a lower mask threshold or more labelled artifacts may help"
         )
-    return top_units(scores[layer], number) & met
+    return top_units(scores[layer], number) & meets

@@ -1,4 +1,4 @@
-"""Does the discriminator tell artifacts? The D-value of an image (Tousi 2021, sec. 3, fig. 3).
+"""Does the discriminator recognise artifacts? The D-value of an image (Tousi 2021, sec. 3, fig. 3).
 
 The paper calls the discriminator's output so and finds that it does not: the histograms of normal
 and artifact generations overlap. Beyond the paper: the areas under the ROC curve.
@@ -64,17 +64,17 @@ def of_images(
         one_hot = jax.nn.one_hot(labels, classes, dtype=jnp.float32) if classes else None
         return discriminator.score(params, images, one_hot)
 
-    seen = lambda numbers, labels: score(params, take(numbers), labels)  # noqa: E731
-    return in_batches(seen, batch_size, np.arange(len(labels)), labels)
+    judge = lambda numbers, labels: score(params, take(numbers), labels)  # noqa: E731
+    return in_batches(judge, batch_size, np.arange(len(labels)), labels)
 
 
-def told(
+def areas(
     values: Values,
     artifact: Bool[np.ndarray, " n"],
     classes: Int[np.ndarray, " n"] | None,
     real: Float[np.ndarray, " r"],
 ) -> dict[str, Any]:
-    """How well a low D-value tells artifacts from normal generations, and either from real images.
+    """How well a low D-value separates artifacts from normal generations, either from real images.
 
     The area under the ROC curve is the chance that the first has the lower D-value, ties half.
     """

@@ -111,7 +111,7 @@ def representative_image(
     return as_viewed(generator.synthesize(params, mean, {layer: fill}, first)[0])
 
 
-def seen_by_unit(
+def images_and_map(
     generator: Generator,
     params: Params,
     layer: str,

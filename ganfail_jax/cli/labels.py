@@ -2,7 +2,7 @@
 
 from absl.flags import DEFINE_string, FlagValues
 
-from ganfail_jax.data.labels import Labels, read_labels
+from ganfail_jax.data.labels import Labelled, read_labels
 from ganfail_jax.errors import InputError
 
 
@@ -11,7 +11,7 @@ def define_labels(flags: FlagValues) -> None:
     DEFINE_string("labels", None, text, flag_values=flags)
 
 
-def labels_from(flags: FlagValues, generator_sha256: str, least: int) -> Labels:
+def labels_from(flags: FlagValues, generator_sha256: str, least: int) -> Labelled:
     """--labels, of samples of --seed.
 
     Args:

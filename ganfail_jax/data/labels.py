@@ -11,31 +11,47 @@ from ganfail_jax.data.label_table import read_csv
 from ganfail_jax.errors import InputError
 
 
-class Labels(NamedTuple):
-    """n samples of one seed, in the order of the file; those that were skipped are left out."""
+class Labelled(NamedTuple):
+    """n samples of one seed, each an artifact or normal."""
 
     indices: Int[np.ndarray, " n"]
     artifact: Bool[np.ndarray, " n"]
-    sha256: str  # of the file
+    sha256: str | None = None  # of the file that has the labels
+
+    @property
+    def artifacts(self) -> Int[np.ndarray, " _"]:
+        """Their indices."""
+        return self.indices[self.artifact]
+
+    @property
+    def normals(self) -> Int[np.ndarray, " _"]:
+        """Their indices."""
+        return self.indices[~self.artifact]
 
 
-def read_labels(file: str | Path, seed: int, generator_sha256: str) -> Labels:
-    """The labels of the samples of a seed.
+def of_kinds(artifacts: list[int], normals: list[int]) -> Labelled:
+    """Samples by the indices of either kind."""
+    indices = np.asarray([*artifacts, *normals], np.int32)
+    return Labelled(indices, np.arange(len(indices)) < len(artifacts))
+
+
+def read_labels(file: str | Path, seed: int, generator_sha256: str) -> Labelled:
+    """The labels of the samples of a seed, in the order of the file, without those skipped.
 
     Raises:
-        InputError: the file is unreadable or no table of labels, is of another generator, or has
-            no label of this seed.
+        InputError: the file is unreadable or not a table of labels, is of another generator, or
+            has no label of this seed.
     """
     table = read_csv(file)
     if table.generator is not None and not generator_sha256.startswith(table.generator):
         raise InputError(f"{file} has labels of another generator, {table.generator}")
-    told = {sample: label for sample, label in table.labels.items() if label != "skip"}
-    mine = {index: label == "artifact" for (index, own), label in told.items() if own == seed}
-    if not mine:
-        others = ", ".join(str(own) for own in sorted({own for _, own in told})[:5])
+    labels = {sample: label for sample, label in table.labels.items() if label != "skip"}
+    of_seed = {index: label == "artifact" for (index, own), label in labels.items() if own == seed}
+    if not of_seed:
+        others = ", ".join(str(own) for own in sorted({own for _, own in labels})[:5])
         raise InputError(f"{file} has no labels of --seed={seed}; its seeds: {others or 'none'}")
-    return Labels(
-        np.asarray([*mine], np.int32),
-        np.asarray([*mine.values()]),
+    return Labelled(
+        np.asarray([*of_seed], np.int32),
+        np.asarray([*of_seed.values()]),
         hashlib.sha256(Path(file).read_bytes()).hexdigest(),
     )

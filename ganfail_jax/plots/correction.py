@@ -50,8 +50,8 @@ def draw_effects(
     """A row of panels per kind of samples; in each a point per correction.
 
     Args:
-        told: kind of samples -> correction -> `correction_effect.summary`; the first correction is
-            none.
+        told: kind of samples -> correction -> `correction_effect.summary_of`; the first correction
+            is none.
         samples: of each kind.
     """
     figure = Figure(figsize=(11, 2.9 * len(told) + 0.7), layout="constrained")

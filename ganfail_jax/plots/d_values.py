@@ -32,15 +32,15 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> tuple[str,
     low, high = everything.min(), everything.max()
     high = high if high > low else low + 1
     area, *interval = arrays["area"]
-    told = f"area under the ROC curve {area:.2f}"
+    text = f"area under the ROC curve {area:.2f}"
     if np.isfinite(interval).all():
-        told += " [{:.2f}, {:.2f}]".format(*interval)
+        text += " [{:.2f}, {:.2f}]".format(*interval)
 
     shown, images = arrays["shown"], arrays["shown_images"]
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     figure.suptitle(
         f"D-values: the discriminator's output, large means real\n{who}\n"
-        f"a low D-value tells artifacts from normal generations: {told}; 0.5: it does not",
+        f"how well a low D-value finds artifacts among generations: {text}; 0.5: as chance does",
         size=10,
     )
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1))[:, 0]

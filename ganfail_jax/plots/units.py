@@ -36,7 +36,7 @@ def draw(
     return [*names, "fid.png"]
 
 
-def _representative(arrays: Mapping[str, np.ndarray], unit: int) -> np.ndarray:
+def _representative(arrays: Mapping[str, np.ndarray], unit: int | np.integer) -> np.ndarray:
     return arrays["representative"][arrays["pictured"] == unit][0] / 127.5 - 1
 
 
@@ -54,7 +54,7 @@ def _units(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> None:
         row[0].set_ylabel(text, size=8, rotation=0, ha="right", va="center")
         for axes, picture, own in zip(row[1:], pictures, maps, strict=True):
             show_image(axes, picture / 127.5 - 1)
-            _outline(axes, own, maps.max() / 2, picture.shape[:2])
+            _outline(axes, own, float(maps.max()) / 2, picture.shape[:2])
     grid[0, 0].set_title("representative", size=8)
     grid[0, 1].set_title("highest activation", size=8)
     save(figure, path)

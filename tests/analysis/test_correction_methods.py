@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import binomtest
 
 from ganfail_jax.analysis.correction import random_units
-from ganfail_jax.analysis.correction_effect import Effect, effect, summary, viewer
-from ganfail_jax.analysis.correction_methods import METHODS, Look, Setting, correct, looker
+from ganfail_jax.analysis.correction_effect import Effect, corrector, effect, summary_of
+from ganfail_jax.analysis.correction_methods import METHODS, Inspection, Setting, correct, inspector
 from ganfail_jax.analysis.defects import sample_scores
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate, renderer
@@ -29,7 +29,9 @@ MASKS = RNG.random((SAMPLES, 4, 4)) < 0.5
 OWN = {k: RNG.random((SAMPLES, each.size)).astype(np.float32) for k, each in DS.items()}
 OWN["a"][0] = OWN["b"][0] = 0  # nothing of the first sample meets its mask
 OWN["b"][1, 1:] = 0
-LOOK = Look(jnp.zeros((SAMPLES, 4, 4, 1)), jnp.zeros((SAMPLES, 2)), jnp.asarray(MASKS), OWN)
+INSPECTED = Inspection(
+    jnp.zeros((SAMPLES, 4, 4, 1)), jnp.zeros((SAMPLES, 2)), jnp.asarray(MASKS), OWN
+)
 
 
 def highest(scores, number):
@@ -51,7 +53,7 @@ def units_of(name, layer, scores):
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_is_its_loop(name, per_sample):
     setting = SETTING._replace(scores={}) if per_sample else SETTING
-    edits = correct(METHODS[name], setting, LOOK)
+    edits = correct(METHODS[name], setting, INSPECTED)
     several = name in ("sequential", "local")
     assert list(edits) == (["a", "b"] if several else ["b"])
     for layer, edit in edits.items():
@@ -77,11 +79,11 @@ def test_a_method_is_its_loop(name, per_sample):
         assert (expected != x).any()
 
 
-def test_only_what_depends_on_the_sample_needs_a_look():
-    looks = [name for name, method in METHODS.items() if SETTING.looks(method)]
-    assert looks == ["local"]
+def test_only_what_depends_on_the_sample_is_inspected():
+    inspecting = [name for name, method in METHODS.items() if SETTING.inspects(method)]
+    assert inspecting == ["local"]
     own = SETTING._replace(scores={})
-    assert [n for n, method in METHODS.items() if own.looks(method)] == [
+    assert [n for n, method in METHODS.items() if own.inspects(method)] == [
         "ds",
         "sequential",
         "local",
@@ -98,7 +100,7 @@ def test_a_layer_that_meets_no_mask_is_refused():
     )
     for name in ("ds", "sequential", "local"):
         with pytest.raises(InputError, match=f"^{message}$"):
-            correct(METHODS[name], setting, LOOK)
+            correct(METHODS[name], setting, INSPECTED)
     assert list(correct(METHODS["random"], setting)) == ["b"]
 
 
@@ -133,46 +135,46 @@ def grad_cam_mask(models, image):
     return cam > CUT * cam.max()
 
 
-def test_a_look_is_at_the_viewed_uncorrected_images(models, uncorrected):
+def test_an_inspection_is_of_the_viewed_uncorrected_images(models, uncorrected):
     images, taps = uncorrected
     limits = {k: np.quantile(x, 0.8, axis=(0, 1, 2)).astype(np.float32) for k, x in taps.items()}
-    found = looker(models, ARTIFACT, SEED, CUT)(models.params, limits, INDICES)
-    np.testing.assert_allclose(found.images, images, atol=1e-5)
+    inspected = inspector(models, ARTIFACT, SEED, CUT)(models.params, limits, INDICES)
+    np.testing.assert_allclose(inspected.images, images, atol=1e-5)
     masks = np.stack([grad_cam_mask(models, image) for image in images])
-    np.testing.assert_array_equal(found.masks, masks)
+    np.testing.assert_array_equal(inspected.masks, masks)
     assert 0.05 < masks.mean() < 0.95
     np.testing.assert_allclose(
-        jax.nn.softmax(found.logits)[:, ARTIFACT], softmax(models, images)[0], atol=1e-5
+        jax.nn.softmax(inspected.logits)[:, ARTIFACT], softmax(models, images)[0], atol=1e-5
     )
     iou = sample_scores(jax.tree.map(jnp.asarray, taps), limits, jnp.asarray(masks))
     for name, each in iou.items():
         expected = np.asarray(each) / np.maximum(np.asarray(each).max(axis=1, keepdims=True), 1e-9)
-        np.testing.assert_allclose(found.scores[name], expected, atol=1e-6)
+        np.testing.assert_allclose(inspected.scores[name], expected, atol=1e-6)
         assert expected.max() == 1
 
 
-def test_views_are_of_every_method_and_the_effect_is_what_they_show(models, uncorrected):
+def test_every_method_is_rendered_and_the_effect_is_what_its_images_show(models, uncorrected):
     layers = {name: models.generator.layers[name] for name in ("b0004/conv1", "b0008/conv0")}
     scores = {name: RNG.random(info.channels) for name, info in layers.items()}
     setting = Setting(layers, dict.fromkeys(layers, 3), scores, {}, (1, 2))
-    look = partial(looker(models, ARTIFACT, SEED, CUT), models.params, {})
+    inspect = partial(inspector(models, ARTIFACT, SEED, CUT), models.params, {})
     methods = {name: METHODS[name] for name in ("random", "local", "manual")}
-    view = viewer(models, ARTIFACT, look, methods, setting, SEED)
-    found = effect(view, INDICES, 2)
+    correct_batch = corrector(models, ARTIFACT, inspect, methods, setting, SEED)
+    effects = effect(correct_batch, INDICES, 2)
     before, render = uncorrected[0], renderer(models.generator, SEED)
     masks = np.stack([grad_cam_mask(models, image) for image in before])
-    seen = look(INDICES)
+    inspected = inspect(INDICES)
     for row, method in enumerate([None, *methods.values()]):
-        edits = correct(method, setting, seen) if method else {}
+        edits = correct(method, setting, inspected) if method else {}
         images = np.asarray(render(models.generator_params, INDICES, edits), np.float64)
         probability, called = softmax(models, images)
-        np.testing.assert_allclose(found.probability[row], probability, atol=1e-5)
-        np.testing.assert_array_equal(found.called[row], called)
+        np.testing.assert_allclose(effects.probability[row], probability, atol=1e-5)
+        np.testing.assert_array_equal(effects.called[row], called)
         moved = np.abs(images - before)[..., 0] * 127.5
-        np.testing.assert_allclose(found.change[row], moved.mean(axis=(1, 2)), atol=1e-3)
+        np.testing.assert_allclose(effects.change[row], moved.mean(axis=(1, 2)), atol=1e-3)
         for n, mask in enumerate(masks):
-            assert found.inside[row, n] == pytest.approx(moved[n][mask].mean(), abs=1e-3)
-            assert found.outside[row, n] == pytest.approx(moved[n][~mask].mean(), abs=1e-3)
+            assert effects.inside[row, n] == pytest.approx(moved[n][mask].mean(), abs=1e-3)
+            assert effects.outside[row, n] == pytest.approx(moved[n][~mask].mean(), abs=1e-3)
         assert (moved.max() > 1) == (method is not None)
 
 
@@ -182,8 +184,8 @@ def test_the_summary_is_paired():
     probability = np.stack([before, before - 0.1, before + noise])
     called = np.stack([np.arange(n) < 300, np.arange(n) < 40, np.arange(n) < 0])
     change, nothing = np.stack([np.zeros(n), np.ones(n), np.full(n, 2.0)]), np.full((3, n), np.nan)
-    found = Effect(probability, called, change, change / 2, nothing)
-    rows = summary(found, np.random.default_rng(0))
+    effects = Effect(probability, called, change, change / 2, nothing)
+    rows = summary_of(effects, np.random.default_rng(0))
     assert [row["called"]["value"] for row in rows] == [0.75, 0.1, 0]
     np.testing.assert_allclose(
         [row["called"]["interval95"] for row in rows],

@@ -1,4 +1,4 @@
-"""D-values and what they tell, from their definitions."""
+"""D-values and what they separate, from their definitions."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -56,19 +56,19 @@ def test_areas_are_chances_that_the_first_has_the_lower_value():
     values, real = rng.normal(size=40), rng.normal(1, 1, size=9)
     artifact, classes = rng.random(40) < 0.3, np.arange(40) % 2
     values[artifact] -= 1
-    found = d_values.told(values, artifact, classes, real)
+    areas = d_values.areas(values, artifact, classes, real)
     for name, first, second in (
         ("artifact from normal", values[artifact], values[~artifact]),
         ("normal from real", values[~artifact], real),
         ("artifact from real", values[artifact], real),
     ):
-        table = found[name]
+        table = areas[name]
         assert (table["positive"], table["negative"]) == (len(first), len(second))
         area = table["auc"]["d_value"]
         assert area["value"] == pytest.approx(chance_of_lower(first, second))
         assert area["interval95"][0] < area["value"] < area["interval95"][1]
-    assert "auc_within_classes" in found["artifact from normal"]
-    assert list(d_values.told(values, artifact, None, real[:0])) == ["artifact from normal"]
+    assert "auc_within_classes" in areas["artifact from normal"]
+    assert list(d_values.areas(values, artifact, None, real[:0])) == ["artifact from normal"]
 
 
 def test_shown_samples_are_spread_over_the_ranks_of_both_kinds():

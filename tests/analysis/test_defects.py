@@ -10,6 +10,7 @@ from ganfail_jax.analysis import defects
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import latents
+from ganfail_jax.runtime import Sweep
 from tests import tiny
 from tests.analysis import plain
 
@@ -88,9 +89,8 @@ def test_it_is_definition_1(generated, expected_scores, order):
         models,
         limits,
         INDICES,
+        Sweep(2, runtime.data_mesh()),  # the last batch is padded
         artifact=ARTIFACT,
-        batch_size=2,  # the last batch is padded
-        mesh=runtime.data_mesh(),
         seed=SEED,
         mask_threshold=CUT,
         order=order,
@@ -133,5 +133,5 @@ def test_artifact_images_are_needed(generated):
     models, _, _, limits = generated
     with pytest.raises(InputError, match=r"^there are no artifact images to score units by$"):
         defects.defective_scores(
-            models, limits, INDICES[:0], artifact=0, batch_size=1, mesh=runtime.data_mesh()
+            models, limits, INDICES[:0], Sweep(1, runtime.data_mesh()), artifact=0
         )

@@ -14,6 +14,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed, to_float, to_uint8
 from ganfail_jax.latents import activations, generate
 from ganfail_jax.nn import pggan
+from ganfail_jax.runtime import Sweep
 from tests import tiny
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
@@ -40,9 +41,8 @@ def test_they_are_the_first_of_all_sorted(taps, measure, batch_size):
         models.generator_params,
         LAYERS,
         K,
-        num_samples=SAMPLES,
-        batch_size=batch_size,
-        mesh=runtime.data_mesh(),
+        SAMPLES,
+        Sweep(batch_size, runtime.data_mesh()),
         measure=measure,
         seed=SEED,
     )
@@ -75,9 +75,8 @@ def test_more_than_all_samples():
             models.generator_params,
             LAYERS,
             5,
-            num_samples=4,
-            batch_size=4,
-            mesh=runtime.data_mesh(),
+            4,
+            Sweep(4, runtime.data_mesh()),
         )
 
 
@@ -120,7 +119,7 @@ def test_a_unit_sees_its_own_map(taps):
 
     @jax.jit
     def run(params, unit):
-        return unit_activity.seen_by_unit(
+        return unit_activity.images_and_map(
             models.generator, params, LAYERS[1], unit, indices, SEED
         ), generate(models.generator, params, SEED, indices)[0]
 

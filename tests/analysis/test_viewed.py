@@ -121,16 +121,16 @@ def test_artifact_masks_and_corrections(judged):
     defects.defective_scores(judged, limits, indices, SWEEP, artifact=1)
     layers = {"b0004/conv1": judged.generator.layers["b0004/conv1"]}
     setting = correction_methods.Setting(layers, {"b0004/conv1": 2}, {}, {}, (1,))
-    look = correction_methods.looker(judged, 1, 0)
-    view = correction_effect.viewer(
+    inspect = correction_methods.inspector(judged, 1, 0)
+    correct_batch = correction_effect.corrector(
         judged,
         1,
-        lambda some: look(judged.params, {}, some),
+        lambda some: inspect(judged.params, {}, some),
         {"manual": correction_methods.METHODS["manual"]},
         setting,
         0,
     )
-    view(indices)
+    correct_batch(indices)
 
 
 def test_discriminators_and_features():

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from analyze.unit_fid import FID
 from ganfail_jax import results, zoo
+from ganfail_jax.studies.unit_fid import FID
 from tests.analyze.commands import run
 from tests.analyze.conftest import LABELLED
 
@@ -44,23 +44,23 @@ def test_held_out_samples_are_corrected_and_measured(flags, unit_fid, tmp_path):
         held_out = LABELLED["held_out"][part]
         assert result.summary["samples"][kind] == len(held_out)
         assert result.arrays[f"{kind}/indices"].tolist() == held_out
-        told = result.summary["methods"][kind]
-        assert list(told) == rows
+        summary = result.summary["methods"][kind]
+        assert list(summary) == rows
         changes = result.arrays[f"{kind}/change"]
         assert not changes[0].any()
         assert (changes[1:].max(axis=1) > 0.01).all()
         np.testing.assert_array_equal(changes[rows.index("fid")], changes[rows.index("manual")])
         probability = result.arrays[f"{kind}/probability"].astype(np.float64)
         for row, method in enumerate(rows):
-            assert told[method]["probability"]["value"] == pytest.approx(probability[row].mean())
+            assert summary[method]["probability"]["value"] == pytest.approx(probability[row].mean())
             difference = (probability[row] - probability[0]).mean()
-            assert told[method]["difference"]["value"] == pytest.approx(difference, abs=1e-9)
+            assert summary[method]["difference"]["value"] == pytest.approx(difference, abs=1e-9)
         assert result.arrays[f"held-out {kind}/indices"].tolist() == held_out[:2]
         images = result.arrays[f"held-out {kind}/images"]
         assert images.shape == (7, 2, 8, 8, 1)
         moved = np.abs(images[1:].astype(float) - images[0]).mean(axis=(2, 3, 4))
         np.testing.assert_allclose(moved, changes[1:, :2], atol=0.6)  # of 8 bits
-        line = f"  sequential {told['sequential']['probability']['value']:.3f} ["
+        line = f"  sequential {summary['sequential']['probability']['value']:.3f} ["
         assert line in done.stdout
     for name in ("effects.png", "held-out-artifacts.png", "held-out-normals.png"):
         assert (folder / name).stat().st_size > 10_000
@@ -112,7 +112,7 @@ def test_bad_input_ends_in_one_line(flags, folders, unit_fid, tmp_path):
         ([*flags, *STOP, "--units=4"], "no unit 4 in a layer of units 0 to 3"),
         (
             [*crossed, *STOP, f"--unit_fid={unit_fid}"],
-            f"the FID of units in {unit_fid} is of another generator: generator",
+            f"the distances of units in {unit_fid} are of another generator: generator",
         ),
     ]
     for args, message in bad:

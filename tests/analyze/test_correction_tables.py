@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from analyze.unit_fid import FID
 from ganfail_jax import results, zoo
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import in_memory
@@ -16,6 +15,7 @@ from ganfail_jax.latents import generate
 from ganfail_jax.metrics.features import classifier_features, extract_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.metrics.table import restore
+from ganfail_jax.studies.unit_fid import FID
 from ganfail_jax.weights import store
 from tests.analyze.commands import run
 from tests.analyze.conftest import LABELLED
@@ -204,7 +204,7 @@ def test_bad_input_is_one_line_and_writes_nothing(flags, pictures, tmp_path):
         (["--table=top_bottom", images], "--artifact_classifier does not change table top_bottom"),
         ([correction, images, stop, "--truncation_psi=0.5"], "--truncation_psi must be 1"),
         ([correction, stop, "--images=nope"], "; or --reference=normals compares with the generat"),
-        (["--table=stopping_layer", images, "--shares=0.1,x"], "--shares has what is no number"),
+        (["--table=stopping_layer", images, "--shares=0.1,x"], "--shares has what is not a number"),
         (
             ["--table=ablated_units", images, stop, "--numbers=2,5"],
             "--numbers has 5, but layer b0008/conv0 has units 1 to 4",
@@ -226,7 +226,7 @@ def test_bad_input_is_one_line_and_writes_nothing(flags, pictures, tmp_path):
         assert not list(tmp_path.iterdir())
 
 
-def test_too_few_samples_are_told_of_before_units_are_scored(flags, tmp_path):
+def test_too_few_samples_are_refused_before_units_are_scored(flags, tmp_path):
     args = [*flags, *SCORED, "--table=stopping_layer", "--reference=normals", "--candidates=0"]
     done = run("table", *args, "--out=new", cwd=tmp_path)
     (line,) = (line for line in done.stderr.splitlines() if line.startswith("error: "))

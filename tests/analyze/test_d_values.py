@@ -61,7 +61,7 @@ def own_values(generator, discriminator, indices):
 
 
 def test_a_run_with_its_own_discriminator(work):
-    args = ["--generator=run", "--images=pictures", "--real=5", *SMALL, "--out=own"]
+    args = ["--generator=run", "--images=pictures", "--num_real=5", *SMALL, "--out=own"]
     done = run("d_values", *args, cwd=work)
     assert done.returncode == 0, done.stderr
     result = results.load(work / "own")
@@ -82,7 +82,7 @@ def test_a_run_with_its_own_discriminator(work):
 
 
 def test_a_discriminator_that_was_trained_further(work, folders):
-    args = [f"--generator={folders / 'generator'}", "--discriminator=further", "--real=0"]
+    args = [f"--generator={folders / 'generator'}", "--discriminator=further", "--num_real=0"]
     done = run("d_values", *args, *SMALL, "--out=further_values", cwd=work)
     assert done.returncode == 0, done.stderr
     result = results.load(work / "further_values")
@@ -105,16 +105,16 @@ def test_bad_input_ends_in_one_line(work, folders):
         ),
         (
             [*generator, *SMALL, "--discriminator=four"],
-            "the discriminator of four judges images of 4x4x1, but the generator makes 8x8x1; "
+            "discriminator four judges images of 4x4x1, but the generator makes 8x8x1; "
             "give two that fit",
         ),
         (
             [*generator, *SMALL, "--discriminator=run"],
-            "the discriminator of run knows 0 classes, but the generator 3; give two that fit",
+            "discriminator run knows 0 classes, but the generator 3; give two that fit",
         ),
         (
             [*generator, *SMALL, "--discriminator=further", "--images=pictures"],
-            "the discriminator judges images of 3 classes, which --images does not tell; "
+            "the discriminator judges images of 3 classes, which --images does not say; "
             "leave it out",
         ),
     ]

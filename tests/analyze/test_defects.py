@@ -6,6 +6,7 @@ import pytest
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import defects, quantiles
 from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.runtime import Sweep
 from tests.analyze.commands import run
 from tests.analyze.conftest import LABELLED
 
@@ -32,9 +33,8 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
         generator,
         params,
         LAYERS,
-        num_samples=40,
-        batch_size=16,
-        mesh=runtime.data_mesh(),
+        40,
+        Sweep(16, runtime.data_mesh()),
         seed=3,
     )
     limits = {name: quantiles.thresholds(each, 0.2).value for name, each in counts.items()}
@@ -42,9 +42,8 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
         Models(generator, params, *zoo.load_classifier(str(folders / "artifacts"))),
         limits,
         np.array(LABELLED["train"]["artifact"]),
+        Sweep(16, runtime.data_mesh()),
         artifact=1,
-        batch_size=16,
-        mesh=runtime.data_mesh(),
         seed=3,
     )
     assert result.arrays["layers"].tolist() == LAYERS
@@ -78,10 +77,7 @@ def test_bad_input_ends_in_one_line(flags, folders, tmp_path):
             f"{folders / 'artifacts_unconditional'} knows the artifacts of another generator: "
             "unconditional",
         ),
-        (
-            [*flags, "--layers="],
-            "--layers is empty; give some, or leave it out for those up to tousi:6",
-        ),
+        ([*flags, "--layers="], "--layers is empty; give some, or leave it out for the paper's"),
         ([*flags, "--seed=0"], "the labelled samples are of seed 3: leave --seed out"),
         ([*flags, "--tau=1"], "--tau is at least 0 and less than 1, not 1"),
         ([*flags, "--mask_threshold=1"], "--mask_threshold is at least 0 and less than 1, not 1"),

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analyze.unit_fid import read_unit_fid
 from ganfail_jax import results, zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.unit_activity import representative_image
@@ -14,6 +13,7 @@ from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import activations, generate, latents
 from ganfail_jax.metrics.features import classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
+from ganfail_jax.studies import unit_fid
 from tests.analyze.commands import run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
@@ -65,18 +65,19 @@ def test_fid_of_every_unit_against_real_images(against_pictures, pictures, seen,
     reference = feature_moments(seen[0](real))
     _, folder = against_pictures
     sha256 = zoo.read_generator(models[0].split("=")[1]).sha256
-    found, arrays = read_unit_fid(str(folder), sha256, LAYERS), results.load(folder).arrays
+    distances = unit_fid.read(str(folder), {"generator_sha256": sha256}, LAYERS)
+    arrays = results.load(folder).arrays
     for layer in LAYERS:
         order, expected = by_hand(seen, layer, reference)
-        np.testing.assert_allclose(found.fid[layer], expected, rtol=1e-3)
+        np.testing.assert_allclose(distances.fid[layer], expected, rtol=1e-3)
         np.testing.assert_array_equal(arrays[f"top/{layer}"], order[:K])
         assert set(arrays[f"cluster/{layer}"]) == {0, 1}
-    assert found.identity["num_samples"] == N
-    assert found.identity["fid_top"] == K
+    assert distances.identity["num_samples"] == N
+    assert distances.identity["fid_top"] == K
     summary = results.load(folder).summary
     assert summary["reference"] == pictures.name
     listed = summary["layers"][LAYERS[0]]
-    assert listed["highest"] == np.argsort(-found.fid[LAYERS[0]]).tolist()
+    assert listed["highest"] == np.argsort(-distances.fid[LAYERS[0]]).tolist()
     means = [group["mean_fid"] for group in listed["clusters"]]
     assert means == sorted(means, reverse=True)
 
@@ -117,7 +118,7 @@ def test_it_prints_the_numbers_and_the_paths(against_pictures):
 
 def test_without_real_images_a_generator_is_compared_with_its_own(models, pictures, seen, tmp_path):
     """Units in the order they are given; the features are in the cache."""
-    args = ["--features=classifier", f"--layers={LAYERS[0]}", "--units=2,0,2"]
+    args = ["--features=classifier", f"--layers={LAYERS[0]}", "--show_units=2,0,2"]
     done = run("units", *models, *SMALL, *args, "--out=found", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = results.load(tmp_path / "found")
@@ -129,10 +130,13 @@ def test_without_real_images_a_generator_is_compared_with_its_own(models, pictur
 
 BAD = [
     (["--layers=tousi:9"], "no layer 'tousi:9'; the layers are b0004/conv1, b0008/conv0"),
-    (["--units=0,6"], "no unit 6 in a layer of units 0 to 5"),
-    (["--units=0,-1"], "--units has '-1'; units count from 0"),
-    ([f"--units={','.join(map(str, range(41)))}"], "--units has 41 units; give 1 to 40"),
-    (["--units=1", "--layers=all"], "--units are of one layer: give one of --layers, not 3"),
+    (["--show_units=0,6"], "no unit 6 in a layer of units 0 to 5"),
+    (["--show_units=0,-1"], "--show_units has '-1'; units count from 0"),
+    ([f"--show_units={','.join(map(str, range(41)))}"], "--show_units has 41 units; give 1 to 40"),
+    (
+        ["--show_units=1", "--layers=all"],
+        "--show_units are of one layer: give one of --layers, not 3",
+    ),
     (["--fid_top=60"], "--fid_top=60 of 60 samples: give fewer, or more --num_samples"),
     (["--top=61"], "--top=61 of 60 samples: give fewer, or more --num_samples"),
     (["--clusters=7"], "--clusters=7, but b0004/conv1 has 6 units"),

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from ganfail_jax import runtime
 from ganfail_jax.metrics import unit_frechet
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.metrics.unit_frechet import subset_distances
+from ganfail_jax.runtime import Sweep
 
 RNG = np.random.default_rng(0)
 D = 12
@@ -50,9 +52,9 @@ def test_singular_values_agree_with_eigenvalues(monkeypatch):
     np.testing.assert_allclose(by_eigenvalues, by_singular_values, rtol=1e-7)
 
 
-def test_an_interrupted_run_goes_on_and_other_sets_start_anew(tmp_path, monkeypatch):
+def test_an_interrupted_run_resumes_and_other_sets_start_anew(tmp_path, monkeypatch):
     rows, reference, sets = features(60), feature_moments(features(50)), subsets(60, 30, 6)
-    resumable = {"checkpoint": tmp_path / "unfinished.npz", "seconds": 0.0}
+    how = Sweep(1, runtime.data_mesh(), tmp_path, {"seed": 0}, "distances")
     whole = subset_distances(reference, rows, sets)
     true, calls, kill = unit_frechet.sum_of_roots, [], [True]
 
@@ -64,15 +66,16 @@ def test_an_interrupted_run_goes_on_and_other_sets_start_anew(tmp_path, monkeypa
 
     monkeypatch.setattr(unit_frechet, "sum_of_roots", counted)
     with pytest.raises(RuntimeError, match="killed"):
-        subset_distances(reference, rows, sets, identity={"seed": 0}, **resumable)
+        subset_distances(reference, rows, sets, how, seconds=0.0)
     kill.clear()
-    found = subset_distances(reference, rows, sets, identity={"seed": 0}, **resumable)
+    found = subset_distances(reference, rows, sets, how, seconds=0.0)
     np.testing.assert_array_equal(found, whole)
     assert len(calls) == 4 + 3
-    for others in ({"subsets": sets[:, ::-1]}, {"identity": {"seed": 1}}):
-        given = {"subsets": sets, "identity": {"seed": 0}} | others
+    for other_sets, other, expected in (
+        (sets[:, ::-1], how, whole[::-1]),
+        (sets, how._replace(identity={"seed": 1}), whole),
+    ):
         calls.clear()
-        found = subset_distances(reference, rows, **given, **resumable)
-        expected = whole[::-1] if "subsets" in others else whole
+        found = subset_distances(reference, rows, other_sets, other, seconds=0.0)
         np.testing.assert_array_equal(found, expected)
         assert len(calls) == 6

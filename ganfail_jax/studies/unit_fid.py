@@ -9,41 +9,39 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from analyze import flags as common
-from ganfail_jax import results
 from ganfail_jax.errors import InputError
+from ganfail_jax.studies import earlier
 
 FID = "fid/"  # prefix of a layer's distances in a file
 MADE_BY = ("seed", "num_samples", "fid_top", "measure", "features", "reference")
 
 
 class UnitFid(NamedTuple):
-    """The distances of layers, and what tells them from others, for the identity of a result."""
+    """The distances of layers, and what distinguishes them, for the identity of a result."""
 
     fid: Mapping[str, Float64[np.ndarray, " _"]]
     identity: Mapping[str, Any]
 
 
-def read_unit_fid(folder: str, generator_sha256: str, layers: Sequence[str]) -> UnitFid:
+def read(folder: str, identity: Mapping[str, Any], layers: Sequence[str]) -> UnitFid:
     """The distances of the units of these layers.
+
+    Args:
+        identity: of the study that reads them.
 
     Raises:
         InputError: there are none, or they are of another generator or of other layers.
     """
-    result = results.load(folder)
+    result = earlier.read(folder, "distances of units", identity)
     names = [name for name in result.arrays if name.startswith(FID)]
-    found = {name.removeprefix(FID): result.arrays[name] for name in names}
-    if not found:
+    known = {name.removeprefix(FID): result.arrays[name] for name in names}
+    if not known:
         raise InputError(f"{folder} has no FID of units; analyze.units makes a result that has")
-    made = result.provenance["identity"]
-    if made.get("generator_sha256") != generator_sha256:
-        whose = made.get("generator", "unknown")
-        raise InputError(f"the FID of units in {folder} is of another generator: {whose}")
-    if missing := [layer for layer in layers if layer not in found]:
+    if missing := [layer for layer in layers if layer not in known]:
         raise InputError(
             f"the FID of units in {folder} lacks {', '.join(missing)}; "
             "give analyze.units these --layers"
         )
-    identity = {name: made.get(name) for name in MADE_BY}
-    identity["noise"] = common.noise_of(made)
-    return UnitFid({layer: found[layer] for layer in layers}, identity)
+    made = result.provenance["identity"]
+    own = {name: made.get(name) for name in MADE_BY} | {"noise": earlier.noise(made)}
+    return UnitFid({layer: known[layer] for layer in layers}, own)

@@ -1,0 +1,127 @@
+"""Whose artifacts? A generator, and a classifier of its artifacts with the samples that it knows.
+
+An artifact classifier remembers on which labelled samples of which generator it was trained, so
+that nothing is measured on them: units are scored on those (X_a of Tousi 2021), corrections on
+held-out ones.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool
+
+from ganfail_jax import runtime
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.data.label_table import LARGEST
+from ganfail_jax.data.labels import Labelled, of_kinds
+from ganfail_jax.errors import InputError
+from ganfail_jax.latents import generate
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies.subject import GeneratorSubject, params_hash
+from ganfail_jax.types import Classifier, Params
+
+ARTIFACT, NORMAL = "artifact", "normal"
+SAMPLES = LARGEST["index"] + 1  # of one seed
+
+
+class ArtifactCase(NamedTuple):
+    """A generator and a classifier of its artifacts."""
+
+    models: Models
+    artifact: int  # the classifier's class
+    seed: int  # of all samples
+    train: Labelled
+    held_out: Labelled
+    identity: Mapping[str, Any]  # of a result: generator, classifier, seed
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Of the generator and the samples, for a folder."""
+        return self.identity["generator"], str(self.seed)
+
+    @property
+    def title(self) -> str:
+        """For a person."""
+        return f"generator {self.identity['generator']}"
+
+    @property
+    def beyond(self) -> int:
+        """The first sample after all labelled ones."""
+        labelled = np.concatenate([self.train.indices, self.held_out.indices])
+        return 1 + int(labelled.max(initial=-1))
+
+
+def with_classifier(
+    subject: GeneratorSubject,
+    classifier: Classifier,
+    params: Params,
+    about: Mapping[str, Any],
+    sha256: str | None = None,
+    name: str = "the artifact classifier",
+) -> ArtifactCase:
+    """The generator with a classifier of its artifacts.
+
+    Args:
+        about: what the classifier remembers: generator_sha256, seed, and samples: of each part
+            (train, held_out) and kind (artifact, normal) the indices.
+        sha256: of the classifier; None: of its parameters' bytes.
+        name: of the classifier, for messages.
+
+    Raises:
+        InputError: it does not remember this, or was trained on samples of another generator.
+    """
+    try:
+        of_generator, seed = about["generator_sha256"], int(about["seed"])
+        train, held_out = (
+            of_kinds(about["samples"][part][ARTIFACT], about["samples"][part][NORMAL])
+            for part in ("train", "held_out")
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{name} was not made by train.artifact_classifier") from error
+    if of_generator != subject.identity["generator_sha256"]:
+        whose = about.get("generator", "unknown")
+        raise InputError(f"{name} knows the artifacts of another generator: {whose}")
+    own = {"artifact_classifier_sha256": sha256 or params_hash(params), "seed": seed}
+    return ArtifactCase(
+        models=Models(subject.generator, subject.params, classifier, params),
+        artifact=classifier.class_names.index(ARTIFACT),
+        seed=seed,
+        train=train,
+        held_out=held_out,
+        identity={**subject.identity, **own},
+    )
+
+
+def check_candidates(case: ArtifactCase, candidates: int) -> None:
+    """
+    Raises:
+        InputError: there are not so many samples beyond the labelled ones.
+    """
+    most = SAMPLES - case.beyond
+    if candidates > most:
+        raise InputError(f"--candidates={candidates}, but {most} follow the labelled samples")
+
+
+def classify_candidates(case: ArtifactCase, candidates: int, sweep: Sweep) -> Labelled:
+    """What the classifier itself calls so many samples beyond the labelled ones.
+
+    It takes its own errors for granted: say so beside whatever is measured on these.
+    """
+    if not candidates:
+        return of_kinds([], [])
+    models, first = case.models, case.beyond
+
+    @jax.jit
+    def step(params: Any, numbers: Array) -> Bool[Array, " b"]:
+        here = models.with_params(params)
+        images, _ = generate(here.generator, here.generator_params, case.seed, first + numbers)
+        logits = models.classifier.logits(here.classifier_params, images)
+        return jnp.argmax(logits, axis=1) == case.artifact
+
+    params = runtime.replicate(sweep.mesh, models.params)
+    artifact = runtime.gather(partial(step, params), candidates, sweep.named("candidates"))
+    return Labelled(first + np.arange(candidates), artifact)

@@ -1,0 +1,154 @@
+"""Which correction repairs artifacts and leaves normal images as they are? (Tousi 2021, sec. 4, 5)
+
+Labelled samples that the artifact classifier was not trained on, with and without the units that
+draw artifacts: the classifier's answers, how much the images change, and sheets of both.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Int
+
+from ganfail_jax import plots
+from ganfail_jax.analysis.correction import SHARE, given_units, number_of_units
+from ganfail_jax.analysis.correction_effect import (
+    CorrectBatch,
+    Corrected,
+    corrected_batches,
+    corrector,
+    effect,
+    summary_of,
+)
+from ganfail_jax.analysis.correction_methods import METHODS, Method
+from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_uint8
+from ganfail_jax.jobs import Arrays, Job, Run, Summary
+from ganfail_jax.results import Result
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.intervals import show_entry
+from ganfail_jax.studies.artifact_case import ArtifactCase
+from ganfail_jax.studies.corrections import Corrections, methods_of
+
+Samples = Mapping[str, Int[np.ndarray, " _"]]  # of each kind, by index
+
+
+class Settings(NamedTuple):
+    """What is corrected and shown, beside what the corrections go by."""
+
+    methods: Sequence[str] | None = None  # of `corrections.AUTOMATIC`; None: all that can be had
+    share: float = SHARE  # of a layer's units that is corrected
+    units: Sequence[int] = ()  # of the last layer, which the method manual sets to zero
+    indices: Sequence[int] | None = None  # of samples to draw; None: held-out ones
+    shown: int = 6  # held-out artifacts, and as many normals
+
+
+class _Requested(NamedTuple):
+    """What the settings come down to."""
+
+    methods: Mapping[str, Method]
+    held_out: Samples
+    sheets: Samples
+    text: str  # for a person
+
+
+def plan(corrections: Corrections, settings: Settings = Settings(), run: Run = Run()) -> Job:
+    """The job for one generator.
+
+    Raises:
+        InputError: an unknown method or one that lacks what it needs, an unknown unit, or there is
+            nothing to measure on.
+    """
+    case, layers = corrections.case, corrections.layers
+    methods = methods_of(settings.methods, has_fid=corrections.unit_fid is not None)
+    given_units(settings.units, case.models.generator.layers[layers[-1]].channels)
+    if settings.units:
+        methods["manual"] = METHODS["manual"]
+    number_of_units(settings.share, 1)
+    held_out = _held_out(case)
+    sheets = {f"held-out {kind}": some[: settings.shown] for kind, some in held_out.items()}
+    if settings.indices is not None:
+        sheets = {"samples": np.asarray(settings.indices)}
+    text = f"{case.title}: {settings.share:.0%} of the units, to layer {layers[-1]}"
+    requested = _Requested(methods, held_out, sheets, text)
+    own = {**settings._asdict(), "methods": list(methods), "stop": layers[-1]}
+    return Job(
+        folder=run.folder("correct", *case.names),
+        identity={**corrections.identity, **own},
+        subject=case.title,
+        compute=partial(_compute, corrections, settings, requested),
+        draw=partial(_draw, text),
+        describe=_describe,
+        settings=run,
+    )
+
+
+def _held_out(case: ArtifactCase) -> Samples:
+    held_out = {"artifacts": case.held_out.artifacts, "normals": case.held_out.normals}
+    for kind, indices in held_out.items():
+        if not len(indices):
+            raise InputError(f"the artifact classifier has no held-out {kind} to measure on")
+    return held_out
+
+
+def _compute(
+    corrections: Corrections, settings: Settings, requested: _Requested, sweep: Sweep
+) -> tuple[Summary, Arrays]:
+    case, layers, units = corrections.case, corrections.layers, corrections.scores.units(sweep)
+    number = partial(number_of_units, settings.share)
+    correct_batch = corrector(
+        case.models,
+        case.artifact,
+        corrections.inspector(units),
+        requested.methods,
+        corrections.setting(units, layers[-1], number, settings.units),
+        case.seed,
+    )
+    rows, rng = ["none", *requested.methods], np.random.default_rng(corrections.settings.seed)
+    summaries, arrays = {}, {"rows": rows, "sheets": list(requested.sheets)}
+    for kind, indices in requested.held_out.items():
+        measured = effect(correct_batch, indices, sweep.batch_size, f"held-out {kind}")
+        summaries[kind] = dict(zip(rows, summary_of(measured, rng), strict=True))
+        arrays |= _named(kind, {"indices": indices, **measured._asdict()})
+    for kind, indices in requested.sheets.items():
+        arrays |= _named(kind, _sheet(correct_batch, indices, sweep.batch_size, kind))
+    sizes = {kind: len(indices) for kind, indices in requested.held_out.items()}
+    return {"layers": layers, "samples": sizes, "methods": summaries}, arrays
+
+
+def _named(kind: str, arrays: Arrays) -> dict[str, Any]:
+    return {f"{kind}/{name}": each for name, each in arrays.items()}
+
+
+def _sheet(
+    correct_batch: CorrectBatch, indices: Int[np.ndarray, " n"], batch_size: int, kind: str
+) -> Arrays:
+    batches = list(corrected_batches(correct_batch, indices, batch_size, f"drawing {kind}"))
+    drawn = Corrected(*(np.concatenate(each, axis=1) for each in zip(*batches, strict=True)))
+    return {"indices": indices, **drawn._asdict(), "images": to_uint8(drawn.images)}
+
+
+def _draw(text: str, folder: Path, result: Result) -> list[str]:
+    summary, arrays, names = result.summary, result.arrays, ["effects.png"]
+    plots.correction.draw_effects(folder / names[0], summary["methods"], summary["samples"], text)
+    for kind in map(str, arrays["sheets"]):
+        names.append(f"{kind.replace(' ', '-')}.png")
+        own = {k.removeprefix(f"{kind}/"): x for k, x in arrays.items() if k.startswith(kind)}
+        own["rows"] = arrays["rows"]
+        plots.correction.draw_sheet(folder / names[-1], own, f"{kind} of {text}")
+    return names
+
+
+def _describe(summary: Summary) -> Iterator[str]:
+    yield f"corrected layers {', '.join(summary['layers'])}; brackets: 95 %"
+    for kind, methods in summary["methods"].items():
+        yield f"{summary['samples'][kind]:,} held-out {kind}: probability of an artifact"
+        for name, row in methods.items():
+            line = f"  {name:<10} {show_entry(row['probability'])}"
+            line += f", called an artifact {show_entry(row['called'], '.1%')}"
+            if name != "none":
+                line += f", difference {show_entry(row['difference'], '+.3f')}"
+                line += f", change of a pixel {row['change']['value']:.1f} of 255"
+            yield line

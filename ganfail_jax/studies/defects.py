@@ -1,0 +1,141 @@
+"""Which units of a generator draw its artifacts? The defective score (Tousi 2021, definition 1)
+
+The scores of all units of each layer, and the artifact images that its highest unit meets best.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganfail_jax import plots
+from ganfail_jax.analysis.correction import layers_to
+from ganfail_jax.analysis.defects import Defects, regions
+from ganfail_jax.analysis.quantiles import Thresholds
+from ganfail_jax.images import to_uint8
+from ganfail_jax.jobs import Arrays, Job, Run, Summary
+from ganfail_jax.results import Result
+from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import defective_scores
+from ganfail_jax.studies.artifact_case import ArtifactCase
+
+REPORTED = 5  # units of each layer
+
+
+class Settings(NamedTuple):
+    """What changes the result."""
+
+    scores: defective_scores.Settings = defective_scores.Settings()
+    layers: Sequence[str] | None = None  # in forward order; None: up to the paper's last
+    shown: int = 8  # artifact images of each layer
+
+
+def plan(case: ArtifactCase, settings: Settings = Settings(), run: Run = Run()) -> Job:
+    """The job for one generator.
+
+    Raises:
+        InputError: as `defective_scores.Settings.check`.
+    """
+    settings.scores.check()
+    layers = list(settings.layers or layers_to(case.models.generator.layers))
+    own = {"layers": layers, **settings.scores._asdict(), "shown": settings.shown}
+    return Job(
+        folder=run.folder("defects", *case.names),
+        identity={**case.identity, **own},
+        subject=case.title,
+        compute=partial(_compute, case, settings, layers),
+        draw=partial(_draw, case.title),
+        describe=_describe,
+        settings=run,
+    )
+
+
+def _compute(
+    case: ArtifactCase, settings: Settings, layers: list[str], sweep: Sweep
+) -> tuple[Summary, Arrays]:
+    limits = defective_scores.thresholds(case, layers, settings.scores, sweep)
+    values = {name: each.value for name, each in limits.items()}
+    scored = defective_scores.score(case, values, settings.scores, sweep)
+    scores, errors = scored.scores, scored.standard_errors
+    arrays = {"layers": layers, **_regions(case, settings, values, scored)}
+    for name in layers:
+        arrays[f"thresholds/{name}"] = values[name]
+        arrays[f"scores/{name}"] = scores[name]
+        arrays[f"standard_errors/{name}"] = errors[name]
+        arrays[f"samples/{name}"] = scored.samples[name]
+    return _summarize(settings.scores, limits, scored), arrays
+
+
+def _regions(
+    case: ArtifactCase, settings: Settings, limits: dict[str, np.ndarray], scored: Defects
+) -> dict[str, Any]:
+    """The artifact images that the highest unit of each layer meets best, and where."""
+    tops = [(name, int(np.argmax(each))) for name, each in scored.scores.items()]
+    best = [np.argsort(-scored.samples[name][:, unit], kind="stable") for name, unit in tops]
+    shown = case.train.artifacts[np.stack(best)[:, : settings.shown]]
+    drawn = regions(
+        case.models,
+        tops,
+        limits,
+        shown,
+        artifact=case.artifact,
+        seed=case.seed,
+        mask_threshold=settings.scores.mask_threshold,
+        order=settings.scores.order,
+    )
+    return {"indices": shown, **drawn._asdict(), "images": to_uint8(drawn.images)}
+
+
+def _summarize(
+    settings: defective_scores.Settings, limits: dict[str, Thresholds], scored: Defects
+) -> Summary:
+    return {
+        "artifacts": len(scored.covered),
+        "covered": float(scored.covered.mean()),
+        "without_mask": int((scored.covered == 0).sum()),
+        "tau": settings.tau,
+        "threshold_samples": settings.threshold_samples,
+        "layers": {
+            name: {
+                "units": len(scores),
+                "mean": float(scores.mean()),
+                "active_share": float(limits[name].share.mean()),
+                "largest_threshold_error": float(np.max(limits[name].error)),
+                "top": _highest(scores, scored.standard_errors[name]),
+            }
+            for name, scores in scored.scores.items()
+        },
+    }
+
+
+def _highest(scores: np.ndarray, errors: np.ndarray) -> list[dict[str, Any]]:
+    order = np.argsort(-scores, kind="stable")[:REPORTED]
+    return [
+        {"unit": int(u), "score": float(scores[u]), "standard_error": float(errors[u])}
+        for u in order
+    ]
+
+
+def _draw(title: str, folder: Path, result: Result) -> list[str]:
+    return plots.defects.draw(folder, result.arrays, title)
+
+
+def _describe(summary: Summary) -> Iterator[str]:
+    yield (
+        f"{summary['artifacts']:,} artifact images; the mask covers {summary['covered']:.0%} of an "
+        f"image on average, and nothing of {summary['without_mask']:,} of them"
+    )
+    yield (
+        f"units are active above their {1 - summary['tau']:g} quantile over "
+        f"{summary['threshold_samples']:,} samples; mean score of a layer, and its highest:"
+    )
+    for name, layer in summary["layers"].items():
+        top = ", ".join(f"{each['unit']} ({_score(each)})" for each in layer["top"])
+        yield f"  {name}: {layer['mean']:.3f}; units {top}"
+
+
+def _score(unit: Mapping[str, Any]) -> str:
+    error = unit["standard_error"]  # None: of a single image
+    return f"{unit['score']:.3f}" + ("" if error is None else f" ± {error:.3f}")

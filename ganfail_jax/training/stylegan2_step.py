@@ -7,9 +7,9 @@ everything that changes is in `TrainState`, so that a resumed run repeats an uni
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import jax
 import jax.numpy as jnp
@@ -84,6 +84,11 @@ class StyleGAN2Run(RunConfig):
                 f"batch_size {self.batch_size} must be at least {self.pl_batch_shrink}: path "
                 "length takes that part of a batch"
             )
+
+    def with_batch_size(self, batch_size: int) -> Self:
+        """For another batch, by NVIDIA's rules: gamma ~ 1 / batch, ema_kimg ~ batch."""
+        r1_gamma = self.r1_gamma / (batch_size / self.batch_size)
+        return replace(super().with_batch_size(batch_size), r1_gamma=r1_gamma)
 
 
 PRESETS: dict[str, StyleGAN2Run] = {

@@ -66,7 +66,7 @@ def config_from(flags: FlagValues, presets: Mapping[str, Config]) -> Config:
     """
     if flags.preset not in presets:
         raise InputError(f"no preset is called {flags.preset!r}; presets are {', '.join(presets)}")
-    config = presets[flags.preset]
+    config: Any = presets[flags.preset]
     if flags.batch_size is not None:
         config = config.with_batch_size(flags.batch_size)
     names = {field.name for field in fields(config)} & {*flags}

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -48,7 +48,7 @@ class RunConfig:
                 "the group of the minibatch standard deviation"
             )
 
-    def with_batch_size(self, batch_size: int) -> Self:
+    def with_batch_size(self, batch_size: int) -> "RunConfig":
         """For another batch: the average is over as many steps."""
         ema_kimg = self.ema_kimg * (batch_size / self.batch_size)
         return replace(self, batch_size=batch_size, ema_kimg=ema_kimg)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -85,10 +85,11 @@ class StyleGAN2Run(RunConfig):
                 "length takes that part of a batch"
             )
 
-    def with_batch_size(self, batch_size: int) -> Self:
+    def with_batch_size(self, batch_size: int) -> "StyleGAN2Run":
         """For another batch, by NVIDIA's rules: gamma ~ 1 / batch, ema_kimg ~ batch."""
-        r1_gamma = self.r1_gamma / (batch_size / self.batch_size)
-        return replace(super().with_batch_size(batch_size), r1_gamma=r1_gamma)
+        ratio = batch_size / self.batch_size
+        ema_kimg, r1_gamma = self.ema_kimg * ratio, self.r1_gamma / ratio
+        return replace(self, batch_size=batch_size, ema_kimg=ema_kimg, r1_gamma=r1_gamma)
 
 
 PRESETS: dict[str, StyleGAN2Run] = {

@@ -1,6 +1,8 @@
 """Write a published generator as our own weights folder, which loads faster.
 
-python -m analyze.convert --generator=network.pkl --out=network
+    python -m analyze.convert --generator=network.pkl --out=network
+
+Nothing in the published file is run. The new folder serves wherever a --generator is given.
 """
 
 from pathlib import Path

@@ -5,7 +5,9 @@ The devices may be of several hosts: every process runs the same sweep and gets 
 
 import contextlib
 import json
+import os
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +27,7 @@ from ganfail_jax.results import DAMAGE, read_arrays, replace_file
 
 Total = TypeVar("Total")
 Rows = TypeVar("Rows")
+RARELY = 30.0  # seconds between two updates of a progress bar that nobody watches
 UNFINISHED = "unfinished-"  # prefix of the files of totals so far
 
 
@@ -59,10 +62,29 @@ def fetch(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
-def progress_bar(name: str | None, total: int, done: int) -> tqdm:
-    """Of images, on the first process; silent without a name."""
+def progress_bar(
+    name: str | None, total: int, done: int, *, unit: str = "img", scale: bool = False
+) -> tqdm:
+    """On the first process; silent without a name.
+
+    Where stderr is not a terminal every update stays, so they are rare there, unless tqdm's
+    TQDM_MININTERVAL says how many seconds lie between two.
+
+    Args:
+        scale: write 12.3k for 12,345.
+    """
     silent = name is None or not hosts.is_first()
-    return tqdm(total=total, initial=done, desc=name, unit="img", disable=silent)
+    rare = not sys.stderr.isatty() and "TQDM_MININTERVAL" not in os.environ
+    interval: dict[str, Any] = {"mininterval": RARELY, "maxinterval": RARELY} if rare else {}
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=name,
+        unit=unit,
+        unit_scale=scale,
+        disable=silent,
+        **interval,
+    )
 
 
 class Sweep(NamedTuple):

@@ -1,5 +1,7 @@
 """A sweep sees every sample once, whatever the batch size and however often it is interrupted."""
 
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -87,3 +89,17 @@ def test_a_partial_sum_of_something_else_is_not_used(tmp_path, damage):
 def test_nothing_to_sweep_is_refused(num_samples, batch_size):
     with pytest.raises(InputError, match=f"not {num_samples} and {batch_size}"):
         sweep(num_samples, batch_size)
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_a_progress_bar_in_a_file_is_rarely_updated(variable, monkeypatch, capsys):
+    """Its start and its end, unless tqdm's own variable, which it reads once, is set."""
+    monkeypatch.delenv("TQDM_MININTERVAL", raising=False)
+    if variable:
+        monkeypatch.setenv("TQDM_MININTERVAL", "0.1")
+    with runtime.progress_bar("images", 100, 0) as bar:
+        for _ in range(10):
+            time.sleep(0.03)
+            bar.update(10)
+    updates = capsys.readouterr().err.count("%|")
+    assert updates > 2 if variable else updates == 2

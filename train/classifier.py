@@ -1,4 +1,4 @@
-"""Trains one of the two classifiers of Le Coz 2022, sec. 3.2, and measures it on the test sets.
+"""Train one of the two classifiers of Le Coz 2022, sec. 3.2, and measure it on the test sets.
 
     python -m train.classifier --dataset=mnist_c --train_on=corrupted
 
@@ -6,80 +6,38 @@
 the same digits untouched. The paper reports 97 % on the corrupted test set for the former.
 """
 
-from typing import Any
+from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
-import scipy
-from absl import flags
-
-from analyze import flags as common
-from ganfail_jax.data.pipelines import Dataset, load_dataset
+from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_out, define_seed
+from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import classifiers
-from ganfail_jax.results import writable_folder
-from ganfail_jax.training import classifier as training
-from ganfail_jax.weights import store
-
-TRAINING_SETS = {"mnist_c": {"corrupted": "mnist_c", "clean": "mnist"}}
-
-FLAGS = flags.FLAGS
-common.define_dataset()
-common.define_mnist_dir()
-common.define_run()
-flags.DEFINE_enum("train_on", "corrupted", ["corrupted", "clean"], "Which of the two classifiers.")
-flags.DEFINE_integer("steps", 4000, "Training steps of 128 images.", lower_bound=1)
+from ganfail_jax.jobs import Run
+from ganfail_jax.studies import train_classifier
+from ganfail_jax.training.classifier import ClassifierConfig
 
 
-def test_sets(mnist_dir: str | None) -> dict[str, Dataset]:
-    """Name -> images on which both classifiers are measured."""
-    mixed = load_dataset("mnist_c", "test", mnist_dir=mnist_dir)
-    half = mixed.attributes["noise_severity"] > 0
-    corrupted = mixed._replace(images=mixed.images[half], labels=mixed.labels[half])
-    clean = load_dataset("mnist", "test", mnist_dir=mnist_dir)
-    return {"mnist": clean, "mnist_c": mixed, "mnist_c corrupted half": corrupted}
+def define(flags: FlagValues) -> None:
+    define_dataset(flags)
+    define_mnist_dir(flags)
+    define_seed(flags)
+    define_out(flags)
+    kinds = ["corrupted", "clean"]
+    DEFINE_enum("train_on", "corrupted", kinds, "Which of the two classifiers.", flag_values=flags)
+    text = "Training steps of 128 images."
+    DEFINE_integer("steps", 4000, text, lower_bound=1, flag_values=flags)
 
 
-def report(about: dict[str, Any]) -> None:
-    for name, (correct, n) in about["accuracy"].items():
-        low, high = scipy.stats.binomtest(correct, n).proportion_ci(method="wilson")
-        share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
-        print(f"accuracy on {name} test: {share}")
-
-
-def main() -> None:
-    if FLAGS.dataset not in TRAINING_SETS:
-        known = ", ".join(TRAINING_SETS)
-        raise InputError(f"no classifier for dataset {FLAGS.dataset!r}; datasets are {known}")
-    folder = common.out_folder("classifier", FLAGS.dataset, FLAGS.train_on, str(FLAGS.seed))
-    name = TRAINING_SETS[FLAGS.dataset][FLAGS.train_on]
-    dataset = load_dataset(name, "train", mnist_dir=FLAGS.mnist_dir)
-    config = training.ClassifierConfig(steps=FLAGS.steps, seed=FLAGS.seed)
-    identity = training.identity(config, dataset)
-    if store.is_weights_folder(folder):
-        about = store.load(folder).about
-        training.check_same(folder, about.get("run", {"config": {}}), identity)
-        print(f"{folder} already holds this classifier")
-    else:
-        writable_folder(folder.absolute().parent)
-        writable_folder(folder)
-        print(f"training on {name} for {config.steps} steps; {dataset.source}")
-        params = training.train(config, dataset, folder)
-        classifier = classifiers.build(config.network, dataset.class_names)
-        about = {
-            "dataset": FLAGS.dataset,
-            "train_on": FLAGS.train_on,
-            "class_names": list(dataset.class_names),
-            "seed": FLAGS.seed,
-            "epochs": config.steps * config.batch_size / len(dataset.images),
-            "accuracy": {  # test set -> correct, n
-                name: training.accuracy(classifier, params, images)
-                for name, images in test_sets(FLAGS.mnist_dir).items()
-            },
-            "run": identity,
-        }
-        store.save(folder, "classifier", config.network.to_dict(), params, about)
-    report(about)
-    print(f"weights: {folder / store.CONFIG}, {folder / store.ARRAYS}")
+def plan(flags: FlagValues) -> Task:
+    if flags.dataset not in train_classifier.TRAINING_SETS:
+        known = ", ".join(train_classifier.TRAINING_SETS)
+        raise InputError(f"no classifier for dataset {flags.dataset!r}; datasets are {known}")
+    return train_classifier.plan(
+        ClassifierConfig(steps=flags.steps, seed=flags.seed),
+        train_classifier.mnist_c(flags.train_on, flags.mnist_dir),
+        Run(out=flags.out).folder("classifier", flags.dataset, flags.train_on, flags.seed),
+        {"dataset": flags.dataset, "train_on": flags.train_on},
+    )
 
 
 if __name__ == "__main__":
-    common.run(main)
+    main(__doc__, define, plan)

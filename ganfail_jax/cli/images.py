@@ -82,6 +82,28 @@ def real_images_from(
     return of_images(name, images)
 
 
+def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSet | None:
+    """--num_real of the real images; None: none are wanted, or the default dataset's do not fit.
+
+    Args:
+        shape: that of the generator's images.
+        default: how many where --num_real does not say.
+
+    Raises:
+        InputError: those that flags name are missing, damaged or of another shape.
+    """
+    most = default if flags.num_real is None else flags.num_real
+    if most == 0:
+        return None
+    try:
+        return real_images_from(flags, shape, most=most)
+    except InputError as error:
+        if any(flags[name].present for name in ("images", "dataset", "mnist_dir", "num_real")):
+            raise
+        print(f"no real images, so the classes are artifact and normal ({error})", flush=True)
+        return None
+
+
 def comparison_from(flags: FlagValues) -> Comparison:
     """By the flags of `define_comparison`.
 

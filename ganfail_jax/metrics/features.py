@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped, UInt8
-from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.data.image_sets import Images
@@ -104,7 +103,7 @@ def extract_features(
         return kept
     parts, fresh, saved = [kept], list[np.ndarray](), len(kept)
     batch_size = _batch_size(features, batch_size)
-    with tqdm(total=n, initial=saved, desc=progress, unit="img", disable=progress is None) as bar:
+    with runtime.progress_bar(progress, n, saved) as bar:
         for start in range(saved, n, batch_size):
             fresh.append(_extract(features, images, start, batch_size))
             bar.update(len(fresh[-1]))

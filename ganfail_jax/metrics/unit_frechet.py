@@ -11,7 +11,6 @@ import time
 import jax
 import numpy as np
 from jaxtyping import Float, Float64, Int
-from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.metrics.frechet import FeatureMoments, scaled_vectors, sum_of_roots
@@ -60,7 +59,7 @@ def subset_distances(
     found, done = runtime.read_partial(checkpoint, mark, lambda: jax.tree.structure(np.empty(0)))
     found = np.zeros(len(sets)) if found is None else found
     saved = time.monotonic()
-    with tqdm(total=len(sets), initial=done, desc=name, disable=name is None) as bar:
+    with runtime.progress_bar(name, len(sets), done, unit="set") as bar:
         for i in range(done, len(sets)):
             found[i] = distance(sets[i])
             bar.update()

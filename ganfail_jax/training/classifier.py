@@ -18,7 +18,6 @@ import numpy as np
 import optax
 import orbax.checkpoint as ocp
 from jaxtyping import Array, Bool, Float, Int
-from tqdm import tqdm
 
 from ganfail_jax import runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices
@@ -153,7 +152,7 @@ def train(
     with checkpoints.manager(folder) as manager:
         state = checkpoints.restore(manager, runtime.replicate(mesh, init(config)))
         first = int(state.step)
-        with tqdm(total=last * batch, initial=first * batch, unit="img", unit_scale=True) as bar:
+        with runtime.progress_bar("training", last * batch, first * batch, scale=True) as bar:
             for step in range(first, last):
                 chosen = batch_indices(len(dataset.images), batch, step, config.seed)
                 inputs = to_float(dataset.images[chosen]), dataset.labels[chosen]

@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
+from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
-from tqdm import tqdm
 
 from ganfail_jax import plots, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
@@ -34,8 +34,21 @@ RECIPES: dict[type[RunConfig], Callable[..., Recipe]] = {
     stylegan2_step.StyleGAN2Run: stylegan2_step.recipe,
     pggan_step.PGGANRun: pggan_step.recipe,
 }
-MAY_CHANGE = ("total_kimg", "learning_rate", "decay_kimg", "ema_kimg")  # when a run goes on
-Evaluate = Callable[[Any], Mapping[str, float]]  # EMA variables -> metrics, "score" lower is better
+MAY_CHANGE = ("total_kimg", "learning_rate", "decay_kimg", "ema_kimg")  # when a run is resumed
+
+
+class Judge(NamedTuple):
+    """By what the best snapshot is kept: the lowest "score" at full resolution, in `best/`."""
+
+    evaluate: Callable[[Any], Mapping[str, float]]  # averaged variables -> metrics
+    scored_on: str | None = None  # the best by another score gives way to the next one
+
+
+class Start(NamedTuple):
+    """Weights that the networks start from; None: random ones."""
+
+    generator: store.Stored | None = None
+    discriminator: store.Stored | None = None
 
 
 class Schedule(NamedTuple):
@@ -45,6 +58,30 @@ class Schedule(NamedTuple):
     checkpoint: float = 10.0
     evaluate: float = 20.0
     sheet: float = 20.0
+
+
+class Milestones(NamedTuple):
+    """What is due after a step."""
+
+    log: bool
+    checkpoint: bool
+    evaluate: bool
+    sheet: bool
+
+
+class Training(NamedTuple):
+    """A run whose settings, data and weights fit together; nothing is written yet."""
+
+    config: RunConfig
+    dataset: Dataset
+    folder: Path
+    schedule: Schedule
+    judge: Judge | None
+    mesh: Mesh
+    recipe: Recipe
+    variables: tuple[Any, Any]  # that generator and discriminator start from; None: random ones
+    run: Mapping[str, Any]  # the content of run.json
+    origin: Mapping[str, Any]  # what the weights record
 
 
 def _due(step: int, batch_size: int, kimg: float) -> bool:
@@ -71,9 +108,9 @@ def _check(config: RunConfig, dataset: Dataset, devices: int) -> None:
         )
 
 
-def _check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with another run."""
-    differs = checkpoints.differences(found, wanted)
+def _check_same(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to resume another run."""
+    differs = checkpoints.differences(present, wanted)
     differs = {name: pair for name, pair in differs.items() if name not in MAY_CHANGE}
     if differs:
         listed = ", ".join(f"{name}={old}, not {new}" for name, (old, new) in differs.items())
@@ -117,145 +154,164 @@ def sample_sheet(
     plots.sheets.save_sheet(path, np.asarray(images), per_class)
 
 
-def train(
+def prepare(
     config: RunConfig,
     dataset: Dataset,
     folder: Path,
     *,
     schedule: Schedule = Schedule(),
-    evaluate: Evaluate | None = None,
-    scored_on: str | None = None,
-    start: store.Stored | None = None,
-    start_discriminator: store.Stored | None = None,
+    judge: Judge | None = None,
+    start: Start = Start(),
     devices: list[Any] | None = None,
-    stop_step: int | None = None,
-) -> Any:
-    """Train to `config.total_kimg`, resuming whatever the folder holds.
+) -> Training:
+    """A run in a folder, checked.
 
     Args:
-        evaluate: measures the averaged generator once it is fully grown; the lowest "score" is
-            kept in `best/`.
-        scored_on: what the score is of; the best one by another score gives way to the next one.
-        start: weights that the generator starts from.
-        start_discriminator: weights that the discriminator starts from.
+        judge: None: no best snapshot is kept.
+
+    Raises:
+        TrainingError: data, networks, weights and devices do not fit together.
+    """
+    mesh = runtime.data_mesh(devices)
+    _check(config, dataset, mesh.size)
+    recipe = RECIPES[type(config)](config, mesh)
+    kind = recipe.kind
+    parts = (
+        (start.generator, kind, recipe.network, config.generator),
+        (start.discriminator, f"{kind}_discriminator", recipe.critic_network, config.discriminator),
+    )
+    generator, discriminator = (_variables(*part) for part in parts)
+    run = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
+    if start.generator is not None:
+        run["start_from"] = start.generator.sha256
+        origin["start_from"] = {"sha256": start.generator.sha256, **start.generator.about}
+    if start.discriminator is not None:
+        run["start_discriminator"] = start.discriminator.sha256
+    return Training(
+        config=config,
+        dataset=dataset,
+        folder=folder,
+        schedule=schedule,
+        judge=judge,
+        mesh=mesh,
+        recipe=recipe,
+        variables=(generator, discriminator),
+        run=run,
+        origin=origin,
+    )
+
+
+def train(training: Training, stop_step: int | None = None) -> Any:
+    """Train to `config.total_kimg`, resuming whatever the folder holds -> the last state.
+
+    Args:
         stop_step: stop early after this step, checkpointed (the run can be resumed).
 
     Raises:
-        ResultError: the folder cannot be written.
-        TrainingError: data and networks do not fit, something else is in the folder, a checkpoint
-            is damaged, or a loss or parameter is no longer finite.
+        InputError: the folder cannot be written or holds something else, a checkpoint is damaged,
+            weights to start from are given to a PGGAN that has to grow first, or a loss or
+            parameter is no longer finite.
     """
-    mesh, batch = runtime.data_mesh(devices), config.batch_size
-    _check(config, dataset, mesh.size)
-    about = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
-    origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
-    recipe = RECIPES[type(config)](config, mesh)
-    kind, critic_kind = recipe.kind, f"{recipe.kind}_discriminator"
-    generator = _variables(start, kind, recipe.network, config.generator)
-    discriminator = _variables(
-        start_discriminator, critic_kind, recipe.critic_network, config.discriminator
-    )
-    if start is not None:
-        about["start_from"] = start.sha256
-        origin["start_from"] = {"sha256": start.sha256, **start.about}
-    if start_discriminator is not None:
-        about["start_discriminator"] = start_discriminator.sha256
-    fresh = recipe.init(generator, discriminator)
-    checkpoints.claim(folder, about, _check_same)
+    config, folder, recipe = training.config, training.folder, training.recipe
+    batch = config.batch_size
+    fresh = recipe.init(*training.variables)
+    checkpoints.claim(folder, training.run, _check_same)
     writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)
     last = last if stop_step is None else min(last, stop_step)
     with ExitStack() as stack:
         manager = stack.enter_context(checkpoints.manager(folder))
-        state = checkpoints.restore(manager, runtime.replicate(mesh, fresh))
+        state = checkpoints.restore(manager, runtime.replicate(training.mesh, fresh))
         first = int(state.step)
         # TensorBoard forgets what an interrupted run wrote past its last checkpoint.
         writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first * batch + 1)
         stack.callback(writer.close)
-        bar = tqdm(total=last * batch, initial=first * batch, unit="img", unit_scale=True)
+        bar = runtime.progress_bar("training", last * batch, first * batch, scale=True)
         stack.callback(bar.close)
         metrics, started = {}, time.monotonic()
         for step in range(first, last):
-            chosen = batch_indices(len(dataset.images), batch, step, config.seed)
-            if config.generator.num_classes:
-                group = config.discriminator.group_size
-                chosen = chosen[class_groups(dataset.labels[chosen], group)]
-            images = jnp.asarray(to_float(dataset.images[chosen]))
-            inputs = runtime.shard_batch(mesh, (images, _label(config, dataset.labels[chosen])))
-            state, new = recipe.step(state, step, *inputs)
+            state, new = recipe.step(state, step, *_inputs(training, step))
             metrics |= new
             done = step + 1
             bar.update(batch)
-            due = [done == last or _due(done, batch, kimg) for kimg in schedule]
+            due = Milestones(*(done == last or _due(done, batch, k) for k in training.schedule))
             if not any(due):
                 continue
-            log, save, measure, draw = due
-            values = {name: float(value) for name, value in metrics.items()}
-            if not checkpoints.finite(values, state):
-                raise TrainingError(
-                    f"not finite any more at step {done} ({values}); "
-                    f"the last good checkpoint is step {manager.latest_step()} "
-                    f"in {manager.directory}"
-                )
-            if log:
+            values = _finite(metrics, state, done, manager)
+            if due.log:
                 values |= recipe.status(state)
                 values["img_per_s"] = (done - first) * batch / (time.monotonic() - started)
                 for name, value in values.items():
                     writer.add_scalar(name, value, done * batch)
-            snapshot = reached, variables = recipe.snapshot(state)
-            if measure and evaluate is not None and reached == config.generator:
-                measured = evaluate(variables)
-                scored = {**origin, "scored_on": scored_on}
-                _keep_best(folder, done * batch, recipe, scored, snapshot, measured, writer)
-            if draw:
-                sheet = folder / "sheets" / f"{done * batch:09d}.png"
-                sample_sheet(config, recipe, snapshot, sheet)
-            if save:
-                # Last: a run killed before it repeats the step, and with it the export.
-                _export(folder / "latest", done * batch, recipe, origin, snapshot, {})
-                _export_discriminator(folder, done * batch, recipe, origin, state)
+            _show(training, due, state, done * batch, writer)
+            if due.checkpoint:
                 manager.save(done, args=ocp.args.StandardSave(state))
     return state
 
 
-def _export(
-    folder: Path,
-    seen: int,
-    recipe: Recipe,
-    origin: Mapping[str, Any],
-    snapshot: tuple[Any, Any],
-    measured: Mapping[str, float],
-) -> None:
-    config, variables = snapshot
-    about = {**origin, "images_seen": seen, "measured": dict(measured)}
-    store.save(folder, recipe.kind, config.to_dict(), variables, about)
+def _finite(
+    metrics: Mapping[str, Any], state: Any, step: int, manager: ocp.CheckpointManager
+) -> dict[str, float]:
+    """The metrics as numbers; raises as `train`."""
+    values = {name: float(value) for name, value in metrics.items()}
+    if not checkpoints.finite(values, state):
+        raise TrainingError(
+            f"not finite any more at step {step} ({values}); "
+            f"the last good checkpoint is step {manager.latest_step()} in {manager.directory}"
+        )
+    return values
 
 
-def _export_discriminator(
-    folder: Path, seen: int, recipe: Recipe, origin: Mapping[str, Any], state: Any
+def _inputs(training: Training, step: int) -> Any:
+    """Images and labels of a step, on the mesh."""
+    config, dataset = training.config, training.dataset
+    rows = batch_indices(len(dataset.images), config.batch_size, step, config.seed)
+    if config.generator.num_classes:
+        rows = rows[class_groups(dataset.labels[rows], config.discriminator.group_size)]
+    images = jnp.asarray(to_float(dataset.images[rows]))
+    return runtime.shard_batch(training.mesh, (images, _label(config, dataset.labels[rows])))
+
+
+def _show(
+    training: Training, due: Milestones, state: Any, num_images: int, writer: SummaryWriter
 ) -> None:
-    config, variables = recipe.critic(state)
-    against = store.load(folder / "latest").sha256
-    about = {**origin, "images_seen": seen, "generator_sha256": against}
-    kind = f"{recipe.kind}_discriminator"
-    store.save(folder / "discriminator", kind, config.to_dict(), variables, about)
+    """Measure and draw the averaged generator, and write both networks' weights."""
+    config, folder, recipe = training.config, training.folder, training.recipe
+    snapshot = reached, variables = recipe.snapshot(state)
+    if due.evaluate and training.judge is not None and reached == config.generator:
+        measured = training.judge.evaluate(variables)
+        for name, value in measured.items():
+            writer.add_scalar(f"quality/{name}", value, num_images)
+        _keep_best(training, num_images, snapshot, measured, training.judge.scored_on)
+    if due.sheet:
+        sample_sheet(config, recipe, snapshot, folder / "sheets" / f"{num_images:09d}.png")
+    if due.checkpoint:  # last: a run killed before it repeats the step, and with it the export
+        about = {**training.origin, "images_seen": num_images}
+        _export(folder / "latest", recipe.kind, snapshot, {**about, "measured": {}})
+        about["generator_sha256"] = store.load(folder / "latest").sha256
+        kind = f"{recipe.kind}_discriminator"
+        _export(folder / "discriminator", kind, recipe.critic(state), about)
+
+
+def _export(folder: Path, kind: str, network: tuple[Any, Any], about: Mapping[str, Any]) -> None:
+    config, variables = network
+    store.save(folder, kind, config.to_dict(), variables, about)
 
 
 def _keep_best(
-    folder: Path,
-    seen: int,
-    recipe: Recipe,
-    origin: Mapping[str, Any],
+    training: Training,
+    num_images: int,
     snapshot: tuple[Any, Any],
     measured: Mapping[str, float],
-    writer: SummaryWriter,
+    scored_on: str | None,
 ) -> None:
-    for name, value in measured.items():
-        writer.add_scalar(f"quality/{name}", value, seen)
-    best = folder / "best"
+    """Write the snapshot, unless the best so far has a lower score of the same features."""
+    best = training.folder / "best"
     if store.is_weights_folder(best):
         about = store.load(best).about
-        same = about.get("scored_on", origin["scored_on"]) == origin["scored_on"]
+        same = about.get("scored_on", scored_on) == scored_on
         if same and measured["score"] >= about["measured"]["score"]:
             return
-    _export(best, seen, recipe, origin, snapshot, measured)
+    about = {**training.origin, "scored_on": scored_on, "images_seen": num_images}
+    _export(best, training.recipe.kind, snapshot, {**about, "measured": dict(measured)})

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -47,6 +47,11 @@ class RunConfig:
                 f"batch_size {batch} must be at least 1 and, above {group}, a multiple of {group}, "
                 "the group of the minibatch standard deviation"
             )
+
+    def with_batch_size(self, batch_size: int) -> "RunConfig":
+        """For another batch: the average is over as many steps."""
+        ema_kimg = self.ema_kimg * (batch_size / self.batch_size)
+        return replace(self, batch_size=batch_size, ema_kimg=ema_kimg)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -7,7 +7,7 @@ everything that changes is in `TrainState`, so that a resumed run repeats an uni
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -84,6 +84,12 @@ class StyleGAN2Run(RunConfig):
                 f"batch_size {self.batch_size} must be at least {self.pl_batch_shrink}: path "
                 "length takes that part of a batch"
             )
+
+    def with_batch_size(self, batch_size: int) -> "StyleGAN2Run":
+        """For another batch, by NVIDIA's rules: gamma ~ 1 / batch, ema_kimg ~ batch."""
+        ratio = batch_size / self.batch_size
+        ema_kimg, r1_gamma = self.ema_kimg * ratio, self.r1_gamma / ratio
+        return replace(self, batch_size=batch_size, ema_kimg=ema_kimg, r1_gamma=r1_gamma)
 
 
 PRESETS: dict[str, StyleGAN2Run] = {

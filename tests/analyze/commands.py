@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 from unittest import mock
 
-from ganfail_jax.cli.main import execute
+from absl.flags import FlagValues
+
+from ganfail_jax.cli.main import execute, parse
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -43,3 +45,13 @@ def run(name, *args, cwd, package="analyze"):
     ):
         status = execute(module.__doc__, module.define, module.plan, argv)
     return subprocess.CompletedProcess(argv, status, out.getvalue(), err.getvalue())
+
+
+def flags_of(*definitions, **given):
+    """Flags that these functions define, with the values given (None: not given)."""
+    flags = FlagValues()
+    for define in definitions:
+        define(flags)
+    lists = {name: ",".join(v) if isinstance(v, list) else v for name, v in given.items()}
+    parse(flags, ["command", *(f"--{n}={v}" for n, v in lists.items() if v is not None)])
+    return flags

@@ -2,25 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from ganfail_jax.errors import InputError
+from ganfail_jax.studies import benchmark
 from tests.analyze.commands import run
-
-CACHES = """
-import types
-from analyze import benchmark
-
-def run(command, env, **_):
-    print(env.get("JAX_COMPILATION_CACHE_DIR"), env["GANFAIL_CACHE"])
-    return types.SimpleNamespace(returncode=0)
-
-benchmark.subprocess.run = run
-print(len([*benchmark.command_times()]))
-"""
 
 
 def test_it_measures_the_passes(models, tmp_path):
@@ -50,21 +38,36 @@ def test_it_measures_the_passes(models, tmp_path):
 def test_weights_that_cannot_be_read_are_one_line_and_write_nothing(models, tmp_path):
     flags = ["--inception_weights=nope", f"--out={tmp_path}/run", *models]
     done = run("benchmark", *flags, cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (1, "measuring\n")
+    assert (done.returncode, done.stdout.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: nope cannot be read")
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
 
 
-def test_commands_start_with_nothing_compiled(tmp_path):
+@pytest.fixture
+def calls(monkeypatch):
+    """What commands were called with, in place of calling them."""
+    calls = []
+
+    def call(command, env, **_):
+        calls.append((command[1:], env))
+        return SimpleNamespace(returncode=int("--seed=1" in command), stderr=b"not today")
+
+    monkeypatch.setattr(benchmark.subprocess, "run", call)
+    return calls
+
+
+def test_commands_start_with_nothing_compiled(calls, monkeypatch, tmp_path):
     """Whatever folder the environment names; what the first compiles the second finds."""
     names = ("GANFAIL_CACHE", "JAX_COMPILATION_CACHE_DIR")
-    environment = os.environ | {name: str(tmp_path) for name in names}
-    command = [sys.executable, "-c", CACHES]
-    root = Path(__file__).parents[2]
-    printed = subprocess.check_output(command, env=environment, cwd=root, text=True)
-    *folders, count = printed.splitlines()
-    assert len(folders) == int(count) == 3
-    assert len(set(folders)) == 1
-    assert folders[0].startswith("None ")
-    assert str(tmp_path) not in folders[0]
+    for name in names:
+        monkeypatch.setenv(name, str(tmp_path))
+    with pytest.raises(InputError, match=r"analyze\.rank --seed=1 .* failed: not today"):
+        list(benchmark.command_times())
+    assert [command[:2] for command, _ in calls] == [["-m", "analyze.rank"]] * 3
+    assert [command[2].split("=")[0] for command, _ in calls] == ["--help", "--out", "--seed"]
+    caches = {tuple(env.get(name) for name in names) for _, env in calls}
+    ((cache, compiled),) = caches
+    assert compiled is None
+    assert cache != str(tmp_path)
+    assert os.path.isabs(cache)

@@ -10,6 +10,9 @@ import pytest
 from ganfail_jax import zoo
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.label_table import read_csv, read_folders
+from ganfail_jax.errors import InputError
+from ganfail_jax.studies import label
+from ganfail_jax.studies.subject import of_generator
 from tests.analyze.commands import ENVIRONMENT, command, run
 from tests.labelling.serving import Address, Client
 
@@ -25,9 +28,9 @@ def test_label_a_few_and_end_with_control_c(own, folders, tmp_path):
     with subprocess.Popen(called, cwd=tmp_path, env=ENVIRONMENT, **piped) as process:
         assert process.stdout
         try:
-            printed = [process.stdout.readline() for _ in range(4)]
-            assert printed[0] == "samples 2 to 6 of generator, seed 3\n"
-            address = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+)\n", printed[2])
+            printed = [process.stdout.readline() for _ in range(5)]
+            assert printed[1] == "samples 2 to 6 of generator, seed 3\n"
+            address = re.fullmatch(r"open http://127\.0\.0\.1:(\d+)/#(\S+)\n", printed[3])
             assert address
             port, token = address.groups()
             refused = run("label", *own, cwd=tmp_path)
@@ -59,7 +62,7 @@ def test_exported_pictures_that_are_sorted_again_are_merged(own, tmp_path):
         "label", *own, "--merge=given.csv", "--export=sorted", "--num_samples=4", cwd=tmp_path
     )
     assert (made.returncode, made.stderr) == (0, "")
-    assert made.stdout.splitlines()[1:] == [
+    assert made.stdout.splitlines()[2:] == [
         "3 new labels of the 3 in given.csv",
         "pictures in sorted",
         "1 normal, 1 artifact, 0 skip, 2 without a label",
@@ -72,12 +75,26 @@ def test_exported_pictures_that_are_sorted_again_are_merged(own, tmp_path):
     shutil.move(folder / "normal" / "seed0-index000000.png", folder / "artifact")
     merged = run("label", *own, "--merge=sorted", "--num_samples=4", cwd=tmp_path)
     assert (merged.returncode, merged.stderr) == (0, "")
-    assert merged.stdout.splitlines()[1:3] == [
+    assert merged.stdout.splitlines()[2:4] == [
         "1 new labels of the 3 in sorted; 1 have another label here, which is kept",
         "1 normal, 1 artifact, 1 skip, 1 without a label",
     ]
     kept = {(0, 0): "normal", (1, 0): "artifact", (9, 5): "skip", (3, 0): "skip"}
     assert read_csv(tmp_path / "labels.csv").labels == kept
+
+
+def test_the_same_without_flags(folders, tmp_path):
+    network, params = zoo.load_generator(str(folders / "generator"))
+    subject = of_generator(network.with_noise("const"), params, "mine")
+    (tmp_path / "given.csv").write_text("index,seed,label\n2,3,normal\n9,3,artifact\n")
+    samples = label.Samples(seed=3, first_index=1, num_samples=3)
+    instead = label.Exchange(merge=str(tmp_path / "given.csv"), export=str(tmp_path / "sorted"))
+    task = label.plan(subject, str(tmp_path / "labels.csv"), samples, instead)
+    assert [path.name for path in tmp_path.iterdir()] == ["given.csv"]
+    assert task() == {2: "normal"}
+    assert read_folders(tmp_path / "sorted").labels == {(2, 3): "normal"}
+    with pytest.raises(InputError, match="sorted exists already; choose another --export"):
+        label.plan(subject, str(tmp_path / "labels.csv"), samples, instead)
 
 
 BAD = [

@@ -136,7 +136,11 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, models, tmp_pat
     args = [*models, "--num_samples=2000", "--batch_size=10", "--bootstrap=5"]
     cut = [*args, f"--out={tmp_path / 'cut'}"]
     with subprocess.Popen(
-        command("rank", *cut), cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+        command("rank", *cut),
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"TQDM_MININTERVAL": "0.1"},  # stderr is not a terminal
+        stderr=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stderr is not None
         progress = ""

@@ -65,7 +65,7 @@ def programs(cache):
 
 def rank(out, *args):
     sizes = ("--num_samples=60", "--batch_size=30", "--bootstrap=5", "--top=4")
-    done = commands.run("rank", *sizes, *args, f"--out={out}", cwd=out.parent)
+    done = commands.run_process("rank", *sizes, *args, f"--out={out}", cwd=out.parent)
     assert (done.returncode, "Error" in done.stderr) == (0, False), done.stderr
     return results.load(out).arrays
 
@@ -86,7 +86,7 @@ def test_counting_compiles_nothing_for_another_seed(models, cache, tmp_path):
     counts = []
     for seed in (0, 1):
         flags = (models[0], "--num_samples=100", f"--seed={seed}", f"--out={tmp_path / str(seed)}")
-        done = commands.run("rates", *flags, cwd=tmp_path)
+        done = commands.run_process("rates", *flags, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         counts.append(programs(cache))
     assert counts[0] == counts[1]

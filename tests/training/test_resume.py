@@ -29,14 +29,19 @@ def test_killed_and_resumed_is_the_uninterrupted_run_bit_for_bit(
     assert_identical(train(config, tmp_path), expected)
 
 
-@pytest.mark.parametrize("at", ["_export", "_export_discriminator"])
-def test_run_killed_in_its_last_export_makes_it_again(copied, at, monkeypatch):
+@pytest.mark.parametrize("killed", ["latest", "discriminator"])
+def test_run_killed_in_its_last_export_makes_it_again(copied, killed, monkeypatch):
     folder, _ = copied
     shutil.rmtree(folder / "checkpoints" / "10")
     for part in ("latest", "discriminator"):
         shutil.rmtree(folder / part)
+    export = loop._export
+
+    def interrupted(folder, *rest):
+        return kill(None) if folder.name == killed else export(folder, *rest)
+
     with monkeypatch.context() as patch:
-        patch.setattr(loop, at, lambda *_: kill(None))
+        patch.setattr(loop, "_export", interrupted)
         with pytest.raises(KeyboardInterrupt):
             train(CONDITIONAL, folder)
     train(CONDITIONAL, folder)
@@ -58,7 +63,7 @@ def test_best_snapshot_survives_a_restart(copied):
         for path in (folder / "checkpoints").iterdir():
             if int(path.name) > at:
                 shutil.rmtree(path)
-        train(CONDITIONAL, folder, evaluate=scores(score, 9.0))
+        train(CONDITIONAL, folder, judge=scores(score, 9.0))
         assert store.load(folder / "best").about["measured"]["score"] == kept
 
 
@@ -68,7 +73,7 @@ def test_scores_of_other_features_are_not_compared(copied):
         for path in (folder / "checkpoints").iterdir():
             if int(path.name) > 8:
                 shutil.rmtree(path)
-        train(CONDITIONAL, folder, evaluate=scores(score, 9.0), scored_on=features)
+        train(CONDITIONAL, folder, judge=scores(score, 9.0, on=features))
         about = store.load(folder / "best").about
         assert (about["measured"]["score"], about["scored_on"]) == (kept, features)
 
@@ -112,7 +117,7 @@ def test_another_dataset_is_refused(conditional):
     other = data(CONDITIONAL)
     other = other._replace(name="other", images=other.images[:20], labels=other.labels[:20])
     with pytest.raises(TrainingError, match="dataset=made_up, not other, images=30, not 20"):
-        loop.train(CONDITIONAL, other, folder)
+        loop.train(loop.prepare(CONDITIONAL, other, folder))
 
 
 # What can go wrong

@@ -1,38 +1,24 @@
 """Flags choose two sets of images; what contradicts itself or does not fit is one line."""
 
 import re
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from analyze import image_choice
+from analyze.evaluate import define
+from ganfail_jax.cli import images as under_test
 from ganfail_jax.errors import InputError
-from tests.analyze.commands import run
+from tests.analyze.commands import flags_of, run
 
 RNG = np.random.default_rng(0)
 
 
-class Flags:
-    """Values of flags, and which of them were given."""
-
-    def __init__(self, **given):
-        self.given = given
-        defaults = {"generated": None, "images": None, "classifier": None, "features": None}
-        defaults |= {"dataset": "mnist_c", "mnist_dir": None, "num_samples": 10_000}
-        defaults |= {"metrics": ["fid", "kid"]}
-        vars(self).update(defaults | given)
-
-    def __getitem__(self, name):
-        return SimpleNamespace(present=name in self.given)
-
-
 @pytest.fixture
-def choose(monkeypatch):
+def choose(loads):
     def choose(**given):
-        monkeypatch.setattr(image_choice, "FLAGS", Flags(**given))
-        return image_choice.chosen()
+        given = {"metrics": ["fid", "kid"]} | given
+        return under_test.comparison_from(flags_of(define, **given))
 
     return choose
 
@@ -58,19 +44,19 @@ def colours(tmp_path):
 def test_two_folders_of_other_sizes_and_all_their_pictures(grey, colours, choose, capsys):
     found = choose(generated=grey, images=colours)
     warning = (
-        "warning: pictures of grey are 8x8, of colours 9x6: features tell sizes apart; resize one "
-        "set"
+        "warning: pictures of grey are 8x8, of colours 9x6: features depend on the size; resize "
+        "one set"
     )
     assert capsys.readouterr().out.splitlines()[2:] == [warning]
     assert found.metrics == {"fid": 5, "kid": 5}
     assert found.generated.images.shape == (5, 8, 8, 3)
     assert found.real.images.shape == (7, 6, 9, 3)
-    assert (found.who, found.parts) == ("pictures grey", ("grey", "colours"))
+    assert (found.subject, found.names) == ("pictures grey", ("grey", "colours"))
     assert found.identity == {"generated": "grey", "generated_images": found.generated.key}
-    assert found.classifier is None
+    assert found.features.name == "inception None"
     swapped = choose(generated=f"{colours}/", images=f"{grey}/.")
     assert (swapped.generated.key, swapped.real.key) == (found.real.key, found.generated.key)
-    assert swapped.parts == ("colours", "grey")
+    assert swapped.names == ("colours", "grey")
     assert "warning: pictures of colours are 9x6, of grey 8x8: " in capsys.readouterr().out
     choose(generated=grey, images=grey)
     assert "warning" not in capsys.readouterr().out
@@ -82,29 +68,29 @@ def test_fewer_pictures_are_of_all_subfolders(grey, tmp_path, choose, monkeypatc
     for name in ("a", "b"):
         pictures(folder / name, 20, 8, 8)
 
-    def look(**given):
+    def load(**given):
         found = choose(generated=str(folder), images=grey, **given)
         return found, found.generated.images.take(np.arange(found.generated.images.shape[0]))
 
-    whole, by_name = look()
+    whole, by_name = load()
     assert whole.metrics == {"fid": 40, "kid": 40}
     names = [f"{each}/{number}.png" for each in "ab" for number in range(20)]
     for image, name in zip(by_name, sorted(names), strict=True):
         np.testing.assert_array_equal(image[..., 0], np.asarray(Image.open(folder / name)))
-    given, images = look(num_samples=40)
+    given, images = load(num_samples=40)
     assert given.generated.key == whole.generated.key
     np.testing.assert_array_equal(images, by_name)
-    fewer, few = look(num_samples=10)
+    fewer, few = load(num_samples=10)
     assert fewer.metrics == {"fid": 10, "kid": 10}
     places = [np.flatnonzero((by_name == image).all(axis=(1, 2, 3))) for image in few]
     numbers = np.concatenate(places)
     assert len(set(numbers)) == len(numbers) == 10
     assert 2 <= (numbers < 20).sum() <= 8  # of either subfolder
-    more, many = look(num_samples=30)
+    more, many = load(num_samples=30)
     np.testing.assert_array_equal(many[:10], few)
     assert more.generated.key == fewer.generated.key != whole.generated.key
-    monkeypatch.setattr(image_choice, "requests", lambda *_: {"fid": 10, "kid": 40})
-    both, images = look()  # FID takes the first of them
+    monkeypatch.setattr(under_test, "requests", lambda *_: {"fid": 10, "kid": 40})
+    both, images = load()  # FID takes the first of them
     np.testing.assert_array_equal(images[:30], many)
     assert both.generated.key == fewer.generated.key
 
@@ -113,8 +99,7 @@ def test_a_classifier_decides_the_size(grey, colours, folders, choose, capsys):
     given = {"classifier": str(folders / "classifier"), "features": "classifier"}
     found = choose(generated=grey, images=grey, **given)
     assert found.generated.images.shape == (5, 8, 8, 1)
-    assert found.classifier is not None
-    assert found.classifier.name == "classifier classifier features"
+    assert found.features.name == "classifier classifier features"
     with pytest.raises(InputError, match="is 9x6, but 8x8 is wanted, like the classifier's images"):
         choose(generated=grey, images=colours, **given)
     said = f"5 pictures in {grey}"  # without a size: none was seen yet

@@ -1,0 +1,95 @@
+"""Train a classifier that is to be characterised, and measure it (Le Coz 2022, sec. 3.2)."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ganfail_jax.data.pipelines import Dataset, load_dataset
+from ganfail_jax.nn import classifiers
+from ganfail_jax.results import writable_folder
+from ganfail_jax.statistics.proportions import wilson
+from ganfail_jax.training import classifier as training
+from ganfail_jax.training.classifier import ClassifierConfig
+from ganfail_jax.weights import store
+
+TRAINING_SETS = {"mnist_c": {"corrupted": "mnist_c", "clean": "mnist"}}  # of the two classifiers
+
+
+class Data(NamedTuple):
+    """Images to train on, and those that classifiers are measured on, by name."""
+
+    train: Dataset
+    test: Mapping[str, Dataset]
+
+
+def mnist_c(train_on: str, mnist_dir: str | None = None) -> Data:
+    """Data of one of the paper's two classifiers; both are measured on the same images.
+
+    Raises:
+        InputError: MNIST is missing or damaged.
+    """
+    train = load_dataset(TRAINING_SETS["mnist_c"][train_on], "train", mnist_dir=mnist_dir)
+    mixed = load_dataset("mnist_c", "test", mnist_dir=mnist_dir)
+    half = mixed.attributes["noise_severity"] > 0
+    corrupted = mixed._replace(images=mixed.images[half], labels=mixed.labels[half])
+    clean = load_dataset("mnist", "test", mnist_dir=mnist_dir)
+    return Data(train, {"mnist": clean, "mnist_c": mixed, "mnist_c corrupted half": corrupted})
+
+
+def plan(
+    config: ClassifierConfig, data: Data, folder: Path, about: Mapping[str, Any]
+) -> Callable[[], Mapping[str, Any]]:
+    """The training in a folder, resumed or reused if the folder holds it; returns what it records.
+
+    Args:
+        about: recorded with the weights.
+
+    Raises:
+        TrainingError: the folder holds another classifier.
+    """
+    if store.is_weights_folder(folder):
+        recorded = store.load(folder).about
+        wanted = training.identity(config, data.train)
+        training.check_same(folder, recorded.get("run", {"config": {}}), wanted)
+        return partial(_reuse, folder, recorded)
+    return partial(_train, config, data, folder, about)
+
+
+def _reuse(folder: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    print(f"{folder} already holds this classifier")
+    return _report(folder, recorded)
+
+
+def _train(
+    config: ClassifierConfig, data: Data, folder: Path, about: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    writable_folder(folder.absolute().parent)
+    writable_folder(folder)
+    print(f"training on {data.train.name} for {config.steps} steps; {data.train.source}")
+    params = training.train(config, data.train, folder)
+    classifier = classifiers.build(config.network, data.train.class_names)
+    recorded = {
+        **about,
+        "class_names": list(data.train.class_names),
+        "seed": config.seed,
+        "epochs": config.steps * config.batch_size / len(data.train.images),
+        "accuracy": {  # test set -> correct, n
+            name: training.accuracy(classifier, params, images)
+            for name, images in data.test.items()
+        },
+        "run": training.identity(config, data.train),
+    }
+    store.save(folder, "classifier", config.network.to_dict(), params, recorded)
+    return _report(folder, recorded)
+
+
+def _report(folder: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    for name, (correct, n) in recorded["accuracy"].items():
+        low, high = wilson(np.asarray(correct), np.asarray(n))
+        share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
+        print(f"accuracy on {name} test: {share}")
+    print(f"weights: {folder / store.CONFIG}, {folder / store.ARRAYS}")
+    return recorded

@@ -11,7 +11,7 @@ ablated_units. Written as CSV, Markdown and a figure.
 
 from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
-from ganfail_jax.cli import models, rate_tables
+from ganfail_jax.cli import correction_tables, models, rate_tables
 from ganfail_jax.cli.features import define_features
 from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_run, run_from
 from ganfail_jax.cli.images import define_real
@@ -19,7 +19,7 @@ from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import tables
 
-PAPERS = (rate_tables,)
+PAPERS = (rate_tables, correction_tables)
 TABLES = {name: table for paper in PAPERS for name, table in paper.TABLES.items()}
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-from ganfail_jax.data.labels import Labels
+from ganfail_jax.data.labels import Labelled
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.studies.images import ImageSet, of_samples
 from ganfail_jax.studies.subject import GeneratorSubject
@@ -45,7 +45,7 @@ class LabelledImages(NamedTuple):
 
 def label(
     subject: GeneratorSubject,
-    labels: Labels,
+    labels: Labelled,
     real: ImageSet | None = None,
     *,
     seed: int = 0,

@@ -1,9 +1,7 @@
 """The papers' tables, measured on any generator; every number with its interval.
 
-    python -m analyze.table --dataset=mnist_c --table=ablation_fid
-    python -m analyze.table --dataset=mnist_c --table=top_bottom
-    python -m analyze.table --generator=mnist_c_pggan --artifact_classifier=FOLDER \
-        --table=correction_fid
+    python -m analyze.table --table=ablation_fid --dataset=mnist_c
+    python -m analyze.table --table=correction_fid --artifact_classifier=FOLDER --generator=FILE
 
 Of Choi 2022: ablation_fid, top_bottom; of Tousi 2021: correction_fid, stopping_layer,
 ablated_units. Written as CSV, Markdown and a figure.

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ganfail_jax import plots, results
-from ganfail_jax.data.labels import Labels
+from ganfail_jax.data.labels import Labelled
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
@@ -59,7 +59,7 @@ class Settings(NamedTuple):
 
 def plan(
     subject: GeneratorSubject,
-    labels: Labels,
+    labels: Labelled,
     real: ImageSet | None,
     backbone: Backbone,
     settings: Settings = Settings(),

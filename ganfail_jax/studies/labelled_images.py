@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int
 
-from ganfail_jax.data.labels import Labels
+from ganfail_jax.data.labels import Labelled
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.studies.images import ImageSet, of_samples
 from ganfail_jax.studies.subject import GeneratorSubject
@@ -45,7 +45,7 @@ class LabelledImages(NamedTuple):
 
 def label(
     subject: GeneratorSubject,
-    labels: Labels,
+    labels: Labelled,
     real: ImageSet | None = None,
     *,
     seed: int = 0,
@@ -65,6 +65,7 @@ def label(
     classes = np.concatenate([classes, np.full(number, REAL)])
     samples = of_samples(subject, 1, seed=seed)
     which = hashlib.sha256(labels.indices.tobytes()).hexdigest()
+    in_hand = hashlib.sha256(labels.indices.tobytes() + labels.artifact.tobytes()).hexdigest()
     return LabelledImages(
         generated=samples._replace(
             images=samples.images.select(labels.indices), key=f"{samples.key} of {which}"
@@ -73,7 +74,7 @@ def label(
         indices=np.concatenate([labels.indices, np.arange(number)]),
         class_names=CLASSES[: 2 if real is None else 3],
         identity={
-            "labels": labels.sha256,
+            "labels": labels.sha256 or in_hand,
             "real": real and {"name": real.name, "images": real.key, "number": number},
         },
         labels=classes,

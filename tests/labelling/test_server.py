@@ -127,8 +127,8 @@ REFUSED = [
     (*POST, {"Content-Type": None}, GOOD, 415, "must be application/json"),
     (*POST, {"Content-Type": "text/plain"}, GOOD, 415, "must be application/json"),
     # lengths
-    (*POST, {"Content-Length": None}, b"", 411, "Content-Length must be told"),
-    (*POST, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411, "Content-Length must be told"),
+    (*POST, {"Content-Length": None}, b"", 411, "Content-Length must be given"),
+    (*POST, {"Transfer-Encoding": "chunked"}, b"0\r\n\r\n", 411, "Content-Length must be given"),
     (*POST, {"Content-Length": "-1"}, b"", 400, "no number"),
     (*POST, {"Content-Length": "1e1"}, b"", 400, "no number"),
     (*POST, {"Content-Length": "9" * 5000}, b"", 400, "no number"),

@@ -1,3 +1,5 @@
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -23,7 +25,7 @@ def bars(count: int) -> np.ndarray:
 def linear_generator(classes: int = CLASSES) -> Generator:
     """Variables {"images" [k,h,w,c], "noise"}: the image of the class plus noise made of z."""
 
-    def styles(params, z, label=None, truncation_psi=1.0):
+    def styles(params, z, label=None, truncation_psi: Any = 1.0):
         assert truncation_psi == 1
         label = jnp.eye(CLASSES)[:1].repeat(len(z), 0) if label is None else label
         return {"z": z, "label": label}

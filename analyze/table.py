@@ -1,9 +1,7 @@
 """The papers' tables, measured on any generator; every number with its interval.
 
-    python -m analyze.table --dataset=mnist_c --table=ablation_fid
-    python -m analyze.table --dataset=mnist_c --table=top_bottom
-    python -m analyze.table --generator=mnist_c_pggan --artifact_classifier=FOLDER \
-        --table=correction_fid
+    python -m analyze.table --table=ablation_fid --dataset=mnist_c
+    python -m analyze.table --table=correction_fid --artifact_classifier=FOLDER --generator=FILE
 
 Of Choi 2022: ablation_fid, top_bottom; of Tousi 2021: correction_fid, stopping_layer,
 ablated_units. Written as CSV, Markdown and a figure.
@@ -11,7 +9,7 @@ ablated_units. Written as CSV, Markdown and a figure.
 
 from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
-from ganfail_jax.cli import models, rate_tables
+from ganfail_jax.cli import correction_tables, models, rate_tables
 from ganfail_jax.cli.features import define_features
 from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_run, run_from
 from ganfail_jax.cli.images import define_real
@@ -19,7 +17,7 @@ from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import tables
 
-PAPERS = (rate_tables,)
+PAPERS = (rate_tables, correction_tables)
 TABLES = {name: table for paper in PAPERS for name, table in paper.TABLES.items()}
 
 

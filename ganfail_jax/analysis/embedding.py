@@ -3,7 +3,7 @@
 The paper shows t-SNE maps of Z, W and S. Beyond the paper, the claim that S separates best as
 numbers, measured in the spaces themselves on all samples and compared in pairs:
 
-- how often the k nearest neighbours of a sample tell its class, leaving it out;
+- how often the k nearest neighbours of a sample give its class, leaving it out;
 - the AUC of misclassification by the share of misclassified neighbours, and by a cross-validated
   logistic regression; both over all pairs of samples and over pairs of the same class, because
   classes differ in how often they fail.

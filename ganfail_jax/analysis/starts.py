@@ -24,12 +24,12 @@ class Starts(NamedTuple):
     target: Int[np.ndarray, " n"]
     softmax: Float[np.ndarray, " n"]  # of the target class
     predicted: Int[np.ndarray, " n"]
-    samples: Int[np.ndarray, " n"]  # sample index; -1: no sample
+    samples: Int[np.ndarray, " n"]  # sample index; -1: not a sample
 
     @property
     def noise(self) -> Int[np.ndarray, " n"]:
         """The samples whose noise the points are drawn with, however far they are moved: their own,
-        those of sample 0 where a point is no sample."""
+        those of sample 0 where a point is not a sample."""
         return np.maximum(self.samples, 0)
 
     def take(self, rows: Any) -> "Starts":
@@ -60,7 +60,7 @@ def at_samples(
 ) -> Starts:
     """The n samples of these indices; with `classes`, only the m <= n of these classes.
 
-    Without a true class, which an unconditional generator has not, all n are of the predicted one.
+    Without true classes, of an unconditional generator, all n are of the class predicted.
     """
     target = sample_labels(views.models.generator, samples)
     if target is not None and classes is not None:

@@ -177,7 +177,6 @@ def _search(
     views: Views, ranking: Ranking, begun: Starts, settings: Settings
 ) -> tuple[CornerCases, JointMoves]:
     """Along single dimensions, then over several at once, which begins from the single ones."""
-    reach = {"limit": settings.limit, "grid": settings.grid}
     searched = max(settings.search, settings.joint_dims)
     print(f"searching {searched} dimensions of {len(begun.target)} classes", flush=True)
     cases = corner_cases.corner_cases(
@@ -187,14 +186,13 @@ def _search(
         searched=searched,
         top=settings.top,
         per_class=settings.per_class,
-        **reach,
+        limit=settings.limit,
+        grid=settings.grid,
     )
     dims = settings.joint_dims
     print(f"searching the smallest joint move over {dims} dimensions", flush=True)
-    moves = joint.joint_moves(
-        views, ranking, begun, cases, dims, draws=settings.draws, seed=settings.seed, **reach
-    )
-    return cases, moves
+    search = joint.Search(settings.limit, settings.grid, settings.draws, seed=settings.seed)
+    return cases, joint.joint_moves(views, ranking, begun, cases, dims, search)
 
 
 def _start_name(start: str, styles: Styles | None) -> str:

@@ -27,7 +27,7 @@ from ganfail_jax.analysis.detection_summary import (
 )
 from ganfail_jax.analysis.rates import Rates, low_rate
 from ganfail_jax.analysis.samples import collect, outcome_names
-from ganfail_jax.data.labels import Labels
+from ganfail_jax.data.labels import Labelled
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.latents import sample_labels
@@ -59,7 +59,7 @@ class Settings(NamedTuple):
 class Known(NamedTuple):
     """What is known of samples, which the score may distinguish."""
 
-    labels: Labels | None = None  # a person's: normal or artifact
+    labels: Labelled | None = None  # a person's: normal or artifact
     classified: Subject | None = None  # the generator and a classifier: its errors
 
 
@@ -143,7 +143,7 @@ def _scores(detected: Detected) -> dict[str, np.ndarray]:
 
 
 def _distinguish_labels(
-    subject: GeneratorSubject, low: Neurons, detected: Detected, labels: Labels, seed: int
+    subject: GeneratorSubject, low: Neurons, detected: Detected, labels: Labelled, seed: int
 ) -> dict[str, Any]:
     """How well the scores distinguish labelled artifacts, wherever among the samples they are."""
 

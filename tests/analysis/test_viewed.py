@@ -112,7 +112,8 @@ def test_searches(judged):
     dims = np.tile(np.arange(3), (2, 1))
     none = np.full(dims.shape, np.nan)
     std = ranking.style_std
-    joint.smallest_moves(views, begun, dims, std, none, draws=2, paths=2, iterations=2, grid=3)
+    search = joint.Search(draws=2, paths=2, iterations=2, grid=3)
+    joint.smallest_moves(views, begun, dims, std, none, search)
 
 
 def test_artifact_masks_and_corrections(judged):
@@ -135,7 +136,7 @@ def test_artifact_masks_and_corrections(judged):
 
 def test_discriminators_and_features():
     tiny = models()
-    score = lambda params, images, label: jnp.max(  # noqa: E731
+    score = lambda params, images, label=None: jnp.max(  # noqa: E731
         jnp.min(jnp.abs(images[..., None] - LEVELS), axis=-1), axis=(1, 2, 3)
     )
     judge = Discriminator((8, 8, 1), 3, score)
@@ -190,10 +191,7 @@ def test_searches_end_at_half_of_what_the_classifier_sees(noise, bundled):
             dims,
             np.ones(640),
             np.full(dims.shape, np.nan),
-            draws=4,
-            paths=2,
-            iterations=8,
-            grid=8,
+            joint.Search(draws=4, paths=2, iterations=8, grid=8),
         )
     check_crossings(crossed, found.target, least=8)
     reached = np.isfinite(moved.length)

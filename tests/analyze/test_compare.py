@@ -33,8 +33,8 @@ def test_it_writes_a_result_that_reloads(finished):
     expected = ["disagreements_1.png", "result.json", "result.npz", "scores_1.png", shares]
     assert files == sorted(expected)
     outcome = "well classified" if known else "sure (softmax at least 0.9)"
-    told = f"90 samples; share of those {outcome}:"
-    for part in (*files, told, "McNemar p =", "rank correlation"):
+    heading = f"90 samples; share of those {outcome}:"
+    for part in (*files, heading, "McNemar p =", "rank correlation"):
         assert part in done.stdout
     if not known:
         for word in ("right", "wrong", "accuracy"):

@@ -1,7 +1,6 @@
 """With which noise every command makes images, and whether its labels allow that."""
 
 import importlib
-import re
 import subprocess
 import sys
 
@@ -20,21 +19,17 @@ BY_DEFAULT = {  # of every command that makes images
         *("units", "defects", "correct", "d_values", "label", "artifact_classifier"),
     ),
 }
-COMMANDS = [*sorted((ROOT / "analyze").glob("*.py")), ROOT / "train" / "artifact_classifier.py"]
+COMMANDS = [
+    *sorted((ROOT / "analyze").glob("[!_]*.py")),
+    ROOT / "train" / "artifact_classifier.py",
+]
 
 
 def noise_of(path):
-    """The default of a command; None: it has no generator.
-
-    Commands that have not been given `define` yet are read instead.
-    """
-    source = path.read_text()
-    if "def define(flags" in source:
-        flags = FlagValues()
-        importlib.import_module(f"{path.parent.name}.{path.stem}").define(flags)
-        return flags["noise"].default if "generator" in flags else None
-    defined = re.search(r"^common\.define_noise\(\"(\w+)\"", source, re.MULTILINE)
-    return defined and defined.group(1)
+    """The default of a command; None: it has no generator."""
+    flags = FlagValues()
+    importlib.import_module(f"{path.parent.name}.{path.stem}").define(flags)
+    return flags["noise"].default if "generator" in flags else None
 
 
 def test_every_command_that_makes_images_says_with_which_noise():

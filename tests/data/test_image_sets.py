@@ -1,5 +1,7 @@
 """Images by their numbers, the same whatever is asked for together."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +24,7 @@ def test_arrays_give_their_rows():
     np.testing.assert_array_equal(some.take(np.array([1, 0, 1])), pixels[[1, 3, 1]])
 
 
-def styles(params, z, label, truncation_psi):
+def styles(params, z, label=None, truncation_psi: Any = 1.0):
     return {"z": z * truncation_psi, "label": label}
 
 

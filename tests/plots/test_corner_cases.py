@@ -50,7 +50,7 @@ def test_a_shift_grid(channels, tmp_path):
 
 
 @pytest.fixture
-def found():
+def restored():
     """The arrays of a result, read back."""
     rng = np.random.default_rng(0)
     shown = np.array([[1, 2], [0, -1]])
@@ -88,18 +88,18 @@ def found():
     return restore(CornerCases, arrays), moves, restore(corner_cases.Shown, arrays)
 
 
-def test_corner_cases_with_and_without_an_effect(found, tmp_path):
-    cases, moves, shown = found
+def test_corner_cases_with_and_without_an_effect(restored, tmp_path):
+    cases, moves, shown = restored
     names = corner_cases.draw(tmp_path, cases, moves, shown, "classifier c on generator g")
     assert names == ("corner_cases.png", "joint.png")
     for name in names:
         check_picture(tmp_path / name, 300)
 
 
-def test_classes_without_images_are_left_out_and_counted(found, tmp_path, monkeypatch):
+def test_classes_without_images_are_left_out_and_counted(restored, tmp_path, monkeypatch):
     figures = []
     monkeypatch.setattr(corner_cases, "save", lambda figure, path: figures.append(figure))
-    cases, moves, shown = found
+    cases, moves, shown = restored
     cases = cases._replace(start_images=cases.start_images[:1], images=cases.images[:1])
     moves = moves._replace(images=moves.images[:1])
     corner_cases.draw(tmp_path, cases, moves, shown, "classifier c on generator g")
@@ -110,12 +110,12 @@ def test_classes_without_images_are_left_out_and_counted(found, tmp_path, monkey
     assert [tick.get_text() for tick in lengths.axes[0].get_xticklabels()] == ["cat"]
 
 
-def test_a_row_that_ends_early_says_why(found, tmp_path, monkeypatch):
+def test_a_row_that_ends_early_says_why(restored, tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(corner_cases, "save", lambda figure, path: drawn.append(figure))
-    cases, moves, shown = found
+    cases, moves, shown = restored
     corner_cases.sheet(tmp_path / "corner_cases.png", cases, moves, shown, "c on g")
     panels = np.reshape(drawn[0].axes, (2, 4))
-    told = [[text.get_text() for text in axes.texts] for axes in panels[:, 2]]
-    assert told == [[], ["no other among\nthe 3 searched"]]
+    texts = [[text.get_text() for text in axes.texts] for axes in panels[:, 2]]
+    assert texts == [[], ["no other among\nthe 3 searched"]]
     assert panels[0, 2].get_title() == "b0004/conv1[2]\n↑ 4.0 std\n0.50 → dog"

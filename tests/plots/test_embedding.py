@@ -52,8 +52,8 @@ def test_panels_name_classes_where_they_lie_together(tmp_path, monkeypatch):
     assert [text.get_text() for text in apart.texts] == ["cat", "dog"]
     assert mixed.get_title() == "Z (3 dimensions)\nclass accuracy of k-NN 0.30 [0.20, 0.40]"
     counts = [int(mapped.right.sum()), int((~mapped.right).sum())]
-    told = [text.get_text() for text in figures[0].legends[0].get_texts()]
-    assert told == [f"well (n = {counts[0]})", f"wrong (n = {counts[1]})"]
+    texts = [text.get_text() for text in figures[0].legends[0].get_texts()]
+    assert texts == [f"well (n = {counts[0]})", f"wrong (n = {counts[1]})"]
     drawn = [len(dots.get_offsets()) for dots in figures[0].axes[3].collections]
     assert drawn == counts  # the misclassified last: on top
 

@@ -50,9 +50,9 @@ def test_panels_have_a_number_an_arrow_and_both_counts(tmp_path, monkeypatch):
     above = [axes.get_title() for axes in figures[0].axes[:3]]
     for d, (title, sign) in enumerate(zip(above, "↑↓↑", strict=True)):
         assert title.startswith(f"s{d} {sign}\nAUC {arrays['auc'][0, d]:.2f} [")
-    told = [text.get_text() for text in figures[0].legends[0].get_texts()]
+    texts = [text.get_text() for text in figures[0].legends[0].get_texts()]
     right = int(arrays["shown_right"].sum())
-    assert told == [f"well (n = {right})", f"wrong (n = {400 - right})"]
+    assert texts == [f"well (n = {right})", f"wrong (n = {400 - right})"]
     assert "significant 3 of 3 of the top" in figures[1].axes[0].get_title()
 
 

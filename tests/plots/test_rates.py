@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib import image
 
-from ganfail_jax.analysis.convergence import converge, look
+from ganfail_jax.analysis.convergence import converge, inspect
 from ganfail_jax.analysis.rates import Rates
 from ganfail_jax.plots.rates import draw_convergence, draw_rates
 
@@ -17,7 +17,7 @@ def test_rates_and_their_convergence_are_drawn(tmp_path, layers):
         Rates({name: rng.binomial(n, share) for name, share in shares.items()}, n)
         for n in (32, 1000)
     ]
-    settled = converge([look(each, 0.3) for each in found], [160] * layers)
+    settled = converge([inspect(each, 0.3) for each in found], [160] * layers)
     draw_rates(tmp_path / "rates.png", found[-1], 0.3, "generator g")
     draw_convergence(tmp_path / "convergence.png", settled, list(shares), "generator g")
     for name in ("rates.png", "convergence.png"):

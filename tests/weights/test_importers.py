@@ -120,7 +120,7 @@ def test_file_is_read_anew_when_it_changes(tmp_path):
 def test_truncation_of_genforce_is_ours():
     generator, params = zoo.load_generator(str(GENFORCE))
     _, arrays = load(GENFORCE.stem)
-    styles = generator.styles(params, jnp.asarray(arrays["z"]), None, 0.7, 4)
+    styles = generator.styles(params, jnp.asarray(arrays["z"]), None, 0.7, 4)  # pyright: ignore
     image, _ = jax.jit(generator.synthesize)(params, styles)
     assert deviation(image, nhwc(arrays["image_psi0.7_layers4"])) < 1e-4
 

@@ -136,7 +136,7 @@ def test_every_activation_and_the_images_match_the_reference(name, file):
 
     @jax.jit
     def run(params, z):
-        truncated = generator.styles(params, z, None, psi, 4)
+        truncated = generator.styles(params, z, None, psi, 4)  # pyright: ignore
         image, taps = generator.synthesize(params, generator.styles(params, z))
         return image, taps, generator.synthesize(params, truncated)[0]
 

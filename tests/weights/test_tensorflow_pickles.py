@@ -55,7 +55,7 @@ def test_every_activation_and_the_image_match_the_reference(kind, write):
     if generator.mapping is not None:
         w = generator.mapping(params, jnp.asarray(arrays["z"]), label)
         assert deviation(np.asarray(w), arrays["w"]) < 1e-4
-        psi = generator.styles(params, jnp.asarray(arrays["z"]), label, 0.5, 4)
+        psi = generator.styles(params, jnp.asarray(arrays["z"]), label, 0.5, 4)  # pyright: ignore
         image, _ = jax.jit(generator.synthesize)(params, psi)
         assert deviation(image, nhwc(arrays["image_trunc_psi0.5_cutoff4"])) < 1e-4
     for name in (name for name in arrays if name.startswith("style/")):

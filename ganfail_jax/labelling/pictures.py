@@ -1,4 +1,4 @@
-"""Which picture is sample i? PNG files of samples, rendered when they are asked for."""
+"""Which picture is sample i? PNG files of samples, rendered on request."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -51,11 +51,11 @@ def pictures(generator: Generator, params: Params, seed: int) -> Iterator[Callab
 
     def wait_for(start: int) -> list[bytes]:
         try:
-            asked = worker.submit(batch, start)
+            job = worker.submit(batch, start)
         except RuntimeError as error:
             raise ConnectionError("nothing is rendered any more") from error
         try:
-            return asked.result()
+            return job.result()
         except CancelledError as error:
             raise ConnectionError("nothing is rendered any more") from error
 

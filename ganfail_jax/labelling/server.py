@@ -75,7 +75,7 @@ class LabelServer(ThreadingHTTPServer):
             port: 0 for any free one.
 
         Raises:
-            InputError: the port cannot be had.
+            InputError: the port is not free.
         """
         self.session = session
         self._open: set[Any] = set()  # connections
@@ -226,7 +226,7 @@ class Handler(BaseHTTPRequestHandler):
     def _check_sender(self) -> None:
         hosts, origins = (self.headers.get_all(name, []) for name in ("Host", "Origin"))
         if len(hosts) != 1 or hosts[0].lower() not in self.labels.hosts:
-            raise Refused(HTTPStatus.FORBIDDEN, "this is not the host that was asked for")
+            raise Refused(HTTPStatus.FORBIDDEN, "this is not the host of this page")
         if any(origin not in self.labels.origins for origin in origins):
             raise Refused(HTTPStatus.FORBIDDEN, "only our own page may ask")
 
@@ -247,9 +247,9 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json")
         lengths = self.headers.get_all("Content-Length", [])
         if "Transfer-Encoding" in self.headers or not lengths:
-            raise Refused(HTTPStatus.LENGTH_REQUIRED, "the body's Content-Length must be told")
+            raise Refused(HTTPStatus.LENGTH_REQUIRED, "the body's Content-Length must be given")
         if len(lengths) > 1 or not re.fullmatch("[0-9]{1,10}", lengths[0]):
-            raise Refused(HTTPStatus.BAD_REQUEST, "the Content-Length is no number")
+            raise Refused(HTTPStatus.BAD_REQUEST, "the Content-Length is not a number")
         if int(lengths[0]) > LARGEST_BODY:
             reason = f"a body has at most {LARGEST_BODY} bytes"
             raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)

@@ -1,4 +1,4 @@
-"""What is labelled, what the page is told of it, and what the page may say."""
+"""What is labelled, what the page receives of it, and what the page may change."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ class Session(NamedTuple):
 
     @property
     def images(self) -> str:
-        """What the address of every image begins with; with the index behind it tells it all."""
+        """What the address of every image begins with; the index behind it completes it."""
         return f"/images/{self.store.generator}/{self.seed}/"
 
     def state(self) -> dict[str, Any]:
@@ -52,11 +52,11 @@ class Session(NamedTuple):
             ValueError: it is anything else.
         """
         try:
-            asked = json.loads(body)
+            request = json.loads(body)
         except (ValueError, RecursionError) as error:
-            raise ValueError("the body is no JSON") from error
-        match asked:
-            case {"labels": [_, *_] as pairs} if len(asked) == 1:
+            raise ValueError("the body is not JSON") from error
+        match request:
+            case {"labels": [_, *_] as pairs} if len(request) == 1:
                 return {(index, self.seed): label for index, label in map(self._pair, pairs)}
             case _:
                 raise ValueError('the body must be {"labels": [[index, label], ...]}')

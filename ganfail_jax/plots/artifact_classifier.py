@@ -16,7 +16,7 @@ MATRIX, CURVE, SHEET = "confusion.png", "label_efficiency.png", "held_out.png"
 GREYED, GREY = 0.7, 128  # how much of what is outside a mask is grey, and that grey
 
 
-def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
+def draw(folder: Path, arrays: Mapping[str, np.ndarray], subject: str) -> list[str]:
     """All figures, below `folder`; returns their names.
 
     Args:
@@ -24,18 +24,18 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
             accuracy and auc [s,r]; of the sheet, for each of TITLES: <kind>_images [m,h,w,c] of
             8 bits, <kind>_masks [m,h,w], <kind>_indices [m], <kind>_scores [m].
     """
-    _matrix(folder / MATRIX, arrays["confusion"], arrays["class_names"].tolist(), who)
+    _matrix(folder / MATRIX, arrays["confusion"], arrays["class_names"].tolist(), subject)
     names = [MATRIX]
     if "num_labels" in arrays:
-        _curve(folder / CURVE, arrays, who)
+        _curve(folder / CURVE, arrays, subject)
         names.append(CURVE)
-    _sheet(folder / SHEET, arrays, who)
+    _sheet(folder / SHEET, arrays, subject)
     return [*names, SHEET]
 
 
-def _matrix(path: Path, matrix: np.ndarray, names: Sequence[str], who: str) -> None:
+def _matrix(path: Path, matrix: np.ndarray, names: Sequence[str], subject: str) -> None:
     figure = Figure(figsize=(5.4, 4.6), layout="constrained")
-    figure.suptitle(f"Held-out images, {who}", size=10)
+    figure.suptitle(f"Held-out images, {subject}", size=10)
     axes = figure.subplots()
     rows = matrix / matrix.sum(axis=1, keepdims=True)
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
@@ -49,10 +49,10 @@ def _matrix(path: Path, matrix: np.ndarray, names: Sequence[str], who: str) -> N
     save(figure, path)
 
 
-def _curve(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
+def _curve(path: Path, arrays: Mapping[str, np.ndarray], subject: str) -> None:
     sizes, draws = arrays["num_labels"], arrays["accuracy"].shape[1]
     figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    title = f"How many labels are needed? {who}"
+    title = f"How many labels are needed? {subject}"
     figure.suptitle(
         f"{title}\nmean of {draws} random splits, bars: standard deviation over them", size=10
     )
@@ -103,7 +103,7 @@ def _masked(
     return np.where(masks[..., None], images, grey).astype(np.uint8)
 
 
-def _sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
+def _sheet(path: Path, arrays: Mapping[str, Any], subject: str) -> None:
     """Of each kind the images, and below them the same with all but the masks greyed."""
     blocks = []
     for kind, title in TITLES.items():
@@ -124,7 +124,7 @@ def _sheet(path: Path, arrays: Mapping[str, Any], who: str) -> None:
                 [""] * len(images),
             )
         )
-    title = f"Where the artifact class comes from, {who}"
+    title = f"Where the artifact class comes from, {subject}"
     draw_blocks(
         path, blocks, f"{title}\nabove each image: sample and softmax of the artifact class"
     )

@@ -65,6 +65,7 @@ def label(
     classes = np.concatenate([classes, np.full(number, REAL)])
     samples = of_samples(subject, 1, seed=seed)
     which = hashlib.sha256(labels.indices.tobytes()).hexdigest()
+    in_hand = hashlib.sha256(labels.indices.tobytes() + labels.artifact.tobytes()).hexdigest()
     return LabelledImages(
         generated=samples._replace(
             images=samples.images.select(labels.indices), key=f"{samples.key} of {which}"
@@ -73,7 +74,7 @@ def label(
         indices=np.concatenate([labels.indices, np.arange(number)]),
         class_names=CLASSES[: 2 if real is None else 3],
         identity={
-            "labels": labels.sha256,
+            "labels": labels.sha256 or in_hand,
             "real": real and {"name": real.name, "images": real.key, "number": number},
         },
         labels=classes,

@@ -18,6 +18,7 @@ from jax.sharding import Mesh
 from ganfail_jax import runtime
 from ganfail_jax.analysis import ablation, ranking, rates
 from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
+from ganfail_jax.latents import renderer
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.tally import CHUNK, compile_counter
 from ganfail_jax.training import pggan_step, stylegan2_step
@@ -112,8 +113,8 @@ def ablation_pass(models: Models, batch: int, floor: float) -> Pass:
     indices = jnp.arange(batch)
     keys = ablation.ablation_keys(0, indices)
     edits = ablation.ablation(ablation.Choice("LR", 0.3), half, layers, keys)
-    renderer: Any = ablation.renderer(generator, 0)
-    compiled = renderer.lower(params, indices, edits).compile()
+    render: Any = renderer(generator, 0)
+    compiled = render.lower(params, indices, edits).compile()
     rate = batch / seconds(compiled, params, indices, edits)
     return Pass.of("ablation, early layers", rate, flops(compiled) / batch, floor)
 

@@ -1,4 +1,4 @@
-"""How well do frozen features tell artifacts, and from how many labels? (Tousi 2021, sec. 3.2)
+"""How well do frozen features show artifacts, and from how many labels? (Tousi 2021, sec. 3.2)
 
 Classes are numbered as CLASSES: artifact, normal and, where there are real images, real. The
 artifact classifier is trained on one part of the labels and measured on the other.
@@ -96,8 +96,8 @@ def _some(
     kinds = [rng.permutation(np.flatnonzero(labels == kind)) for kind in (ARTIFACT, NORMAL)]
     whole = sum(map(len, kinds))
     artifacts = len(kinds[0]) * size // whole
-    chosen = [kinds[0][:artifacts], kinds[1][: size - artifacts], np.flatnonzero(labels == REAL)]
-    return np.concatenate(chosen)
+    real = np.flatnonzero(labels == REAL)
+    return np.concatenate([kinds[0][:artifacts], kinds[1][: size - artifacts], real])
 
 
 def label_efficiency(
@@ -112,7 +112,7 @@ def label_efficiency(
     """Quality on held-out samples against the number of training labels.
 
     Every draw holds out other samples and takes other labels, so that their spread is that of
-    samples and labels together; the penalty is chosen anew, from the labels taken alone.
+    samples and labels together; the penalty is selected anew, from the labels taken alone.
     """
     k = int(labels.max()) + 1
     rows: list[list[tuple[float, float]]] = []
@@ -121,15 +121,15 @@ def label_efficiency(
         rng = np.random.default_rng([seed, draw])
         parts = split(labels, share, rng)
         sizes, row = curve_sizes(labels[parts.train]), []
-        seen, told = features[parts.held_out], labels[parts.held_out]
+        rows_out, labels_out = features[parts.held_out], labels[parts.held_out]
         for size in sizes:
             taken = parts.train[_some(labels[parts.train], size, rng)]
             probe, _ = linear_probe.choose(
                 features[taken], labels[taken], k, balance=balance, rng=rng
             )
-            logits = probe.logits(seen)
-            right = float((logits.argmax(axis=1) == told).mean())
-            row.append((right, pair_auc(logits, told, ARTIFACT, NORMAL)["value"]))
+            logits = probe.logits(rows_out)
+            right = float((logits.argmax(axis=1) == labels_out).mean())
+            row.append((right, pair_auc(logits, labels_out, ARTIFACT, NORMAL)["value"]))
         rows.append(row)
     accuracy, area = np.asarray(rows).transpose(2, 1, 0)
     return Efficiency(np.asarray(sizes), accuracy, area)

@@ -22,7 +22,7 @@ State = TypeVar("State")
 
 
 class TrainingError(InputError):
-    """The run cannot start or go on; one line says why and where the last good state is."""
+    """The run cannot start or be resumed; one line says why and where the last good state is."""
 
 
 def _settings(run: Mapping[str, Any]) -> dict[str, Any]:
@@ -34,20 +34,22 @@ def _settings(run: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What two contents of run.json differ in, by name: (found, wanted)."""
-    before, now = _settings(found), _settings(wanted)
+def differences(
+    present: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> dict[str, tuple[Any, Any]]:
+    """What two contents of run.json differ in, by name: (present, wanted)."""
+    before, now = _settings(present), _settings(wanted)
     pairs = {name: (before.get(name), now.get(name)) for name in sorted({*before, *now})}
     return {name: (old, new) for name, (old, new) in pairs.items() if old != new}
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text())
-        _settings(found)
+        run = json.loads(path.read_text())
+        _settings(run)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TrainingError(f"{path} is damaged ({error!r}); choose another --out") from error
-    return found
+    return run
 
 
 def claim(
@@ -55,10 +57,10 @@ def claim(
     run: Mapping[str, Any],
     check_same: Callable[[Path, Mapping[str, Any], Mapping[str, Any]], None],
 ) -> None:
-    """Write run.json, or check that the run found there is this one.
+    """Write run.json, or check that the run in the folder is this one.
 
     Args:
-        check_same: raises TrainingError if (folder, the run found, this run) do not go together.
+        check_same: raises TrainingError if (folder, the run in it, this run) do not go together.
 
     Raises:
         ResultError: the folder cannot be written.
@@ -96,7 +98,7 @@ def restore(manager: ocp.CheckpointManager, fresh: State) -> State:
         folder = Path(manager.directory) / str(step)
         raise TrainingError(
             f"checkpoint {folder} is damaged or of another network; "
-            "delete that folder to go on from the one before"
+            "delete that folder to resume from the one before"
         ) from error
     return restored
 

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import orbax.checkpoint as ocp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int, UInt8
 
 from ganfail_jax import runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices
@@ -114,13 +114,13 @@ def identity(config: ClassifierConfig, dataset: Dataset) -> dict[str, Any]:
     return json.loads(json.dumps(wanted))
 
 
-def check_same(folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to go on with, or to reuse, another run.
+def check_same(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    """Refuse to resume or to reuse another run.
 
     Raises:
         TrainingError: the folder's run differs; the message says in what.
     """
-    differs = checkpoints.differences(found, wanted)
+    differs = checkpoints.differences(present, wanted)
     if differs:
         raise TrainingError(
             f"{folder} holds a run with other {', '.join(differs)}; "
@@ -136,7 +136,7 @@ def train(
     checkpoint_steps: int = 500,
     devices: list[Any] | None = None,
 ) -> Params:
-    """Train for `config.steps`, going on from the last checkpoint in the folder.
+    """Train for `config.steps`, resuming from the last checkpoint in the folder.
 
     Raises:
         ResultError: the folder cannot be written.
@@ -154,8 +154,8 @@ def train(
         first = int(state.step)
         with runtime.progress_bar("training", last * batch, first * batch, scale=True) as bar:
             for step in range(first, last):
-                chosen = batch_indices(len(dataset.images), batch, step, config.seed)
-                inputs = to_float(dataset.images[chosen]), dataset.labels[chosen]
+                rows = batch_indices(len(dataset.images), batch, step, config.seed)
+                inputs = to_float(dataset.images[rows]), dataset.labels[rows]
                 state, metrics = run(state, *runtime.shard_batch(mesh, inputs))
                 done = step + 1
                 bar.update(batch)
@@ -183,15 +183,10 @@ def _check_finite(
 
 
 @partial(jax.jit, static_argnums=0)
-def _hits(
-    classifier: Classifier,
-    params: Params,
-    images: Float[Array, "b h w c"],
-    labels: Int[Array, " b"],
-    mask: Bool[Array, " b"],
-) -> Int[Array, ""]:
-    right = jnp.argmax(classifier.logits(params, images), axis=-1) == labels
-    return jnp.sum(right & mask, dtype=jnp.int32)
+def _predict(
+    classifier: Classifier, params: Params, images: Float[Array, "b h w c"]
+) -> Int[Array, " b"]:
+    return jnp.argmax(classifier.logits(params, images), axis=-1)
 
 
 def accuracy(
@@ -202,13 +197,13 @@ def accuracy(
     *,
     devices: list[Any] | None = None,
 ) -> tuple[int, int]:
-    """Correctly classified images and all images; every batch has the same padded size."""
+    """Correctly classified images and all images."""
     mesh = runtime.data_mesh(devices)
     params = runtime.replicate(mesh, params)
-    size, batch, correct = len(dataset.labels), -(-batch_size // mesh.size) * mesh.size, 0
-    for start in range(0, size, batch):
-        index = np.arange(start, start + batch)
-        mask, index = index < size, np.minimum(index, size - 1)
-        inputs = to_float(dataset.images[index]), dataset.labels[index], mask
-        correct += int(_hits(classifier, params, *runtime.shard_batch(mesh, inputs)))
-    return correct, size
+
+    def predict(images: UInt8[np.ndarray, "b h w c"]) -> Int[Array, " b"]:
+        return _predict(classifier, params, runtime.shard_batch(mesh, to_float(images)))
+
+    batch = -(-batch_size // mesh.size) * mesh.size
+    right = runtime.in_batches(predict, batch, dataset.images) == dataset.labels
+    return int(right.sum()), len(right)

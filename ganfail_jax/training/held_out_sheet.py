@@ -38,11 +38,12 @@ def sheet(
         target = jnp.full(len(x), ARTIFACT, jnp.int32)
         return pseudo_mask(grad_cam(network, params, x, target))
 
-    told, score = labels[places], softmax(logits, axis=1)[:, ARTIFACT]
+    own, score = labels[places], softmax(logits, axis=1)[:, ARTIFACT]
     called = logits.argmax(axis=1) == ARTIFACT
-    chosen = ((told == ARTIFACT) & called, (told == ARTIFACT) & ~called, (told == NORMAL) & called)
+    artifact, normal = own == ARTIFACT, own == NORMAL
+    masks_of_kinds = (artifact & called, artifact & ~called, normal & called)
     arrays = {}
-    for kind, mine in zip(KINDS, chosen, strict=True):
+    for kind, mine in zip(KINDS, masks_of_kinds, strict=True):
         rows = np.flatnonzero(mine)
         order = score[rows] if kind == "missed" else -score[rows]
         rows = rows[np.argsort(order, kind="stable")][:SHOWN]

@@ -31,7 +31,7 @@ class Probe(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """What cross-validation found."""
+    """The outcome of cross-validation."""
 
     penalty: float
     penalties: tuple[float, ...]
@@ -83,7 +83,7 @@ def fit(
     *,
     balance: bool,
 ) -> Iterator[Probe]:
-    """The optimum for each penalty, when asked for; each search starts from the one before.
+    """The optimum for each penalty, when it is taken; each search starts from the one before.
 
     Its slopes are below GRADIENT, unless that took more than ITERATIONS steps.
 
@@ -100,7 +100,7 @@ def fit(
     weights = sample_weights(labels, num_classes, balance=balance)
     flat = np.zeros((inputs.shape[1] + 1) * num_classes)
     for penalty in penalties:
-        found = scipy.optimize.minimize(
+        optimum = scipy.optimize.minimize(
             objective,
             flat,
             (inputs, labels, weights, penalty),
@@ -108,7 +108,7 @@ def fit(
             jac=True,
             options={"maxiter": ITERATIONS, "maxfun": ITERATIONS, "gtol": GRADIENT, "ftol": 0},
         )
-        flat = found.x
+        flat = optimum.x
         *kernel, bias = flat.reshape(-1, num_classes)
         kernel = basis @ np.asarray(kernel) / deviation[:, None]
         yield Probe(kernel, bias - mean @ kernel)
@@ -118,11 +118,11 @@ def folds(
     labels: Int[np.ndarray, " n"], num_classes: int, rng: np.random.Generator
 ) -> Int[np.ndarray, " n"]:
     """The fold of every sample; each class is spread evenly over FOLDS."""
-    found = np.zeros(len(labels), np.int64)
+    fold = np.zeros(len(labels), np.int64)
     for label in range(num_classes):
         mine = rng.permutation(np.flatnonzero(labels == label))
-        found[mine] = np.arange(len(mine)) % FOLDS
-    return found
+        fold[mine] = np.arange(len(mine)) % FOLDS
+    return fold
 
 
 @threadpool_limits.wrap(limits=1, user_api="blas")  # threads cost these small products more

@@ -56,7 +56,7 @@ def gradient_penalty(
 
 
 def class_loss(logits: Float[Array, "b k"], label: Float[Array, "b k"] | None) -> Float[Array, ""]:
-    """Cross-entropy of the class asked for (AC-GAN, Odena et al. 2017); 0 without classes."""
+    """Cross-entropy of the class requested (AC-GAN, Odena et al. 2017); 0 without classes."""
     if label is None:
         return jnp.zeros(())
     return -jnp.mean(jnp.sum(label * jax.nn.log_softmax(logits), axis=-1))

@@ -3,7 +3,7 @@
 - `score`: Frechet distance between generated and real images, with the population covariance, over
   Inception's features or else over a classifier's last feature map, averaged over its pixels. Lower
   is better. It is comparable within a run only: a few thousand images bias it upwards.
-- `agreement`: share of the images in which a classifier sees the class that was asked for
+- `agreement`: share of the images in which a classifier sees the class that was requested
   (conditional generators only); `agreement_clean` and `agreement_corrupted` of those that look so.
 - `clean_share`: share of the images that look neither noisy nor blurred (`metrics/corruption.py`).
 - `black_share`: share of the values that are exactly 0 of 255.
@@ -12,7 +12,7 @@ Images are judged as 8-bit pictures, with noise drawn for each sample and withou
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import jax
@@ -32,6 +32,7 @@ from ganfail_jax.metrics.features import (
     over_devices,
 )
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet_distance
+from ganfail_jax.runtime import in_batches
 from ganfail_jax.types import Classifier, Generator
 
 
@@ -89,9 +90,8 @@ def evaluator(
         return feature_moments(extract(features, real[order[:num_real]]))
 
     def evaluate(variables: Any) -> dict[str, float]:
-        indices = _batches(np.arange(num_samples, dtype=np.int32), batch_size)
-        rendered = np.concatenate([render(variables, part) for part in indices])
-        images = to_uint8(rendered[:num_samples])
+        indices = np.arange(num_samples, dtype=np.int32)
+        images = to_uint8(in_batches(partial(render, variables), batch_size, indices))
         clean = looks_clean(images)
         generated = feature_moments(extract(features, images))
         measured = {
@@ -107,9 +107,3 @@ def evaluator(
         return measured | {name: float(np.mean(part)) for name, part in named.items() if len(part)}
 
     return evaluate
-
-
-def _batches(array: np.ndarray, size: int) -> list[np.ndarray]:
-    """Pieces of `size` rows, the last filled up with row 0, so that one compilation serves all."""
-    filled = np.concatenate([array, np.repeat(array[:1], -len(array) % size, axis=0)])
-    return np.split(filled, len(filled) // size)

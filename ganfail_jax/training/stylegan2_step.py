@@ -345,8 +345,8 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
         return step_discriminator(state, gradient), {"r1": penalty}
 
     def finish(state: TrainState):
-        step, seen = state.step + 1, state.step * config.batch_size  # before this batch, as NVIDIA
-        horizon = jnp.minimum(config.ema_kimg * 1000, seen * config.ema_rampup)
+        step, shown = state.step + 1, state.step * config.batch_size  # before this batch, as NVIDIA
+        horizon = jnp.minimum(config.ema_kimg * 1000, shown * config.ema_rampup)
         decay = 0.5 ** (config.batch_size / jnp.maximum(horizon, 1e-8))
         params = optax.incremental_update(state.generator["params"], state.ema["params"], 1 - decay)
         ema = {"params": params, "buffers": state.generator["buffers"]}

@@ -14,7 +14,14 @@ from ganfail_jax import results, zoo
 from ganfail_jax.analysis.gradcam import grad_cam, pseudo_mask
 from ganfail_jax.cli.backbones import backbone_from
 from ganfail_jax.data import image_sets, pipelines
+from ganfail_jax.data.labels import Labelled
+from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
+from ganfail_jax.jobs import Run
+from ganfail_jax.nn.artifact_classifier import ArtifactClassifierConfig
+from ganfail_jax.studies import artifact_classifier
+from ganfail_jax.studies.images import of_images
+from ganfail_jax.studies.subject import of_generator
 from ganfail_jax.weights import store
 from tests import tiny
 from tests.analyze import commands
@@ -142,6 +149,32 @@ def test_a_run_with_real_images(train, finished, generator, pictures, artifact):
         f"error: {finished} holds a result made with other balance, draws; choose another --out "
         "or delete it"
     ]
+
+
+def test_the_same_without_flags(train, finished, generator, pictures, artifact, tmp_path):
+    assert train(f"--out={finished}", "--draws=2")[0] == 0
+    network, params = zoo.load_generator(str(generator))
+    subject = of_generator(network.with_noise("const"), params, generator.name)
+    order = np.random.default_rng(0).permutation(N).astype(np.int32)
+    cnn, layers = zoo.load_cnn("tiny_for_training")
+    config = ArtifactClassifierConfig((8, 8, 1), "classifier", cnn=cnn)
+    backbone = artifact_classifier.Backbone(config, layers, {"sha256": "x"})
+    settings = artifact_classifier.Settings(seed=SEED, draws=2)
+    labels = Labelled(order, artifact[order])
+    real = of_images("made_up", image_sets.in_memory(tiny_gan.dataset().images))
+    job = artifact_classifier.plan(
+        subject, labels, real, backbone, settings, Run(out=str(tmp_path / "mine"))
+    )
+    assert not (tmp_path / "mine").exists()
+    result, theirs = job.run(), results.load(finished)
+    assert result.summary | {"seconds": 0} == theirs.summary | {"seconds": 0}
+    for name, array in theirs.arrays.items():
+        np.testing.assert_array_equal(result.arrays[name], array, err_msg=name)
+    turned = artifact_classifier.plan(
+        subject, Labelled(order, ~artifact[order]), None, backbone, settings, job.settings
+    )
+    with pytest.raises(InputError, match="holds a result made with other labels, real; choose"):
+        turned.run()
 
 
 def test_two_classes_without_real_images(train, tmp_path):

@@ -11,7 +11,7 @@ from absl.flags import DEFINE_float, FlagValues
 
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.cli.training import config_from, define_training, training_from
-from ganfail_jax.training.stylegan2_step import PRESETS
+from ganfail_jax.training.stylegan2_run import PRESETS
 
 
 def define(flags: FlagValues) -> None:

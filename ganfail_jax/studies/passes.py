@@ -21,7 +21,7 @@ from ganfail_jax.analysis.outputs import Models, logits_of, sample_styles
 from ganfail_jax.latents import renderer
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.tally import CHUNK, compile_counter
-from ganfail_jax.training import pggan_step, stylegan2_step
+from ganfail_jax.training import pggan_step, stylegan2_run, stylegan2_step
 from ganfail_jax.training.recipe import RunConfig
 
 ROUNDS = 5
@@ -164,7 +164,7 @@ def made_up_batch(config: RunConfig) -> tuple[jax.Array, jax.Array]:
 
 def stylegan2_pass(floor: float) -> Pass:
     """A training step of the preset `mnist_c`."""
-    config = stylegan2_step.PRESETS["mnist_c"]
+    config = stylegan2_run.PRESETS["mnist_c"]
     images, label = made_up_batch(config)
     run, state = stylegan2_step.phases(config), stylegan2_step.init(config)
     work = phase_flops(run.generator, state, label)

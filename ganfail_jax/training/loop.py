@@ -24,14 +24,14 @@ from ganfail_jax import plots, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
 from ganfail_jax.images import to_float
 from ganfail_jax.results import writable_folder
-from ganfail_jax.training import checkpoints, pggan_step, stylegan2_step
+from ganfail_jax.training import checkpoints, pggan_step, stylegan2_run, stylegan2_step
 from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.recipe import Recipe, RunConfig
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
 
 RECIPES: dict[type[RunConfig], Callable[..., Recipe]] = {
-    stylegan2_step.StyleGAN2Run: stylegan2_step.recipe,
+    stylegan2_run.StyleGAN2Run: stylegan2_step.recipe,
     pggan_step.PGGANRun: pggan_step.recipe,
 }
 MAY_CHANGE = ("total_kimg", "learning_rate", "decay_kimg", "ema_kimg")  # when a run is resumed

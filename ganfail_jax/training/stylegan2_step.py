@@ -5,9 +5,7 @@ discriminator, R1 (every `r1_interval`). Everything random is a function of (see
 everything that changes is in `TrainState`, so that a resumed run repeats an uninterrupted one.
 """
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -17,14 +15,10 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed_in_training
 from ganfail_jax.nn import stylegan2, stylegan2_discriminator
-from ganfail_jax.nn.stylegan2 import StyleGAN2, StyleGAN2Config
-from ganfail_jax.nn.stylegan2_discriminator import (
-    StyleGAN2Discriminator,
-    StyleGAN2DiscriminatorConfig,
-)
+from ganfail_jax.nn.stylegan2 import StyleGAN2
+from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2Discriminator
 from ganfail_jax.training.augment import augment, update_probability
 from ganfail_jax.training.losses import (
     class_loss,
@@ -33,91 +27,8 @@ from ganfail_jax.training.losses import (
     path_lengths,
     r1_penalty,
 )
-from ganfail_jax.training.recipe import Recipe, RunConfig, draw_latents
-
-
-@dataclass(frozen=True, kw_only=True)
-class StyleGAN2Run(RunConfig):
-    """A training run. Defaults: NVIDIA's `auto` recipe where the paper gives no number.
-
-    Raises:
-        InputError: the networks do not fit together, or the batch cannot be split as needed.
-    """
-
-    generator: StyleGAN2Config = field(default_factory=StyleGAN2Config)
-    discriminator: StyleGAN2DiscriminatorConfig = field(
-        default_factory=StyleGAN2DiscriminatorConfig
-    )
-    batch_size: int = 64
-    learning_rate: float = 0.0025
-    r1_gamma: float = 0.0032
-    r1_interval: int = 16
-    pl_weight: float = 2.0
-    pl_decay: float = 0.01
-    pl_interval: int = 4
-    pl_batch_shrink: int = 2
-    style_mixing: float = 0.9  # probability that a second latent takes over from a random layer on
-    w_avg_decay: float = 0.995
-    ema_kimg: float = 20.0
-    ema_rampup: float = 0.05
-    augment: bool = True  # ADA with the `bgc` pipe
-    ada_target: float = 0.6
-    ada_interval: int = 4
-    ada_kimg: float = 500.0
-    total_kimg: float = 25000.0
-    warmup_kimg: float = 0.0  # first only D learns: for a generator that starts from weights
-    decay_kimg: float = 0.0  # the learning rate falls linearly to 0 over the last so many kimg
-    view_images: bool = False  # D sees 8-bit images of the generator, as it sees real ones
-    class_weight: float = 0.0  # of the class loss; above 0 D judges classes, too (`class_head`)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in ("warmup_kimg", "decay_kimg", "class_weight"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
-        if self.class_weight > 0 and not self.discriminator.class_head:
-            raise InputError(
-                f"class_weight {self.class_weight} needs a discriminator with class_head"
-            )
-        if self.batch_size < self.pl_batch_shrink:
-            raise InputError(
-                f"batch_size {self.batch_size} must be at least {self.pl_batch_shrink}: path "
-                "length takes that part of a batch"
-            )
-
-    def with_batch_size(self, batch_size: int) -> "StyleGAN2Run":
-        """For another batch, by NVIDIA's rules: gamma ~ 1 / batch, ema_kimg ~ batch."""
-        ratio = batch_size / self.batch_size
-        ema_kimg, r1_gamma = self.ema_kimg * ratio, self.r1_gamma / ratio
-        return replace(self, batch_size=batch_size, ema_kimg=ema_kimg, r1_gamma=r1_gamma)
-
-
-PRESETS: dict[str, StyleGAN2Run] = {
-    # Small enough to train and analyse on two CPU cores; S has 640 dimensions. Without path length
-    # and style mixing, as NVIDIA's `cifar` preset, also of 32 px.
-    "mnist_c": StyleGAN2Run(
-        generator=StyleGAN2Config(
-            z_dim=128, w_dim=128, mapping_layers=2, channel_base=1024, channel_max=64
-        ),
-        discriminator=StyleGAN2DiscriminatorConfig(
-            channel_base=1024, channel_max=128, mapping_layers=2, class_head=True
-        ),
-        batch_size=32,
-        r1_gamma=0.0064,
-        pl_weight=0.0,
-        style_mixing=0.0,
-        ema_kimg=10.0,
-        augment=False,
-        total_kimg=4000.0,
-        view_images=True,
-        class_weight=0.03,
-    ),
-    # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
-    "paper32": StyleGAN2Run(
-        generator=StyleGAN2Config(mapping_layers=2, channel_base=16384, conv_clamp=256.0),
-        discriminator=StyleGAN2DiscriminatorConfig(channel_base=16384, conv_clamp=256.0),
-    ),
-}
+from ganfail_jax.training.recipe import Recipe, draw_latents
+from ganfail_jax.training.stylegan2_run import StyleGAN2Run
 
 
 class TrainState(NamedTuple):
@@ -133,6 +44,9 @@ class TrainState(NamedTuple):
     augment_p: Array
     real_signs: Array  # sum over the current ADA interval of sign(D(real)), and their number
     real_count: Array
+
+
+Stepped = tuple[TrainState, dict[str, Array]]  # and metrics
 
 
 class Phases(NamedTuple):
@@ -210,78 +124,86 @@ def mix_styles(
     return jnp.where(jnp.arange(num_ws)[None, :, None] < cutoff, ws, other[:, None])
 
 
-@cache
-def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
-    """The phases of a training step for one configuration, compiled when first called.
+class _Step(NamedTuple):
+    """What the phases compute, for one configuration; a method per phase, and what they share.
 
-    Args:
-        mesh: its axis "data" splits the latents and all that follows from them.
+    The axis "data" of the mesh splits the latents and all that follows from them.
     """
-    network, critic = StyleGAN2(config.generator), StyleGAN2Discriminator(config.discriminator)
-    generator_adam, discriminator_adam = optimizers(config)
-    num_ws = config.generator.num_ws
 
-    def draw(batch: int, key: Array) -> Array:
-        return draw_latents(key, batch, config.generator.z_dim, mesh)
+    config: StyleGAN2Run
+    mesh: Mesh | None
 
-    def sample_ws(variables: Any, label: Array | None, batch: int, key: Array) -> Array:
-        """w per layer [b, l, w], with style mixing."""
+    def sample_ws(
+        self, variables: Any, label: Array | None, batch: int, key: Array
+    ) -> Float[Array, "b l w"]:
+        """w per layer, with style mixing."""
+        config, network = self.config, StyleGAN2(self.config.generator)
         keys = jax.random.split(key, 4)
-        mapping = partial(network.apply, variables, method="mapping")
-        ws = jnp.repeat(jnp.asarray(mapping(draw(batch, keys[0]), label))[:, None], num_ws, axis=1)
+
+        def draw(key: Array) -> Array:
+            z = draw_latents(key, batch, config.generator.z_dim, self.mesh)
+            return jnp.asarray(network.apply(variables, z, label, method="mapping"))
+
+        ws = jnp.repeat(draw(keys[0])[:, None], config.generator.num_ws, axis=1)
         if config.style_mixing > 0:
-            other = jnp.asarray(mapping(draw(batch, keys[3]), label))
-            ws = mix_styles(ws, other, keys[1:3], config.style_mixing)
+            ws = mix_styles(ws, draw(keys[3]), keys[1:3], config.style_mixing)
         return ws
 
-    def synthesize(variables: Any, ws: Array, key: Array) -> Array:
+    def synthesize(self, variables: Any, ws: Array, key: Array) -> Array:
+        network = StyleGAN2(self.config.generator)
         styles = network.apply(variables, ws, method="styles_of_ws")
         images = network.apply(variables, styles, None, "random", key, method="synthesize")
         return jnp.asarray(images)
 
-    def fake_images(variables: Any, ws: Array, key: Array) -> Array:
-        images = synthesize(variables, ws, key)
-        return as_viewed_in_training(images) if config.view_images else images
+    def fake_images(self, variables: Any, ws: Array, key: Array) -> Array:
+        images = self.synthesize(variables, ws, key)
+        return as_viewed_in_training(images) if self.config.view_images else images
 
     def judge(
-        params: Any, images: Array, label: Array | None, p: Array, key: Array
+        self, params: Any, images: Array, label: Array | None, p: Array, key: Array
     ) -> tuple[Array, Array | None]:
-        images = augment(images, key, p) if config.augment else images
+        """Scores, and class logits where the discriminator has a class head."""
+        images = augment(images, key, p) if self.config.augment else images
+        critic = StyleGAN2Discriminator(self.config.discriminator)
         return critic.apply({"params": params}, images, label, method="judge")  # pyright: ignore
 
-    def scaled(updates: Any, step: Array) -> Any:
-        if not config.decay_kimg:
+    def scaled(self, updates: Any, step: Array) -> Any:
+        """By the falling learning rate."""
+        if not self.config.decay_kimg:
             return updates
-        factor = learning_rate_factor(config, step)
+        factor = learning_rate_factor(self.config, step)
         return jax.tree.map(lambda update: factor * update, updates)
 
-    def keys_of(state: TrainState, phase: int) -> Array:
-        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    def keys(self, state: TrainState, phase: int) -> Array:
+        key = jax.random.fold_in(jax.random.key(self.config.seed), state.step)
         return jax.random.split(jax.random.fold_in(key, phase), 4)
 
-    def step_generator(state: TrainState, gradient: Any) -> TrainState:
+    def update_generator(self, state: TrainState, gradient: Any) -> TrainState:
         params, optimizer = state.generator["params"], state.generator_opt
-        updates, optimizer = generator_adam.update(gradient, optimizer, params)
-        params = optax.apply_updates(params, scaled(updates, state.step))
+        updates, optimizer = optimizers(self.config)[0].update(gradient, optimizer, params)
+        params = optax.apply_updates(params, self.scaled(updates, state.step))
         return state._replace(
             generator={**state.generator, "params": params}, generator_opt=optimizer
         )
 
-    def step_discriminator(state: TrainState, gradient: Any) -> TrainState:
-        updates, optimizer = discriminator_adam.update(
+    def update_discriminator(self, state: TrainState, gradient: Any) -> TrainState:
+        updates, optimizer = optimizers(self.config)[1].update(
             gradient, state.discriminator_opt, state.discriminator
         )
-        params = optax.apply_updates(state.discriminator, scaled(updates, state.step))
+        params = optax.apply_updates(state.discriminator, self.scaled(updates, state.step))
         return state._replace(discriminator=params, discriminator_opt=optimizer)
 
-    def generator_phase(state: TrainState, label: Array | None):
-        keys, buffers = keys_of(state, 0), state.generator["buffers"]
+    def generator_phase(self, state: TrainState, label: Array | None) -> Stepped:
+        config, buffers = self.config, state.generator["buffers"]
+        keys = self.keys(state, 0)
 
         def loss(params: Any) -> tuple[Array, tuple[Array, Array]]:
             variables = {"params": params, "buffers": buffers}
-            ws = sample_ws(variables, label, config.batch_size, keys[0])
-            images = fake_images(variables, ws, keys[1])
-            scores, classes = judge(state.discriminator, images, label, state.augment_p, keys[2])
+            ws = self.sample_ws(variables, label, config.batch_size, keys[0])
+            images = self.fake_images(variables, ws, keys[1])
+            scores, classes = self.judge(
+                state.discriminator, images, label, state.augment_p, keys[2]
+            )
             value = total = generator_loss(scores)
             if classes is not None:
                 total += config.class_weight * class_loss(classes, label)
@@ -290,32 +212,34 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
         gradient, (value, w_mean) = jax.grad(loss, has_aux=True)(state.generator["params"])
         w_avg = w_mean + config.w_avg_decay * (buffers["w_avg"] - w_mean)
         generator = {**state.generator, "buffers": {**buffers, "w_avg": w_avg}}
-        return step_generator(state._replace(generator=generator), gradient), {"loss/g": value}
+        state = state._replace(generator=generator)
+        return self.update_generator(state, gradient), {"loss/g": value}
 
-    def path_length_phase(state: TrainState, label: Array | None):
-        keys, batch = keys_of(state, 1), config.batch_size // config.pl_batch_shrink
+    def path_length_phase(self, state: TrainState, label: Array | None) -> Stepped:
+        config, keys = self.config, self.keys(state, 1)
+        batch = config.batch_size // config.pl_batch_shrink
         label = None if label is None else label[:batch]
 
         def loss(params: Any) -> tuple[Array, Array]:
             variables = {**state.generator, "params": params}
-            ws = sample_ws(variables, label, batch, keys[0])
-            lengths = path_lengths(lambda ws: synthesize(variables, ws, keys[1]), ws, keys[2])
+            ws = self.sample_ws(variables, label, batch, keys[0])
+            lengths = path_lengths(lambda ws: self.synthesize(variables, ws, keys[1]), ws, keys[2])
             mean = state.pl_mean + config.pl_decay * (jnp.mean(lengths) - state.pl_mean)
             penalty = jnp.mean(jnp.square(lengths - mean))
             return penalty * config.pl_weight * config.pl_interval, mean
 
         (_, mean), gradient = jax.value_and_grad(loss, has_aux=True)(state.generator["params"])
-        state = step_generator(state._replace(pl_mean=mean), gradient)
+        state = self.update_generator(state._replace(pl_mean=mean), gradient)
         return state, {"path_length": mean}
 
-    def discriminator_phase(state: TrainState, images: Array, label: Array | None):
-        keys = keys_of(state, 2)
-        ws = sample_ws(state.generator, label, config.batch_size, keys[0])
-        fakes = fake_images(state.generator, ws, keys[1])
+    def discriminator_phase(self, state: TrainState, images: Array, label: Array | None) -> Stepped:
+        config, keys = self.config, self.keys(state, 2)
+        ws = self.sample_ws(state.generator, label, config.batch_size, keys[0])
+        fakes = self.fake_images(state.generator, ws, keys[1])
 
         def loss(params: Any) -> tuple[Array, tuple[Array, dict[str, Array]]]:
-            real, classes = judge(params, images, label, state.augment_p, keys[2])
-            fake, _ = judge(params, fakes, label, state.augment_p, keys[3])
+            real, classes = self.judge(params, images, label, state.augment_p, keys[2])
+            fake, _ = self.judge(params, fakes, label, state.augment_p, keys[3])
             value = discriminator_loss(real, fake)
             metrics = {"loss/d": value, "logits/real": jnp.mean(real)}
             metrics |= {"logits/fake": jnp.mean(fake)}
@@ -327,26 +251,28 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
             return value, (jnp.sign(real), metrics)
 
         gradient, (signs, metrics) = jax.grad(loss, has_aux=True)(state.discriminator)
-        state = step_discriminator(state, gradient)._replace(
+        state = self.update_discriminator(state, gradient)._replace(
             real_signs=state.real_signs + jnp.sum(signs),
             real_count=state.real_count + signs.size,
         )
         return state, metrics
 
-    def r1_phase(state: TrainState, images: Array, label: Array | None):
-        key = keys_of(state, 3)[0]
+    def r1_phase(self, state: TrainState, images: Array, label: Array | None) -> Stepped:
+        config, key = self.config, self.keys(state, 3)[0]
 
         def loss(params: Any) -> tuple[Array, Array]:
-            score = lambda x: judge(params, x, label, state.augment_p, key)[0]  # noqa: E731
+            score = lambda x: self.judge(params, x, label, state.augment_p, key)[0]  # noqa: E731
             penalty = r1_penalty(score, images)
             return penalty * (config.r1_gamma / 2 * config.r1_interval), penalty
 
         (_, penalty), gradient = jax.value_and_grad(loss, has_aux=True)(state.discriminator)
-        return step_discriminator(state, gradient), {"r1": penalty}
+        return self.update_discriminator(state, gradient), {"r1": penalty}
 
-    def finish(state: TrainState):
-        step, shown = state.step + 1, state.step * config.batch_size  # before this batch, as NVIDIA
-        horizon = jnp.minimum(config.ema_kimg * 1000, shown * config.ema_rampup)
+    def finish(self, state: TrainState) -> TrainState:
+        """Average the generator; adapt the probability of augmentation where that is due."""
+        config, step = self.config, state.step + 1
+        seen = state.step * config.batch_size  # before this batch, as NVIDIA
+        horizon = jnp.minimum(config.ema_kimg * 1000, seen * config.ema_rampup)
         decay = 0.5 ** (config.batch_size / jnp.maximum(horizon, 1e-8))
         params = optax.incremental_update(state.generator["params"], state.ema["params"], 1 - decay)
         ema = {"params": params, "buffers": state.generator["buffers"]}
@@ -368,13 +294,21 @@ def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
             real_count=jnp.where(due, 0.0, state.real_count),
         )
 
-    compiled = partial(jax.jit, donate_argnums=0)
+
+@cache
+def phases(config: StyleGAN2Run, mesh: Mesh | None = None) -> Phases:
+    """The phases of a training step for one configuration, compiled when first called.
+
+    Args:
+        mesh: its axis "data" splits the latents and all that follows from them.
+    """
+    step, compiled = _Step(config, mesh), partial(jax.jit, donate_argnums=0)
     return Phases(
-        compiled(generator_phase),
-        compiled(path_length_phase),
-        compiled(discriminator_phase),
-        compiled(r1_phase),
-        compiled(finish),
+        generator=compiled(step.generator_phase),
+        path_length=compiled(step.path_length_phase),
+        discriminator=compiled(step.discriminator_phase),
+        r1=compiled(step.r1_phase),
+        finish=compiled(step.finish),
     )
 
 

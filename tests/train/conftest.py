@@ -6,7 +6,7 @@ import pytest
 from ganfail_jax import zoo
 from ganfail_jax.data import pipelines
 from ganfail_jax.nn import classifiers
-from ganfail_jax.training import pggan_step, stylegan2_step
+from ganfail_jax.training import pggan_step, stylegan2_run
 from ganfail_jax.weights import store
 from tests import tiny
 from tests.analyze import commands
@@ -29,7 +29,7 @@ def bundled(tmp_path_factory):
 @pytest.fixture
 def made_up(bundled, monkeypatch):
     """Tiny presets, and a dataset with a classifier of its own."""
-    monkeypatch.setitem(stylegan2_step.PRESETS, "tiny", CONDITIONAL)
+    monkeypatch.setitem(stylegan2_run.PRESETS, "tiny", CONDITIONAL)
     monkeypatch.setitem(pggan_step.PRESETS, "tiny", GROWING)
     monkeypatch.setitem(pipelines.DATASETS, "made_up", lambda *_, **__: dataset())
     monkeypatch.setitem(zoo.DEFAULTS, "made_up", zoo.Defaults("none", ("tiny_for_training",)))

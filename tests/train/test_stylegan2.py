@@ -13,7 +13,7 @@ from ganfail_jax.cli.training import config_from, judge_from
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import train_gan
 from ganfail_jax.training import loop
-from ganfail_jax.training.stylegan2_step import PRESETS
+from ganfail_jax.training.stylegan2_run import PRESETS
 from ganfail_jax.weights import store
 from tests.analyze.commands import flags_of
 from tests.training.tiny_gan import CONDITIONAL, dataset

@@ -14,7 +14,7 @@ from ganfail_jax.nn.stylegan2 import StyleGAN2
 from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2Discriminator
 from ganfail_jax.training import stylegan2_step
 from ganfail_jax.training.losses import r1_penalty
-from ganfail_jax.training.stylegan2_step import PRESETS
+from ganfail_jax.training.stylegan2_run import PRESETS
 from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, dataset
 
 MESH = runtime.data_mesh()

@@ -9,7 +9,7 @@ from ganfail_jax.nn.pggan import PGGANConfig
 from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminatorConfig
 from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from ganfail_jax.training.pggan_step import PGGANRun
-from ganfail_jax.training.stylegan2_step import StyleGAN2Run
+from ganfail_jax.training.stylegan2_run import StyleGAN2Run
 from tests import tiny
 
 CONDITIONAL = StyleGAN2Run(

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -25,6 +25,7 @@ import numpy as np
 from ganfail_jax import __version__
 from ganfail_jax.errors import InputError
 
+Record = TypeVar("Record", bound=tuple)
 SUMMARY, ARRAYS = "result.json", "result.npz"
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
@@ -185,6 +186,31 @@ def load(folder: str | os.PathLike[str]) -> Result:
         return Result(summary, made_by, read_arrays((folder / ARRAYS).read_bytes()))
     except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {error}") from error
+
+
+def restore(record: type[Record], arrays: Mapping[str, np.ndarray], prefix: str = "") -> Record:
+    """A NamedTuple from the arrays that were saved of its fields.
+
+    Texts come back as str, several as a tuple of them, and single numbers as those of Python.
+
+    Args:
+        prefix: of the names of the arrays.
+
+    Raises:
+        ResultError: some are missing.
+    """
+    names = {field: f"{prefix}{field}" for field in record._fields}  # pyright: ignore
+    missing = [name for name in names.values() if name not in arrays]
+    if missing:
+        raise ResultError(f"this result is not a {record.__name__}: it has no {', '.join(missing)}")
+    return record(**{field: _plain(arrays[name]) for field, name in names.items()})
+
+
+def _plain(array: np.ndarray) -> Any:
+    values = np.asarray(array)
+    if not values.ndim:
+        return values.item()
+    return tuple(values.tolist()) if values.dtype.kind == "U" else values
 
 
 def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Result | None:

@@ -267,7 +267,12 @@ def _draw(
         f"FID of a unit's top {settings.fid_top:,} of {settings.num_samples:,} images from "
         f"{reference.name},\n{reference.features.name}"
     )
-    return plots.units.draw(folder, result.arrays, settings.layers, title, what)
+    arrays, record = result.arrays, plots.units.Units
+    layers = {
+        layer: record(*(arrays[f"{name}/{layer}"] for name in record._fields))
+        for layer in settings.layers
+    }
+    return plots.units.draw(folder, layers, arrays["random"], title, what)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

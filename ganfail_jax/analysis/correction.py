@@ -42,7 +42,7 @@ def number_of_units(share: float, units: int) -> int:
     Of a share above 0 at least one, so that no correction silently does nothing.
 
     Raises:
-        InputError: it is no share.
+        InputError: it is not a share.
     """
     if not 0 <= share <= 1:
         raise InputError(f"a share of the units is between 0 and 1, not {share}")

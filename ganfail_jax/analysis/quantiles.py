@@ -24,7 +24,7 @@ from ganfail_jax.tally import LARGEST, Count, compile_counter, tally
 from ganfail_jax.types import Generator, Params
 
 TAU = 0.005  # footnote 1
-MANTISSA = 7  # bits of it that tell bins apart
+MANTISSA = 7  # bits of it that distinguish bins
 SMALLEST, FINITE = -12, 12  # exponents: nearer to zero, and from 2^12 on, there is one bin
 LOWEST_CODE = (127 + SMALLEST) << MANTISSA  # the leading bits of 2^SMALLEST
 LEVELS = ((FINITE - SMALLEST) << MANTISSA) + 1  # bins on either side of the one around zero
@@ -106,7 +106,7 @@ def thresholds(counts: Int[np.ndarray, "c n"], tau: float = TAU) -> Thresholds:
     """T_u of one layer: the lowest end of a bin above which at most a share tau of A_u lies.
 
     Raises:
-        InputError: tau is no share of less than all.
+        InputError: tau is not a share of less than all.
     """
     if not 0 <= tau < 1:
         raise InputError(f"tau is at least 0 and less than 1, not {tau}")

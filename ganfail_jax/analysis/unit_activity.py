@@ -1,6 +1,6 @@
 """Which images activate a unit most, and what do they have in common? (Tousi 2021, sec. 3.1, 3.3)
 
-The 10,000 of 200,000 images by which FID tells artifact units (GAN Dissection), and the 20 of
+The 10,000 of 200,000 images whose FID marks artifact units (GAN Dissection), and the 20 of
 20,000 whose mean feature map, through the rest of the generator, is the unit's representative image
 (fig. 4, 7, 8).
 """

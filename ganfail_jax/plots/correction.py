@@ -1,12 +1,14 @@
 """Figures of corrections: images before and after (Tousi 2021, fig. 13, 14), and what they do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 from matplotlib.figure import Figure
 
+from ganfail_jax.analysis.correction_effect import Corrected
 from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
 
 PANELS = (
@@ -16,48 +18,54 @@ PANELS = (
 )
 
 
-def draw_sheet(path: Path, arrays: Mapping[str, Any], title: str) -> None:
+def draw_sheet(
+    path: Path,
+    corrected: Corrected,
+    methods: Sequence[str],
+    indices: Int[np.ndarray, " n"],
+    title: str,
+) -> None:
     """Columns are samples, rows are corrections.
 
     Args:
-        arrays: rows [r] the names of the corrections, the first of none; indices [n]; images
-            [r,n,h,w,c] of 8 bits; probability [r,n] of an artifact; masks [1,n,h,w].
+        methods: the names of the rows.
+        indices: of the samples.
     """
-    images, masks = arrays["images"], arrays["masks"][0]
+    images, masks = corrected.images, corrected.masks[0]
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(1.35 * columns + 1.2, 1.5 * rows + 0.9), layout="constrained")
     below = "below: probability of an artifact; outlined: where the classifier sees it"
     figure.suptitle(f"{title}\n{below}", size=10)
     grid = figure.subplots(rows, columns, squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
-        show_image(axes, images[row, column] / 127.5 - 1)
-        axes.set_xlabel(f"{arrays['probability'][row, column]:.2f}", size=8, labelpad=1)
+        show_image(axes, images[row, column])
+        axes.set_xlabel(f"{corrected.probability[row, column]:.2f}", size=8, labelpad=1)
         if row == 0:
-            axes.set_title(f"sample {arrays['indices'][column]}", size=8)
+            axes.set_title(f"sample {indices[column]}", size=8)
             if masks[column].any() and not masks[column].all():
                 axes.contour(masks[column], levels=[0.5], colors=SKY, linewidths=1)
-    for axes, name in zip(grid[:, 0], arrays["rows"], strict=True):
-        axes.set_ylabel(str(name), rotation=0, ha="right", va="center", size=9)
+    for axes, name in zip(grid[:, 0], methods, strict=True):
+        axes.set_ylabel(name, rotation=0, ha="right", va="center", size=9)
     save(figure, path)
 
 
 def draw_effects(
     path: Path,
-    told: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    effects: Mapping[str, Mapping[str, Mapping[str, Any]]],
     samples: Mapping[str, int],
     title: str,
 ) -> None:
     """A row of panels per kind of samples; in each a point per correction.
 
     Args:
-        told: kind of samples -> correction -> `correction_effect.summary_of`; the first correction
-            is none.
+        effects: kind of samples -> correction -> `correction_effect.summary_of`; the first
+            correction is none.
         samples: of each kind.
     """
-    figure = Figure(figsize=(11, 2.9 * len(told) + 0.7), layout="constrained")
+    figure = Figure(figsize=(11, 2.9 * len(effects) + 0.7), layout="constrained")
     figure.suptitle(f"{title}\nbars: 95 %; dashed: uncorrected", size=10)
-    grid = figure.subplots(len(told), len(PANELS), squeeze=False, sharex=True, sharey="col")
-    for panels, (kind, methods) in zip(grid, told.items(), strict=True):
+    grid = figure.subplots(len(effects), len(PANELS), squeeze=False, sharex=True, sharey="col")
+    for panels, (kind, methods) in zip(grid, effects.items(), strict=True):
         panels[0].set_ylabel(f"{samples[kind]:,} held-out {kind}", size=9)
         for axes, (name, _, colour) in zip(panels, PANELS, strict=True):
             none, *after = [method[name] for method in methods.values()]

@@ -1,27 +1,34 @@
 """Figure of the discriminator's output for artifacts and normals (Tousi 2021, fig. 3)."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, UInt8
 from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
+from ganfail_jax.images import to_float
 from ganfail_jax.plots.figure import BLUE, ORANGE, save, show_image
 
 FIGURES = ("d_values.png",)
 GREY = "0.45"
 
 
-def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> tuple[str, ...]:
-    """The histograms and, below them, images in the order of their D-values; returns its name.
+class DValues(NamedTuple):
+    """Of n labelled samples, of which m are shown, and of r real images."""
 
-    Args:
-        arrays: of n labelled samples, m of them shown: artifact [n], d_values [n], real_d_values
-            [r], shown [m] rows, shown_images [m,h,w,c] of 8 bits, area [3]: that of artifacts
-            from normals, and its interval.
-    """
-    values, artifact, real = (arrays[k] for k in ("d_values", "artifact", "real_d_values"))
+    d_values: Float[np.ndarray, " n"]
+    artifact: Bool[np.ndarray, " n"]
+    real_d_values: Float[np.ndarray, " r"]
+    area: Float[np.ndarray, " 3"]  # under the ROC curve: artifacts from normals; its interval
+    shown: Int[np.ndarray, " m"]  # rows
+    shown_images: UInt8[np.ndarray, "m h w c"]
+
+
+def draw(folder: Path, judged: DValues, title: str) -> tuple[str, ...]:
+    """The histograms and, below them, images in the order of their D-values; returns its name."""
+    values, artifact, real = judged.d_values, judged.artifact, judged.real_d_values
     populations = [
         (values[~artifact], BLUE, "normal generations"),
         (values[artifact], ORANGE, "artifacts"),
@@ -31,15 +38,15 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> tuple[str,
     everything = np.concatenate([x for x, _, _ in populations])
     low, high = everything.min(), everything.max()
     high = high if high > low else low + 1
-    area, *interval = arrays["area"]
+    area, *interval = judged.area
     text = f"area under the ROC curve {area:.2f}"
     if np.isfinite(interval).all():
         text += " [{:.2f}, {:.2f}]".format(*interval)
 
-    shown, images = arrays["shown"], arrays["shown_images"]
+    shown, images = judged.shown, to_float(judged.shown_images)
     figure = Figure(figsize=(11, 5.4), layout="constrained")
     figure.suptitle(
-        f"D-values: the discriminator's output, large means real\n{who}\n"
+        f"D-values: the discriminator's output, large means real\n{title}\n"
         f"how well a low D-value finds artifacts among generations: {text}; 0.5: as chance does",
         size=10,
     )
@@ -58,7 +65,7 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> tuple[str,
     for n, place in enumerate(lower.subplots(1, len(shown), squeeze=False)[0]):
         row = shown[n]
         colour = ORANGE if artifact[row] else BLUE
-        show_image(place, images[n] / 127.5 - 1)
+        show_image(place, images[n])
         name = "artifact" if artifact[row] else "normal"
         place.set_xlabel(f"{name}\n{values[row]:.2f}", size=8, color=colour)
         place.spines[:].set_color(colour)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ganfail_jax.analysis.defects import Regions
 from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
 from ganfail_jax.statistics.intervals import Z95
 
@@ -15,28 +17,40 @@ PER_ROW = 4
 SCORES, REGIONS = "scores.png", "regions.png"
 
 
-def draw(folder: Path, arrays: Mapping[str, np.ndarray], who: str) -> list[str]:
+class Scores(NamedTuple):
+    """Of the c units of a layer."""
+
+    value: Float[np.ndarray, " c"]  # DS
+    error: Float[np.ndarray, " c"]  # its standard error
+
+
+def draw(
+    folder: Path,
+    scores: Mapping[str, Scores],
+    regions: Regions,
+    indices: Int[np.ndarray, "l n"],
+    title: str,
+) -> list[str]:
     """Both figures, below `folder`; returns their names.
 
     Args:
-        arrays: layers [l], indices [l,n], images [l,n,h,w,c] of 8 bits, masks and active [l,n,h,w]
-            of the highest unit of each layer, `scores/<layer>` and `standard_errors/<layer>` [c].
+        scores: of each of the l layers.
+        regions: of the highest unit of each layer.
+        indices: of the samples that these show.
     """
-    _scores(folder / SCORES, arrays, who)
-    _regions(folder / REGIONS, arrays, who)
+    _scores(folder / SCORES, scores, title)
+    _regions(folder / REGIONS, scores, regions, indices, title)
     return [SCORES, REGIONS]
 
 
-def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
+def _scores(path: Path, layers: Mapping[str, Scores], title: str) -> None:
     """A panel per layer: its units from the highest score to the lowest."""
-    layers = arrays["layers"]
     columns = min(len(layers), PER_ROW)
     rows = -(-len(layers) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.5 * rows + 0.9), layout="constrained")
-    figure.suptitle(f"Defective scores, {who}\nband: 95 % interval over artifact images", size=10)
+    figure.suptitle(f"Defective scores, {title}\nband: 95 % interval over artifact images", size=10)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
-    for axes, layer in zip(grid, layers, strict=False):
-        scores, errors = arrays[f"scores/{layer}"], arrays[f"standard_errors/{layer}"]
+    for axes, (layer, (scores, errors)) in zip(grid, layers.items(), strict=False):
         order = np.argsort(-scores, kind="stable")
         scores, reach, at = scores[order], Z95 * errors[order], np.arange(len(order))
         low = np.maximum(scores - reach, 0)
@@ -53,26 +67,32 @@ def _scores(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
     save(figure, path)
 
 
-def _regions(path: Path, arrays: Mapping[str, np.ndarray], who: str) -> None:
+def _regions(
+    path: Path,
+    scores: Mapping[str, Scores],
+    regions: Regions,
+    indices: Int[np.ndarray, "l n"],
+    title: str,
+) -> None:
     """A row per layer: the artifact images whose masks its highest unit meets best."""
-    layers, images = arrays["layers"], arrays["images"]
+    images = regions.images
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(1.25 * columns + 1.4, 1.45 * rows + 0.9), layout="constrained")
     figure.suptitle(
-        f"The unit of the highest defective score (DS) of each layer, {who}\n"
+        f"The unit of the highest defective score (DS) of each layer, {title}\n"
         "on the artifact images where it meets the artifact best; "
         "orange: the artifact by the classifier (Grad-CAM); blue: the unit is active",
         size=10,
     )
     grid = figure.subplots(rows, columns, squeeze=False)
-    for row, layer in enumerate(layers):
+    for row, (layer, own) in enumerate(scores.items()):
         for n, axes in enumerate(grid[row]):
-            show_image(axes, images[row, n] / 127.5 - 1)
-            _cover(axes, arrays["active"][row, n])
-            _outline(axes, arrays["masks"][row, n])
-            axes.set_title(f"sample {arrays['indices'][row, n]}", size=7)
-        unit = int(np.argmax(arrays[f"scores/{layer}"]))
-        text = f"{layer}\nunit {unit}\nDS {arrays[f'scores/{layer}'][unit]:.3f}"
+            show_image(axes, images[row, n])
+            _cover(axes, regions.active[row, n])
+            _outline(axes, regions.masks[row, n])
+            axes.set_title(f"sample {indices[row, n]}", size=7)
+        unit = int(np.argmax(own.value))
+        text = f"{layer}\nunit {unit}\nDS {own.value[unit]:.3f}"
         grid[row, 0].set_ylabel(text, rotation=0, ha="right", va="center", size=7)
     save(figure, path)
 

@@ -24,9 +24,9 @@ from ganfail_jax.analysis.correction_effect import (
 )
 from ganfail_jax.analysis.correction_methods import METHODS, Method
 from ganfail_jax.errors import InputError
-from ganfail_jax.images import to_uint8
+from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry
 from ganfail_jax.studies.artifact_case import ArtifactCase
@@ -133,11 +133,12 @@ def _sheet(
 def _draw(text: str, folder: Path, result: Result) -> list[str]:
     summary, arrays, names = result.summary, result.arrays, ["effects.png"]
     plots.correction.draw_effects(folder / names[0], summary["methods"], summary["samples"], text)
-    for kind in map(str, arrays["sheets"]):
+    rows = arrays["rows"].tolist()
+    for kind in arrays["sheets"].tolist():
         names.append(f"{kind.replace(' ', '-')}.png")
-        own = {k.removeprefix(f"{kind}/"): x for k, x in arrays.items() if k.startswith(kind)}
-        own["rows"] = arrays["rows"]
-        plots.correction.draw_sheet(folder / names[-1], own, f"{kind} of {text}")
+        sheet, indices = restore(Corrected, arrays, f"{kind}/"), arrays[f"{kind}/indices"]
+        sheet = sheet._replace(images=to_float(arrays[f"{kind}/images"]))
+        plots.correction.draw_sheet(folder / names[-1], sheet, rows, indices, f"{kind} of {text}")
     return names
 
 

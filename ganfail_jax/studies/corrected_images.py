@@ -196,16 +196,15 @@ class Reference(NamedTuple):
         return self._named(measured.realism, samples)
 
     def _named(self, measured: Measurement, samples: Population) -> Measurement:
-        if self.normals is None:
-            return measured._replace(
-                samples={"real": len(self.features), **samples.sizes},
-                warnings=measured.warnings + samples.warnings,
-            )
-        warnings = tuple(text.replace("real images", NORMALS) for text in measured.warnings)
+        metric, warnings, sizes = measured.metric, measured.warnings, {"real": len(self.features)}
+        if self.normals is not None:
+            metric, sizes = f"{metric} against the generator's own normals", self.normals.sizes
+            warnings = tuple(text.replace("real images", NORMALS) for text in warnings)
+            warnings += self.normals.warnings
         return measured._replace(
-            metric=f"{measured.metric} against the generator's own normals",
-            samples={**self.normals.sizes, **samples.sizes},
-            warnings=warnings + self.normals.warnings + samples.warnings,
+            metric=metric,
+            samples={**sizes, **samples.sizes},
+            warnings=warnings + samples.warnings,
         )
 
 

@@ -29,13 +29,7 @@ from ganfail_jax.studies.corrections import methods_of
 from ganfail_jax.studies.tables import Layout, Table
 from ganfail_jax.types import Generator
 
-ROWS = {
-    "random": "Random",
-    "fid": "FID",
-    "ds": "DS",
-    "sequential": "Sequential",
-    "local": "Local",
-}
+ROWS = {"random": "Random", "fid": "FID", "ds": "DS", "sequential": "Sequential", "local": "Local"}
 UNCORRECTED, NORMALS = "Artifacts", "Normals"
 SHARES = (0.1, 0.2, 0.4)
 SHARES_OF_LAYER = (0.02, 0.05, 0.1, 0.2, 0.4)

@@ -50,11 +50,7 @@ class Corrections(NamedTuple):
         }
 
     def setting(
-        self,
-        units: UnitScores,
-        stop: str,
-        number: Callable[[int], int],
-        manual: Sequence[int] = (),
+        self, units: UnitScores, stop: str, number: Callable[[int], int], manual: Sequence[int] = ()
     ) -> Setting:
         """What the methods need to know.
 

@@ -20,7 +20,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.metrics.feature_cache import images_hash
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.pictures import pictures
 from ganfail_jax.studies.subject import GeneratorSubject, params_hash
@@ -184,7 +184,7 @@ def _summarize(values: Float[np.ndarray, " n"]) -> dict[str, Any]:
 
 
 def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
-    return plots.d_values.draw(folder, result.arrays, title)
+    return plots.d_values.draw(folder, restore(plots.d_values.DValues, result.arrays), title)
 
 
 def _judge_text(identity: Mapping[str, Any]) -> str:

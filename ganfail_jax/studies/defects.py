@@ -12,11 +12,11 @@ import numpy as np
 
 from ganfail_jax import plots
 from ganfail_jax.analysis.correction import layers_to
-from ganfail_jax.analysis.defects import Defects, regions
+from ganfail_jax.analysis.defects import Defects, Regions, regions
 from ganfail_jax.analysis.quantiles import Thresholds
-from ganfail_jax.images import to_uint8
+from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
-from ganfail_jax.results import Result
+from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies import defective_scores
 from ganfail_jax.studies.artifact_case import ArtifactCase
@@ -119,7 +119,13 @@ def _highest(scores: np.ndarray, errors: np.ndarray) -> list[dict[str, Any]]:
 
 
 def _draw(title: str, folder: Path, result: Result) -> list[str]:
-    return plots.defects.draw(folder, result.arrays, title)
+    arrays, kinds = result.arrays, ("scores", "standard_errors")
+    scores = {
+        layer: plots.defects.Scores(*(arrays[f"{kind}/{layer}"] for kind in kinds))
+        for layer in arrays["layers"].tolist()
+    }
+    drawn = restore(Regions, arrays)._replace(images=to_float(arrays["images"]))
+    return plots.defects.draw(folder, scores, drawn, arrays["indices"], title)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

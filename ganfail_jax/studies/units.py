@@ -30,7 +30,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.latents import latents
 from ganfail_jax.metrics.features import Features
-from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments
+from ganfail_jax.metrics.frechet import feature_moments
 from ganfail_jax.metrics.unit_frechet import subset_distances
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
@@ -69,13 +69,6 @@ class Reference(NamedTuple):
     @property
     def name(self) -> str:
         return OWN if self.real is None else self.real.name
-
-
-class _Judged(NamedTuple):
-    """What the units are judged by."""
-
-    samples: Float32[np.ndarray, "n d"]  # features
-    reference: FeatureMoments
 
 
 def plan(
@@ -148,54 +141,47 @@ def _check_numbers(settings: Settings, sizes: Mapping[str, int]) -> int:
 def _compute(
     subject: GeneratorSubject, reference: Reference, settings: Settings, sweep: Sweep
 ) -> tuple[Summary, Arrays]:
-    judged = _judge(subject, reference, settings, sweep.batch_size)
-    assert settings.fid_top is not None
+    features, real, k = reference.features, reference.real, settings.fid_top
+    assert k is not None  # since `checked`
+    own = of_samples(subject, settings.num_samples, seed=settings.seed)
+    rows = own.features(features, sweep.batch_size, "samples")
+    others = rows if real is None else real.features(features, sweep.batch_size, "real images")
+    moments = feature_moments(others)
     top = top_samples(
         subject.generator,
         subject.params,
         settings.layers,
-        max(settings.fid_top, settings.top),
+        max(k, settings.top),
         settings.num_samples,
         sweep.named("top samples"),
         measure=settings.measure,
         seed=settings.seed,
     )
     rng = np.random.default_rng(settings.seed)
-    n, k = len(judged.samples), settings.fid_top
-    random = np.stack([rng.permutation(n)[:k] for _ in range(RANDOM)], axis=1)
-    chance = subset_distances(judged.reference, judged.samples, random)
+    random = np.stack([rng.permutation(len(rows))[:k] for _ in range(RANDOM)], axis=1)
+    chance = subset_distances(moments, rows, random)
     layers, arrays = {}, {"random": chance}
     for layer in settings.layers:
         sets, how = top[layer].indices[:k], sweep.named(f"FID, {layer}")
-        fid = subset_distances(judged.reference, judged.samples, sets, how)
-        layers[layer], own = _study_layer(subject, settings, judged, layer, top[layer], fid)
-        arrays |= {FID + layer: fid} | {f"{name}/{layer}": each for name, each in own.items()}
+        fid = subset_distances(moments, rows, sets, how)
+        layers[layer], shown = _study_layer(subject, settings, rows, layer, top[layer], fid)
+        arrays |= {FID + layer: fid} | {f"{name}/{layer}": each for name, each in shown.items()}
     summary = {
         "num_samples": settings.num_samples,
         "fid_top": k,
         "reference": reference.name,
-        "features": reference.features.name,
-        "dimensions": reference.features.dim,
+        "features": features.name,
+        "dimensions": features.dim,
         "random": {"mean": chance.mean(), "lowest": chance.min(), "highest": chance.max()},
         "layers": layers,
     }
     return summary, arrays
 
 
-def _judge(
-    subject: GeneratorSubject, reference: Reference, settings: Settings, batch_size: int
-) -> _Judged:
-    features, real = reference.features, reference.real
-    own = of_samples(subject, settings.num_samples, seed=settings.seed)
-    samples = own.features(features, batch_size, "samples")
-    others = samples if real is None else real.features(features, batch_size, "real images")
-    return _Judged(samples, feature_moments(others))
-
-
 def _study_layer(
     subject: GeneratorSubject,
     settings: Settings,
-    judged: _Judged,
+    features: Float32[np.ndarray, "n d"],
     layer: str,
     top: Top,
     fid: Float64[np.ndarray, " c"],
@@ -203,7 +189,7 @@ def _study_layer(
     """What result.json and the figures have of one layer."""
     order = np.argsort(-fid, kind="stable")
     few = top.indices[: settings.top]
-    means = judged.samples[few].mean(axis=0, dtype=np.float64)
+    means = features[few].mean(axis=0, dtype=np.float64)
     clusters = cluster_units(means, fid, settings.clusters)
     groups = [clusters.members(i) for i in range(clusters.of_unit.max() + 1)]
     shown = settings.units or [*dict.fromkeys([*order[:ENDS].tolist(), *order[-ENDS:].tolist()])]
@@ -267,7 +253,12 @@ def _draw(
         f"FID of a unit's top {settings.fid_top:,} of {settings.num_samples:,} images from "
         f"{reference.name},\n{reference.features.name}"
     )
-    return plots.units.draw(folder, result.arrays, settings.layers, title, what)
+    arrays, record = result.arrays, plots.units.Units
+    layers = {
+        layer: record(*(arrays[f"{name}/{layer}"] for name in record._fields))
+        for layer in settings.layers
+    }
+    return plots.units.draw(folder, layers, arrays["random"], title, what)
 
 
 def _describe(summary: Summary) -> Iterator[str]:

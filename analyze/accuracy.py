@@ -29,7 +29,7 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_rankings(flags)
     text = "How many top dimensions make a distance; 0: all."
-    DEFINE_integer("dims", 100, text, 0, flag_values=flags)
+    DEFINE_integer("top", 100, text, 0, flag_values=flags)
     DEFINE_integer("bins", 12, "Bins of distance, before sparse ones go.", 1, flag_values=flags)
     text = "Bins of equal width or of equal numbers."
     DEFINE_enum("binning", "width", BINNINGS, text, flag_values=flags)

@@ -24,7 +24,7 @@ def define(flags: FlagValues) -> None:
     labels.define_labels(flags)
     DEFINE_integer("ends", 2_000, "Samples in Top and in Bottom.", 1, flag_values=flags)
     text = "sum: paper; balanced: layers weigh alike."
-    DEFINE_enum("score", "sum", list(detect.SCORES), text, flag_values=flags)
+    DEFINE_enum("combine", "sum", list(detect.SCORES), text, flag_values=flags)
     text = "Bundled name or folder: does the score distinguish its errors?"
     DEFINE_string("classifier", None, text, flag_values=flags)
 

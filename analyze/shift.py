@@ -1,6 +1,6 @@
 """What does an image become along each dimension that breaks the classifier? (Le Coz 2022, fig. 5)
 
-    python -m analyze.shift --dataset=mnist_c --start_class=3
+    python -m analyze.shift --dataset=mnist_c --show_class=3
 
 Moves one image along each top dimension, in the degrading direction, by fractions of the smallest
 shift that takes the classifier's output for its class to 0.50. With --noise=random the image keeps
@@ -39,7 +39,7 @@ def define(flags: FlagValues) -> None:
     DEFINE_list("dims", None, text, flag_values=flags)
     text = "Ranking of all samples, or of the class."
     DEFINE_enum("group", "all", shift.GROUPS, text, flag_values=flags)
-    DEFINE_string("start_class", None, "Class of the image (default: any).", flag_values=flags)
+    DEFINE_string("show_class", None, "Class of the image (default: any).", flag_values=flags)
     text = "Index of the sample (default: a confident one)."
     DEFINE_integer("start", None, text, 0, LARGEST_INDEX, flag_values=flags)
     text = "Fractions of the reference shift."

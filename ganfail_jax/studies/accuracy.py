@@ -36,7 +36,7 @@ class Settings(NamedTuple):
     num_samples: int = 10_000
     seed: int = 0
     truncation_psi: float = 1.0
-    dims: int = 100  # top dimensions that make a distance; 0: all
+    top: int = 100  # top dimensions that make a distance; 0: all
     bins: int = 12  # of distance, before sparse ones go
     binning: str = "width"  # of `latent_accuracy.BINNINGS`
     min_samples: int = 50  # that a point of a curve needs
@@ -75,15 +75,15 @@ def _compute(
         seed=settings.seed,
         truncation_psi=settings.truncation_psi,
     )
-    dims, binning = settings.dims, Binning(settings.binning, settings.bins, settings.min_samples)
-    comparisons = accuracy_curves(drawn, rankings, dims, binning, settings.seed)
+    top, binning = settings.top, Binning(settings.binning, settings.bins, settings.min_samples)
+    comparisons = accuracy_curves(drawn, rankings, top, binning, settings.seed)
     setting = Setting(
         classifiers=subject.classifiers,
         classes=rankings[0].groups[1:],
         class_known=generator.num_classes > 0,
         right_means=outcome_names(generator)[0],
         num_samples=len(drawn.indices),
-        top=dims,
+        top=top,
         dimensions=drawn.styles.shape[1],
     )
     summary = {
@@ -91,7 +91,7 @@ def _compute(
         "first_index": first_index,
         "right_means": setting.right_means,
         "comparisons": {
-            name: {"distance": explain(name, dims, setting.dimensions)}
+            name: {"distance": explain(name, top, setting.dimensions)}
             | curves.summary(setting.names(name))
             for name, curves in comparisons.items()
         },

@@ -53,7 +53,7 @@ class Settings(NamedTuple):
     threshold: float = 0.3  # largest rate of an LR neuron
     exclude_dead: bool = False  # whether neurons that are never activated are not LR
     ends: int = 2_000  # samples in Top and in Bottom
-    score: str = "sum"  # of SCORES; sum: paper
+    combine: str = "sum"  # how the counts of layers make a score, of SCORES; sum: paper
 
 
 class Known(NamedTuple):
@@ -88,7 +88,7 @@ def plan(
         identity=identity,
         subject=title,
         compute=partial(_compute, subject, source, settings, known),
-        draw=partial(_draw, title, settings.score),
+        draw=partial(_draw, title, settings.combine),
         describe=_describe,
         settings=run,
     )
@@ -116,7 +116,7 @@ def _compute(
         raise InputError(
             f"every sample activates {detected.score[0]:,} LR neurons; give another --threshold"
         )
-    score = _scores(detected)[settings.score]
+    score = _scores(detected)[settings.combine]
     classes = sample_labels(subject.generator, first + np.arange(settings.num_samples))
     distinguished = {}
     if known.labels is not None:
@@ -193,7 +193,7 @@ def _summarize(
         "rates": source.identity,
         "ends": size,
         "layers": layer_table(detected, rates, threshold, dead=not settings.exclude_dead),
-        "score": {"kind": settings.score, **score_summary(score, size)},
+        "score": {"kind": settings.combine, **score_summary(score, size)},
         "sum_and_balanced": agreement(detected, size),
     }
     return summary if classes is None else summary | {"classes": class_table(score, classes, size)}

@@ -37,7 +37,7 @@ class Settings(NamedTuple):
     top: int = 10  # dimensions shown
     dims: Sequence[str] | None = None  # shown instead, such as "b0008/conv0[17]"
     group: str = "all"  # of GROUPS: the ranking of all samples, or of the class
-    start_class: str | None = None  # of the image; None: any
+    show_class: str | None = None  # of the image; None: any
     start: int | None = None  # index of the sample; None: a confident one
     progress: Sequence[str | float] = tuple(
         map(str, shift.PROGRESS)
@@ -59,10 +59,10 @@ def plan(
     (models,) = subject.models
     progress = _fractions(settings.progress)
     _given_dims(models.generator, settings.dims)
-    if settings.start_class is not None:
-        class_index(settings.start_class, models.classifier)
+    if settings.show_class is not None:
+        class_index(settings.show_class, models.classifier)
         if settings.start is not None:
-            raise InputError("give --start or --start_class, not both")
+            raise InputError("give --start or --show_class, not both")
     if settings.start is not None:
         _given_start(views_of(models, 1, settings.seed), settings)
     own = settings._asdict() | {"progress": [*map(str, settings.progress)]}
@@ -170,7 +170,7 @@ def _confident_start(views: Views, ranking: Ranking, settings: Settings) -> tupl
 
     With it comes how it was chosen.
     """
-    classifier, wanted = views.models.classifier, settings.start_class
+    classifier, wanted = views.models.classifier, settings.show_class
     every = range(classifier.num_classes)
     classes = every if wanted is None else [class_index(wanted, classifier)]
     first_index, psi = int(ranking.num_samples[0]), settings.truncation_psi

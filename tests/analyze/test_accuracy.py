@@ -26,7 +26,7 @@ def save_opposite(folder, classifier):
 def test_two_classifiers(folders, tmp_path):
     save_opposite(tmp_path / "other", folders / "classifier")
     both = f"--classifiers={folders / 'classifier'},{tmp_path / 'other'}"
-    args = (f"--generator={folders / 'generator'}", both, *SMALL, "--dims=7")
+    args = (f"--generator={folders / 'generator'}", both, *SMALL, "--top=7")
     done = run("accuracy", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "runs" / "accuracy" / "generator-classifier-other-0"
@@ -49,8 +49,8 @@ def test_two_classifiers(folders, tmp_path):
     assert other["slope"] == pytest.approx(float(result.arrays["own_slope"][1]))
     assert 100 < other["samples"] <= 200
     assert not found["shared"]["curves"]  # these two are never right together: no centre
-    settings = {k: result.provenance["identity"][k] for k in ("dims", "bins", "min_samples")}
-    assert settings == {"dims": 7, "bins": 12, "min_samples": 10}
+    settings = {k: result.provenance["identity"][k] for k in ("top", "bins", "min_samples")}
+    assert settings == {"top": 7, "bins": 12, "min_samples": 10}
 
     again = run("accuracy", *args, "--batch_size=30", cwd=tmp_path)
     assert again.returncode == 0, again.stderr
@@ -85,7 +85,7 @@ def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
 @pytest.mark.parametrize(
     ("arg", "message"),
     [
-        ("--dims=-1", "flag --dims=-1: -1 is not a non-negative integer"),
+        ("--top=-1", "flag --top=-1: -1 is not a non-negative integer"),
         ("--min_samples=0", "flag --min_samples=0: 0 is not a positive integer"),
     ],
 )

@@ -120,7 +120,7 @@ def test_given_rates_and_the_balanced_score(folders, counted, tmp_path):
     given = rates.Rates({layer: rng.integers(0, 2, size) for layer, size in shapes.items()}, 64)
     made = {"generator_sha256": zoo.read_generator(name).sha256, "num_samples": 64, "seed": 0}
     results.save(tmp_path / "rates", {}, results.provenance(made), given.arrays())
-    args = ["--rates=rates", "--score=balanced", "--exclude_dead", *SMALL[1:]]
+    args = ["--rates=rates", "--combine=balanced", "--exclude_dead", *SMALL[1:]]
     done = run("detect", f"--generator={name}", *args, "--out=found", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     result = results.load(tmp_path / "found")

@@ -53,7 +53,7 @@ def test_an_unconditional_generator_and_chosen_dimensions(folders, tmp_path):
     untrained = folders / "classifier"
     models = save_sure(tmp_path / "classifier", folders / "unconditional", untrained)
     args = ["--ranking_samples=30", "--dims=b0008/conv0[1],b0004/conv1[0]", "--batch_size=30"]
-    args += ["--start_class=c"]
+    args += ["--show_class=c"]
     done = run("shift", *models, *args, f"--out={tmp_path / 'out'}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     arrays = results.load(tmp_path / "out").arrays
@@ -70,8 +70,8 @@ BAD = [
     ),
     (["--progress=0,x"], "--progress takes numbers from 0 on, not '0,x'"),
     (["--progress=-1"], "--progress takes numbers from 0 on, not '-1'"),
-    (["--start_class=z"], "no class 'z'; the classes are a, b, c"),
-    (["--start=3", "--start_class=a"], "give --start or --start_class, not both"),
+    (["--show_class=z"], "no class 'z'; the classes are a, b, c"),
+    (["--start=3", "--show_class=a"], "give --start or --show_class, not both"),
     (["--limit=0"], "flag --limit=0: 0.0 is not number >= 0.1"),
 ]
 
@@ -90,7 +90,7 @@ def test_bad_input_is_one_line_and_writes_nothing(args, message, models, tmp_pat
 
 def test_a_class_that_the_ranking_has_not_seen_is_refused(sure, tmp_path):
     """Of two samples, the classes take turns, one is an a and one is a b."""
-    args = ["--ranking_samples=2", "--group=class", "--batch_size=2", "--start_class=c"]
+    args = ["--ranking_samples=2", "--group=class", "--batch_size=2", "--show_class=c"]
     done = run("shift", *sure, *args, f"--out={tmp_path / 'out'}", cwd=tmp_path)
     assert done.returncode == 1
     line = done.stderr.strip().splitlines()[-1]  # after the progress of the ranking

@@ -26,11 +26,8 @@ LATE = {  # each takes a tenth of a second or more
 }
 IMPORT = """
 import importlib, sys
-from absl import flags
 
 for command in sys.argv[1:]:
-    for name in list(flags.FLAGS):  # commands define the same ones
-        delattr(flags.FLAGS, name)
     importlib.import_module(command)
 print(*sys.modules)
 """

@@ -11,6 +11,7 @@ from absl.flags import DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.cli import models, rates
 from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
+from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import ablate
 
@@ -28,7 +29,7 @@ def define(flags: FlagValues) -> None:
 def plan(flags: FlagValues) -> Task:
     settings = settings_from(ablate.Settings, flags, indices=indices_from(flags))
     subject = models.generator_from(flags)
-    layers = rates.layers_from(flags, subject.generator)
+    layers = layers_from(flags, subject.generator)
     source = rates.rates_from(flags, subject, layers)
     return ablate.plan(subject, source, settings, run_from(flags)).run
 

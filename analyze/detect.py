@@ -12,6 +12,7 @@ from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 from ganfail_jax.cli import labels, models, rates
 from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import detect
 
@@ -32,7 +33,7 @@ def define(flags: FlagValues) -> None:
 def plan(flags: FlagValues) -> Task:
     join_hosts(flags)
     subject = models.generator_from(flags)
-    layers = rates.layers_from(flags, subject.generator)
+    layers = layers_from(flags, subject.generator)
     source = rates.rates_from(flags, subject, layers)
     known = detect.Known()
     if flags.labels is not None:

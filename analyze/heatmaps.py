@@ -12,6 +12,7 @@ from absl.flags import DEFINE_integer, FlagValues
 from ganfail_jax.cli import models, rates
 from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import heatmaps
@@ -34,7 +35,7 @@ def plan(flags: FlagValues) -> Task:
         if flags[name].present:
             raise InputError(f"--indices are the samples shown: leave --{name} out")
     subject = models.generator_from(flags)
-    layers = rates.layers_from(flags, subject.generator, heatmaps.RESOLUTIONS)
+    layers = layers_from(flags, subject.generator, heatmaps.RESOLUTIONS)
     source = rates.rates_from(flags, subject, layers)
     return heatmaps.plan(subject, source, settings, run_from(flags)).run
 

@@ -18,7 +18,7 @@ from jaxtyping import Array, Int
 from ganfail_jax.analysis.rates import Rates, high_rate, low_rate
 from ganfail_jax.edits import zero_activated, zero_random_activated
 from ganfail_jax.errors import InputError
-from ganfail_jax.latents import renderer, sample_keys  # noqa: F401 - analyze/ takes it from here
+from ganfail_jax.latents import sample_keys
 
 NAME = re.compile(r"none|(LR|HR|random):(\d(?:\.\d+)?)", re.ASCII)
 STREAM = 0x41424C  # makes the keys of random ablation other than those of z

@@ -14,9 +14,10 @@ from absl.flags import (
 )
 
 from ganfail_jax.analysis import rates
-from ganfail_jax.analysis.rates import Rates, early_layers, find_layers
+from ganfail_jax.analysis.rates import Rates
 from ganfail_jax.cli import models
 from ganfail_jax.cli.flags import define_dataset, define_num_samples, define_run
+from ganfail_jax.cli.layers import define_layers
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import activation_rates
 from ganfail_jax.studies.activation_rates import ActivationRates
@@ -37,30 +38,6 @@ def define_study(flags: FlagValues, num_samples: int, least: int = 1) -> None:
     models.define_noise(flags, "const", models.CHOI)
     define_layers(flags)
     define_threshold(flags)
-
-
-def define_layers(flags: FlagValues, default: str | None = None) -> None:
-    usual = default or "the paper's early ones"
-    text = f"Layers by any of their names, by commas; all (default: {usual})."
-    DEFINE_list("layers", default, text, flag_values=flags)
-
-
-def layers_from(flags: FlagValues, generator: Generator, resolutions: int = 3) -> list[str]:
-    """--layers in forward order.
-
-    Args:
-        resolutions: how many the paper's early layers are taken of, where no --layers are given.
-
-    Raises:
-        InputError: one is unknown, or there is none.
-    """
-    if flags.layers == []:
-        raise InputError("--layers is empty; give some, or leave it out for the paper's")
-    if flags.layers == ["all"]:
-        return list(generator.layers)
-    if flags.layers is None:
-        return early_layers(generator.layers, resolutions)
-    return find_layers(generator.layers, flags.layers)
 
 
 def define_threshold(flags: FlagValues) -> None:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Array, Float32, Int, UInt8
 
-from ganfail_jax.analysis.ablation import renderer
 from ganfail_jax.analysis.correction_effect import Inspect
 from ganfail_jax.analysis.correction_methods import Method, Setting, correct
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.data.labels import Labelled
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
+from ganfail_jax.latents import renderer
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet
 from ganfail_jax.metrics.measurement import Measurement

@@ -158,7 +158,7 @@ def test_a_table_of_corrections(case, features, tmp_path):
 
 
 def test_d_values_of_a_discriminator_in_hand(generator, tmp_path):
-    score = lambda params, images, label: (images * params).sum(axis=(1, 2, 3))  # noqa: E731
+    score = lambda params, images, label=None: (images * params).sum(axis=(1, 2, 3))  # noqa: E731
     judge = d_values.judge(Discriminator((8, 8, 1), 3, score), np.ones((8, 8, 1)), "d")
     labels = of_kinds([3, 4], [0, 1, 2])
     result = d_values.plan(generator, judge, labels, run=Run(out=str(tmp_path))).run()

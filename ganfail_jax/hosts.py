@@ -91,13 +91,18 @@ def _within(seconds: int, call: Callable[[], Any]) -> Any:
     return result.result(seconds)
 
 
-def leave(status: int) -> NoReturn:
-    """End a failed process at once; JAX's own way out waits minutes for the other processes."""
-    if not jax.distributed.is_initialized():
+def leave(status: int, at_once: bool = False) -> NoReturn:
+    """End a failed process; of several hosts at once, because JAX's own way out waits for minutes.
+
+    Args:
+        at_once: without the interpreter's own end, in which a thread that still compiles crashes.
+    """
+    several = jax.distributed.is_initialized()
+    if not several and not at_once:
         sys.exit(status)
     sys.stdout.flush()
     sys.stderr.flush()
-    if sys.stdout.name != os.devnull:  # the first process, whose end the others do not survive
+    if several and sys.stdout.name != os.devnull:  # the first, whose end the others do not survive
         time.sleep(FAREWELL)
     os._exit(status)
 

@@ -38,7 +38,7 @@ def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
     caches.keep_compiled_programs()
     status = execute(doc or "", define, plan, sys.argv)
     if status:
-        hosts.leave(status)
+        hosts.leave(status, at_once=status == INTERRUPTED)
     sys.exit(status)
 
 

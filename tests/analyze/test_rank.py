@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
@@ -158,3 +159,19 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, models, tmp_pat
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
     provenance = json.loads((tmp_path / "cut" / "result.json").read_text())["provenance"]
     assert provenance["identity"]["num_samples"] == 2000
+
+
+def test_an_interrupt_while_programs_are_compiled_is_no_crash(models, tmp_path):
+    with subprocess.Popen(
+        command("rank", *models, "--num_samples=60", f"--out={tmp_path / 'cut'}"),
+        cwd=tmp_path, env=ENVIRONMENT | {"GANFAIL_CACHE": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        while not process.stdout.readline().endswith("compiling\n"):
+            assert process.poll() is None
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert errors.endswith("interrupted; run the same command again to resume\n")

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ganfail_jax.statistics.estimates import auc
+from ganfail_jax.statistics.intervals import with_interval
 from ganfail_jax.statistics.proportions import wilson
 
 
@@ -21,9 +22,9 @@ def confusion_matrix(
 
 def _share(part: int, whole: int) -> dict[str, Any]:
     """A share with Wilson's 95 % interval; NaN of nothing."""
-    low, high = wilson(np.asarray(part), np.asarray(whole)).tolist()
+    interval = wilson(np.asarray(part), np.asarray(whole))
     value = part / whole if whole else np.nan
-    return {"value": value, "interval95": [low, high], "hits": part, "of": whole}
+    return with_interval(value, interval.tolist()) | {"hits": part, "of": whole}
 
 
 def shares(matrix: Int[np.ndarray, "k k"], names: Sequence[str]) -> dict[str, Any]:
@@ -48,4 +49,4 @@ def pair_auc(
     both = (labels == first) | (labels == second)
     found = auc((logits[both, first] - logits[both, second])[:, None], labels[both] == first)
     low, high = found.share_interval
-    return {"value": float(found.value[0]), "interval95": [float(low[0]), float(high[0])]}
+    return with_interval(found.value[0], (low[0], high[0]))

@@ -16,7 +16,7 @@ from ganfail_jax.studies.tables import Table
 from ganfail_jax.types import Generator
 
 REAL, NORMALS = "real", "normals"
-COMMON = (*corrections.FLAGS, "candidates", "num_artifacts", "reference")
+COMMON = (*corrections.OF_ALL, "candidates", "num_artifacts", "reference")
 
 
 def define(flags: FlagValues) -> None:

@@ -9,7 +9,7 @@ from ganfail_jax.studies import corrections, unit_fid
 from ganfail_jax.studies.artifact_case import ArtifactCase
 from ganfail_jax.studies.corrections import AUTOMATIC, Corrections
 
-FLAGS = (  # that all corrections have, but for --unit_fid
+OF_ALL = (  # that all corrections have, but for --unit_fid
     *("artifact_classifier", *artifacts.SCORES, "defects"),
     *("strength", "scores"),
 )

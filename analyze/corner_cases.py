@@ -23,7 +23,7 @@ def define(flags: FlagValues) -> None:
     rankings.define_ranking(flags)
     starts.define_start(flags)
     DEFINE_list("classes", None, "Names of the classes (default: all).", flag_values=flags)
-    text = "Dimensions by their influence on the class, not on all."
+    text = "Use each class's own ranking, not the one of all samples."
     DEFINE_bool("per_class", True, text, flag_values=flags)
     text = "How many corner cases are shown per class."
     DEFINE_integer("top", 10, text, 1, flag_values=flags)

@@ -30,7 +30,6 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
-    models.check_labelled_noise(subject.generator)
     labelled = labels.labels_from(flags, subject.identity["generator_sha256"], least=2)
     judge = discriminators.judge_from(flags, subject)
     d_values.check_fit(subject, judge)  # before images are read

@@ -11,10 +11,11 @@ from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import labels, models, rates
 from ganfail_jax.cli.flags import run_from, settings_from
-from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import detect
+from ganfail_jax.studies.subject import load_classifiers
 
 
 def define(flags: FlagValues) -> None:
@@ -26,22 +27,20 @@ def define(flags: FlagValues) -> None:
     DEFINE_integer("ends", 2_000, "Samples in Top and in Bottom.", 1, flag_values=flags)
     text = "sum: paper; balanced: layers weigh alike."
     DEFINE_enum("combine", "sum", list(detect.SCORES), text, flag_values=flags)
-    text = "Bundled name or folder: does the score distinguish its errors?"
+    text = "Classifier: bundled name or folder; measures whether the score finds its errors."
     DEFINE_string("classifier", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:
-    join_hosts(flags)
     subject = models.generator_from(flags)
     layers = layers_from(flags, subject.generator)
     source = rates.rates_from(flags, subject, layers)
     known = detect.Known()
     if flags.labels is not None:
-        models.check_labelled_noise(subject.generator)
         own = labels.labels_from(flags, subject.identity["generator_sha256"], least=2)
         known = known._replace(labels=own)
     if flags.classifier is not None:
-        known = known._replace(classified=models.with_classifiers(subject, [flags.classifier]))
+        known = known._replace(classified=load_classifiers(subject, [flags.classifier]))
     settings = settings_from(detect.Settings, flags)
     return detect.plan(subject, source, settings, run_from(flags), known=known).run
 

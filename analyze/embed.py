@@ -29,7 +29,7 @@ def define(flags: FlagValues) -> None:
     text = "Samples on the maps, at most num_samples."
     DEFINE_integer("embedded", 2_500, text, 3, flag_values=flags)
     DEFINE_integer("neighbours", 10, "k of the nearest neighbours.", 1, flag_values=flags)
-    DEFINE_float("perplexity", 30.0, "Of t-SNE.", 1.0, flag_values=flags)
+    DEFINE_float("perplexity", 30.0, "Perplexity of t-SNE.", 1.0, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -11,7 +11,7 @@ from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models, rates
 from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
-from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
@@ -29,7 +29,6 @@ def define(flags: FlagValues) -> None:
 
 
 def plan(flags: FlagValues) -> Task:
-    join_hosts(flags)
     settings = settings_from(heatmaps.Settings, flags, indices=indices_from(flags))
     for name in ("num_samples", "shown") if settings.indices is not None else ():
         if flags[name].present:

@@ -43,7 +43,6 @@ def plan(flags: FlagValues) -> Task:
     if not flags.labels:
         raise InputError("where do the labels go? Give --labels=FILE.csv")
     subject = models.generator_from(flags)
-    models.check_labelled_noise(subject.generator)
     samples, instead = settings_from(label.Samples, flags), settings_from(label.Exchange, flags)
     return label.plan(subject, flags.labels, samples, instead, flags.port)
 

@@ -11,7 +11,7 @@ from absl.flags import FlagValues
 from ganfail_jax.cli import models
 from ganfail_jax.cli import rates as rate_flags
 from ganfail_jax.cli.flags import run_from, settings_from
-from ganfail_jax.cli.hosts import define_hosts, join_hosts
+from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import rates
@@ -24,7 +24,6 @@ def define(flags: FlagValues) -> None:
 
 
 def plan(flags: FlagValues) -> Task:
-    join_hosts(flags)
     subject = models.generator_from(flags)
     layers = layers_from(flags, subject.generator)
     published = rate_flags.published_from(flags, subject.generator, layers)

@@ -37,7 +37,7 @@ def define(flags: FlagValues) -> None:
     DEFINE_integer("top", 10, "How many top dimensions are shown.", 1, flag_values=flags)
     text = "Dimensions to show instead, such as b0008/conv0[17], by commas."
     DEFINE_list("dims", None, text, flag_values=flags)
-    text = "Ranking of all samples, or of the class."
+    text = "Whose ranking chooses the dimensions: all samples, or those of the class."
     DEFINE_enum("group", "all", shift.GROUPS, text, flag_values=flags)
     DEFINE_string("show_class", None, "Class of the image (default: any).", flag_values=flags)
     text = "Index of the sample (default: a confident one)."

@@ -38,13 +38,13 @@ def define(flags: FlagValues) -> None:
     define_layers(flags, STOP)
     features.define_features(flags)
     images.define_real(flags)
-    text = "Of its features (default: the dataset's, if it fits)."
+    text = "Classifier whose features are compared (default: the dataset's, if it fits)."
     DEFINE_string("classifier", None, text, flag_values=flags)
     text = "Images per unit whose FID it has (default: 5 %)."
     DEFINE_integer("fid_top", None, text, 2, flag_values=flags)
     text = "Images per unit that make its representative image."
     DEFINE_integer("top", 20, text, 1, flag_values=flags)
-    text = "Over a unit's map: how active it is."
+    text = "How a unit's activity is read from its map."
     DEFINE_enum("measure", "max", list(MEASURES), text, flag_values=flags)
     text = "Units shown, such as 3,17 (default: of highest and lowest FID)."
     DEFINE_list("show_units", None, text, flag_values=flags)

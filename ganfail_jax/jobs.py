@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from ganfail_jax import hosts, results, runtime
@@ -43,8 +44,9 @@ class Job(NamedTuple):
     def run(self) -> Result:
         """Make the result in its folder, unless it is there; draw it, print it and return it.
 
-        An interrupted run continues where it stopped. All processes compute; the first one alone
-        has a folder and prints.
+        An interrupted run continues where it stopped. Matrix products have the highest precision.
+        All processes compute; the first one alone has a folder and prints, and the others return
+        nothing of a result that was there already.
 
         Raises:
             InputError: the folder holds another result or cannot be written, before anything is
@@ -59,7 +61,8 @@ class Job(NamedTuple):
             print(f"{self.subject}{noise}, on {provenance['device']}; compiling", flush=True)
             if first and not self.settings.resume:
                 runtime.forget_unfinished(self.folder)
-            summary, arrays = self.compute(self.sweep())
+            with jax.default_matmul_precision("highest"):
+                summary, arrays = self.compute(self.sweep())
             content = {"seconds": round(time.time() - started, 1)}
             content = {**results.without_nan(summary), **content}
             arrays = {name: np.asarray(each) for name, each in arrays.items()}
@@ -79,7 +82,7 @@ class Job(NamedTuple):
         return result
 
     def sweep(self) -> Sweep:
-        """How the samples of this job are gone through."""
+        """How the samples of this job are processed."""
         batch_size, mesh = self.settings.batch_size, runtime.data_mesh()
         return Sweep(batch_size, mesh, self.folder, self.identity)
 

@@ -88,7 +88,7 @@ def progress_bar(
 
 
 class Sweep(NamedTuple):
-    """How samples are gone through; nothing of it changes a result."""
+    """How samples are processed; nothing of it changes a result."""
 
     batch_size: int  # rounded up to a multiple of the devices
     mesh: Mesh

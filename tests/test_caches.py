@@ -11,21 +11,24 @@ from ganfail_jax import caches
 
 ROOT = Path(__file__).parents[1]
 COMMAND = """
-import sys
 import jax
-from absl import flags
-from analyze import flags as common
+from absl.flags import DEFINE_float, DEFINE_integer
+from ganfail_jax.cli.main import main
 
-flags.DEFINE_float("by", 2.0, "An argument of the program.")
-flags.DEFINE_integer("limit", None, "Largest size of a file, as if the disk were full.")
+def define(flags):
+    DEFINE_float("by", 2.0, "An argument of the program.", flag_values=flags)
+    text = "Largest size of a file, as if the disk were full."
+    DEFINE_integer("limit", None, text, flag_values=flags)
 
-def main():
-    if flags.FLAGS.limit is not None:
-        import resource
-        resource.setrlimit(resource.RLIMIT_FSIZE, (flags.FLAGS.limit, flags.FLAGS.limit))
-    print(float(jax.jit(lambda x, y: (x * y).cumsum())(jax.numpy.ones(4), flags.FLAGS.by)[0]))
+def plan(flags):
+    def compute():
+        if flags.limit is not None:
+            import resource
+            resource.setrlimit(resource.RLIMIT_FSIZE, (flags.limit, flags.limit))
+        print(float(jax.jit(lambda x, y: (x * y).cumsum())(jax.numpy.ones(4), flags.by)[0]))
+    return compute
 
-common.run(main)
+main("How much is it?", define, plan)
 """
 
 
@@ -46,7 +49,7 @@ def run(folder, *args, **environment):
     process = start(folder, *args, **environment)
     out, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, "")
-    return float(out)
+    return float(out.splitlines()[-1])  # after the question
 
 
 def programs(folder):
@@ -85,7 +88,7 @@ def test_a_full_disk_leaves_no_half_written_program(tmp_path):
 def test_several_at_once(tmp_path):
     processes = [start(tmp_path) for _ in range(3)]
     for process in processes:
-        assert process.communicate(timeout=300) == ("2.0\n", "")
+        assert process.communicate(timeout=300) == ("How much is it?\n2.0\n", "")
         assert process.returncode == 0
     assert programs(tmp_path)
 

@@ -49,7 +49,6 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
-    models.check_labelled_noise(subject.generator)
     labels = labels_from(flags, subject.identity["generator_sha256"], least=1)
     shape, normal = subject.generator.image_shape, int((~labels.artifact).sum())
     real = images.real_images_if_any(flags, shape, normal)

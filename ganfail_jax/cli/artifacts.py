@@ -7,7 +7,7 @@ from ganfail_jax.analysis.defects import ORDERS
 from ganfail_jax.analysis.gradcam import THRESHOLD
 from ganfail_jax.analysis.quantiles import TAU
 from ganfail_jax.cli.flags import settings_from
-from ganfail_jax.cli.models import check_labelled_noise, generator_from
+from ganfail_jax.cli.models import generator_from
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import artifact_case, defective_scores
 from ganfail_jax.studies.artifact_case import ArtifactCase
@@ -29,7 +29,7 @@ def define_scores(flags: FlagValues) -> None:
     DEFINE_integer("threshold_samples", 5_000, text, 1, flag_values=flags)
     text = "The artifact is where Grad-CAM exceeds this share of its maximum."
     DEFINE_float("mask_threshold", THRESHOLD, text, 0, 1, flag_values=flags)
-    text = "Of a unit's map; threshold first: paper, upsample first: GAN Dissection."
+    text = "Whether a unit's map is first thresholded (paper) or upsampled (GAN Dissection)."
     DEFINE_enum("order", ORDERS[0], ORDERS, text, flag_values=flags)
 
 
@@ -49,7 +49,6 @@ def case_from(flags: FlagValues) -> ArtifactCase:
     if name is None:
         raise InputError("give --artifact_classifier=FOLDER of train.artifact_classifier")
     subject = generator_from(flags)
-    check_labelled_noise(subject.generator)
     stored = zoo.read_classifier(name)
     return artifact_case.with_classifier(
         subject, *zoo.load_classifier(name), stored.about, stored.sha256, name

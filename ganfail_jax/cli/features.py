@@ -19,7 +19,7 @@ Shape = tuple[int, int, int]
 
 def define_features(flags: FlagValues) -> None:
     """Beside --classifier and --dataset."""
-    text = "Of which network (default: Inception where its weights are found, else --classifier)."
+    text = "Network whose features are compared (default: Inception if found, else --classifier)."
     DEFINE_enum("features", None, [*networks.NETWORKS, "classifier"], text, flag_values=flags)
     for name in networks.NETWORKS:
         text = f"File of --features={name} (else: of an installed package)."
@@ -103,5 +103,5 @@ def choose(
     except WeightsError as error:
         if requested or classifier is None:
             raise
-        print(f"{error}; until then the features of the classifier serve")
+        print(f"{error}; the classifier's features are used instead")
         return classifier

@@ -14,9 +14,10 @@ def define_hosts(flags: FlagValues) -> None:
 
 
 def join_hosts(flags: FlagValues) -> None:
-    """Join the other processes; the first thing that a `plan` does.
+    """Join the other processes where a command has these flags, before anything is printed.
 
     Raises:
         InputError: only some of the flags are given, or the processes do not find each other.
     """
-    hosts.start(flags.coordinator, flags.num_processes, flags.process_id)
+    if "coordinator" in flags:
+        hosts.start(flags.coordinator, flags.num_processes, flags.process_id)

@@ -48,7 +48,7 @@ def define_comparison(flags: FlagValues) -> None:
     define_real(flags)
     text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
     DEFINE_string("generated", None, f"{text}, always the same ones.", flag_values=flags)
-    text = "Of fid, kid, pr and realism; fid50k: of 50,000."
+    text = "Metrics, by commas: fid, kid, pr, realism; fid50k: of 50,000 images."
     DEFINE_list("metrics", ["fid", "kid", "pr", "realism"], text, flag_values=flags)
 
 

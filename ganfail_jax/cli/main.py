@@ -18,6 +18,7 @@ from absl import logging
 from absl.flags import Flag, FlagValues
 
 from ganfail_jax import caches, hosts, memory
+from ganfail_jax.cli.hosts import join_hosts
 from ganfail_jax.errors import InputError
 
 Define = Callable[[FlagValues], None]
@@ -28,6 +29,14 @@ FAILED, INTERRUPTED = 1, 130
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 SHARED = "ganfail_jax.cli."
 WIDTH = 100
+TITLES = {  # of modules whose names do not say what their flags are about
+    "correction_tables": "Flags of the tables of Tousi 2021",
+    "discriminators": "Flags about the discriminator",
+    "flags": "Flags of most commands",
+    "hosts": "Flags of several hosts",
+    "rate_tables": "Flags of the tables of Choi 2022",
+    "starts": "Flags about where a search starts",
+}
 
 
 def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
@@ -54,6 +63,7 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
             print("\n".join(help_lines(doc, flags)))
             return 0
         parse(flags, argv)
+        join_hosts(flags)
         print(doc.strip().splitlines()[0], flush=True)
         plan(flags)()
         return 0
@@ -106,14 +116,14 @@ def help_lines(doc: str, flags: FlagValues) -> Iterator[str]:
 
 def _title(module: str) -> str:
     subject = module.removeprefix(SHARED)
-    return "Flags of most commands" if subject == "flags" else f"Flags about {subject}"
+    return TITLES.get(subject, f"Flags about {subject}")
 
 
 def _flag_lines(flag: Flag) -> Iterator[str]:
     value = flag.default
     text = ",".join(map(str, value)) if isinstance(value, list) else str(value).lower()
     text = str(value) if isinstance(value, str) else text
-    default = "" if value is None else f"={text}"
+    default = "" if value is None else f" (default: {text})" if flag.boolean else f"={text}"
     yield f"  --{'[no]' if flag.boolean else ''}{flag.name}{default}"
     indent = " " * 6
     yield from textwrap.wrap(

@@ -1,7 +1,6 @@
 """Flags that name a generator and classifiers, and the models that they name."""
 
 from pathlib import Path
-from typing import Any
 
 from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_list, DEFINE_string, FlagValues
 
@@ -20,7 +19,7 @@ LABELLED = "that of the labelled images"
 
 
 def define_generator(flags: FlagValues) -> None:
-    text = "Bundled name, folder or published file (default of analyses: the dataset's)."
+    text = "Generator: bundled name, folder or published file (default: the dataset's)."
     DEFINE_string("generator", None, text, flag_values=flags)
 
 
@@ -44,7 +43,7 @@ def define_models(flags: FlagValues) -> None:
     """The generator and one classifier."""
     define_generator(flags)
     define_truncation(flags)
-    text = "Bundled name or folder (default: the dataset's own)."
+    text = "Classifier: bundled name or folder (default: the dataset's own)."
     DEFINE_string("classifier", None, text, flag_values=flags)
 
 
@@ -52,7 +51,7 @@ def define_several_models(flags: FlagValues) -> None:
     """The generator and classifiers to compare."""
     define_generator(flags)
     define_truncation(flags)
-    text = "Bundled names or folders, by commas (default: all that the dataset has)."
+    text = "Classifiers: bundled names or folders, by commas (default: all that the dataset has)."
     DEFINE_list("classifiers", None, text, flag_values=flags)
 
 
@@ -79,17 +78,6 @@ def with_noise(generator: Generator, flags: FlagValues) -> Generator:
     return generator.with_noise(flags.noise)
 
 
-def check_labelled_noise(generator: Generator) -> None:
-    """
-    Raises:
-        InputError: labels are asked for, but the images are others than those labelled.
-    """
-    if generator.has_noise and generator.noise != "const":
-        raise InputError(
-            f"labels are of images with constant noise, not --noise={generator.noise}: leave it out"
-        )
-
-
 def read_generator(name: str) -> Stored:
     """A generator's weights; prints what its file left open, such as which network is meant."""
     stored = zoo.read_generator(name)
@@ -105,17 +93,11 @@ def generator_from(flags: FlagValues) -> GeneratorSubject:
         InputError: unknown dataset, unreadable weights, or noise for a generator without inputs.
     """
     name = flags.generator or defaults_from(flags).generator
-    generator, params = zoo.load_generator(name)
-    generator = with_noise(generator, flags)
-    stored = read_generator(name)
-    identity: dict[str, Any] = {
-        "generator": Path(name).name,
-        "generator_sha256": stored.sha256,
-        "noise": generator.noise,
-    }
-    if "remarks" in stored.about:
-        identity["generator_remarks"] = stored.about["remarks"]
-    return GeneratorSubject(generator, params, identity)
+    loaded = subject.load(name, flags.noise)
+    with_noise(loaded.generator, flags)
+    if "generator_remarks" in loaded.identity:
+        print(f"{loaded.name}: {loaded.identity['generator_remarks']}", flush=True)
+    return loaded
 
 
 def subject_from(flags: FlagValues) -> Subject:
@@ -125,7 +107,7 @@ def subject_from(flags: FlagValues) -> Subject:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
     """
     name = flags.classifier or defaults_from(flags).classifiers[0]
-    return with_classifiers(generator_from(flags), [name])
+    return subject.load_classifiers(generator_from(flags), [name])
 
 
 def several_from(flags: FlagValues) -> Subject:
@@ -137,15 +119,4 @@ def several_from(flags: FlagValues) -> Subject:
     names = flags.classifiers or list(defaults_from(flags).classifiers)
     if len({*names}) < len(names):
         raise InputError(f"--classifiers names one twice: {', '.join(names)}")
-    return with_classifiers(generator_from(flags), names)
-
-
-def with_classifiers(generator: GeneratorSubject, names: list[str]) -> Subject:
-    """The generator with stored classifiers.
-
-    Raises:
-        InputError: unreadable weights, or models that do not fit each other.
-    """
-    classifiers = {name: zoo.load_classifier(name) for name in names}
-    hashes = {name: zoo.read_classifier(name).sha256 for name in names}
-    return subject.with_classifiers(generator, classifiers, hashes)
+    return subject.load_classifiers(generator_from(flags), names)

@@ -14,7 +14,7 @@ from ganfail_jax.studies.subject import Subject
 def define_score(flags: FlagValues) -> None:
     text = "Output whose gradient ranks; softmax: paper."
     DEFINE_enum("score", "softmax", list(SCORES), text, flag_values=flags)
-    text = "std: per standard deviation."
+    text = "Gradient per unit of a dimension (none) or per standard deviation of it (std)."
     DEFINE_enum("normalize", "none", list(NORMALIZATIONS), text, flag_values=flags)
 
 

@@ -27,6 +27,12 @@ from ganfail_jax.training.recipe import RunConfig
 from ganfail_jax.weights.store import Stored
 
 Config = TypeVar("Config", bound=RunConfig)
+EVERY = {  # field of `Schedule` -> what is done
+    "log": "Write metrics",
+    "checkpoint": "Keep the state of the run",
+    "evaluate": "Measure the averaged generator",
+    "sheet": "Draw a sheet of samples",
+}
 
 
 def define_training(flags: FlagValues, presets: str) -> None:
@@ -39,8 +45,8 @@ def define_training(flags: FlagValues, presets: str) -> None:
     DEFINE_string("preset", "mnist_c", presets, flag_values=flags)
     for name, text in {
         "total_kimg": "Length in thousands of images (default: the preset's).",
-        "learning_rate": "Of both networks; may change when a run is resumed.",
-        "ema_kimg": "Half-life of the average; may change when a run is resumed.",
+        "learning_rate": "Learning rate of both networks; may change when a run is resumed.",
+        "ema_kimg": "Half-life of the averaged weights in thousands of images; may change likewise.",
     }.items():
         DEFINE_float(name, None, text, flag_values=flags)
     text = "Images per step (default: the preset's); other settings follow it."
@@ -54,7 +60,7 @@ def define_training(flags: FlagValues, presets: str) -> None:
     }.items():
         DEFINE_string(name, None, text, flag_values=flags)
     for name, kimg in Schedule()._asdict().items():
-        text = f"Thousands of images per {name}; 0: at the end only."
+        text = f"{EVERY[name]} every so many thousands of images; 0: only at the end."
         DEFINE_float(f"{name}_kimg", kimg, text, flag_values=flags)
 
 

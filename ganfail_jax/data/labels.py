@@ -19,6 +19,12 @@ class Labelled(NamedTuple):
     sha256: str | None = None  # of the file that has the labels
 
     @property
+    def key(self) -> str:
+        """What distinguishes the labels from others: the hash of the file, or of the labels."""
+        content = self.indices.tobytes() + self.artifact.tobytes()
+        return self.sha256 or hashlib.sha256(content).hexdigest()
+
+    @property
     def artifacts(self) -> Int[np.ndarray, " _"]:
         """Their indices."""
         return self.indices[self.artifact]

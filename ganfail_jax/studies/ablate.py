@@ -23,6 +23,7 @@ from ganfail_jax.latents import renderer
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep, in_batches
 from ganfail_jax.studies.activation_rates import ActivationRates
+from ganfail_jax.studies.pictures import plain_indices
 from ganfail_jax.studies.subject import GeneratorSubject
 
 SETS = ("LR:0.1", "LR:0.3", "LR:0.5", "LR:0.7", "HR:0.7", "random:0.3")
@@ -53,7 +54,8 @@ def plan(
         InputError: a set is not one, or the two ends overlap.
     """
     choices = [Choice("none", 0.0), *map(parse_choice, settings.sets)]
-    indices = settings.indices
+    indices = plain_indices(settings.indices)
+    settings = settings._replace(indices=indices)
     if indices is None:
         check_ends(settings.num_samples, settings.shown)
     identity = {**subject.identity, **settings._asdict()}

@@ -21,7 +21,7 @@ from ganfail_jax.data.labels import Labelled, of_kinds
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
 from ganfail_jax.runtime import Sweep
-from ganfail_jax.studies.subject import GeneratorSubject, params_hash
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise, params_hash
 from ganfail_jax.types import Classifier, Params
 
 ARTIFACT, NORMAL = "artifact", "normal"
@@ -72,8 +72,10 @@ def with_classifier(
         name: of the classifier, for messages.
 
     Raises:
-        InputError: it does not remember this, or was trained on samples of another generator.
+        InputError: it does not remember this, was trained on samples of another generator, or the
+            generator's noise is not that of labels.
     """
+    check_labelled_noise(subject.generator)
     try:
         of_generator, seed = about["generator_sha256"], int(about["seed"])
         train, held_out = (
@@ -109,7 +111,7 @@ def check_candidates(case: ArtifactCase, candidates: int) -> None:
 def classify_candidates(case: ArtifactCase, candidates: int, sweep: Sweep) -> Labelled:
     """What the classifier itself calls so many samples beyond the labelled ones.
 
-    It takes its own errors for granted: say so beside whatever is measured on these.
+    The classifier's own errors are included: report this with every number measured on these.
     """
     if not candidates:
         return of_kinds([], [])

@@ -31,6 +31,7 @@ from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry
 from ganfail_jax.studies.artifact_case import ArtifactCase
 from ganfail_jax.studies.corrections import Corrections, methods_of
+from ganfail_jax.studies.pictures import plain_indices
 
 Samples = Mapping[str, Int[np.ndarray, " _"]]  # of each kind, by index
 
@@ -61,6 +62,7 @@ def plan(corrections: Corrections, settings: Settings = Settings(), run: Run = R
         InputError: an unknown method or one that lacks what it needs, an unknown unit, or there is
             nothing to measure on.
     """
+    settings = settings._replace(indices=plain_indices(settings.indices))
     case, layers = corrections.case, corrections.layers
     methods = methods_of(settings.methods, has_fid=corrections.unit_fid is not None)
     given_units(settings.units, case.models.generator.layers[layers[-1]].channels)
@@ -74,6 +76,7 @@ def plan(corrections: Corrections, settings: Settings = Settings(), run: Run = R
     text = f"{case.title}: {settings.share:.0%} of the units, to layer {layers[-1]}"
     requested = _Requested(methods, held_out, sheets, text)
     own = {**settings._asdict(), "methods": list(methods), "stop": layers[-1]}
+    own["units"] = [int(unit) for unit in settings.units]
     return Job(
         folder=run.folder("correct", *case.names),
         identity={**corrections.identity, **own},

@@ -31,7 +31,9 @@ from ganfail_jax.studies.defective_scores import UnitScores
 from ganfail_jax.studies.images import ImageSet
 
 NORMALS = "reference normals"
-CIRCULAR = "are so by the classifier's word alone, which the corrections follow too"
+CIRCULAR = (
+    "were only classified so, not labelled, by the classifier that also guides the corrections"
+)
 
 
 class Settings(NamedTuple):

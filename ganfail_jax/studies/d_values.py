@@ -23,7 +23,7 @@ from ganfail_jax.metrics.feature_cache import images_hash
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.pictures import pictures
-from ganfail_jax.studies.subject import GeneratorSubject, params_hash
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise, params_hash
 from ganfail_jax.types import Discriminator, Params
 
 SHOWN = 6  # artifacts and normals in the row of images, at most
@@ -84,14 +84,13 @@ def plan(
         labels: of samples of this seed.
 
     Raises:
-        InputError: the discriminator or the real images do not fit.
+        InputError: the discriminator, the real images or the generator's noise do not fit.
     """
+    check_labelled_noise(subject.generator)
     check_fit(subject, judge)
     name = judge.identity["discriminator"]
     title = f"generator {subject.name}, discriminator {name} ({judge.text})"
-    identity = {**subject.identity, "seed": seed, **judge.identity, "labels": labels.sha256}
-    if labels.sha256 is None:
-        identity["labels"] = [labels.artifacts.tolist(), labels.normals.tolist()]
+    identity = {**subject.identity, "seed": seed, **judge.identity, "labels": labels.key}
     if real is not None:
         identity |= {"real": real.name, "real_images": images_hash(real.images)}
     return Job(

@@ -14,6 +14,7 @@ from ganfail_jax import plots
 from ganfail_jax.analysis.correction import layers_to
 from ganfail_jax.analysis.defects import Defects, Regions, regions
 from ganfail_jax.analysis.quantiles import Thresholds
+from ganfail_jax.analysis.rates import find_layers
 from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
@@ -36,10 +37,11 @@ def plan(case: ArtifactCase, settings: Settings = Settings(), run: Run = Run()) 
     """The job for one generator.
 
     Raises:
-        InputError: as `defective_scores.Settings.check`.
+        InputError: an unknown layer, or as `defective_scores.Settings.check`.
     """
     settings.scores.check()
-    layers = list(settings.layers or layers_to(case.models.generator.layers))
+    every = case.models.generator.layers
+    layers = layers_to(every) if settings.layers is None else find_layers(every, settings.layers)
     own = {"layers": layers, **settings.scores._asdict(), "shown": settings.shown}
     return Job(
         folder=run.folder("defects", *case.names),

@@ -35,7 +35,7 @@ from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep, in_batches
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.pictures import pictures
-from ganfail_jax.studies.subject import GeneratorSubject, Subject
+from ganfail_jax.studies.subject import GeneratorSubject, Subject, check_labelled_noise
 from ganfail_jax.tally import CHUNK
 
 SCORES = {
@@ -74,12 +74,16 @@ def plan(
     """The job; the layers scored are those of the rates.
 
     Raises:
-        InputError: the two ends overlap.
+        InputError: the two ends overlap, or labels or classified samples are of other images.
     """
     detection.check_ends(settings.num_samples, settings.ends)
+    if known.labels is not None:
+        check_labelled_noise(subject.generator)
+    if known.classified is not None and known.classified.generator.identity != subject.identity:
+        raise InputError("the classified samples are of another generator or noise")
     identity = {**subject.identity, **settings._asdict()}
     identity |= {"layers": source.layers, "rates": source.identity}
-    identity["labels"] = known.labels and known.labels.sha256
+    identity["labels"] = known.labels and known.labels.key
     if known.classified is not None:
         identity |= known.classified.identity
     title = f"generator {subject.name}"

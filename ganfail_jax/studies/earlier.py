@@ -28,9 +28,9 @@ def read(
     made = result.provenance["identity"]
     for name in models:
         if made.get(f"{name}_sha256") != identity[f"{name}_sha256"]:
-            whose = made.get(name) or " and ".join(made.get(f"{name}s", ["unknown"]))
-            kind = name.replace("_", " ")
-            raise InputError(f"the {what} in {folder} are of another {kind}: {whose}")
+            whose = made.get(name) or " and ".join(made.get(f"{name}s", ()))
+            kind = name.replace("_", " ") + (f": {whose}" if whose else "")
+            raise InputError(f"the {what} in {folder} are of another {kind}")
     return result
 
 

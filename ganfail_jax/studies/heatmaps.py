@@ -21,6 +21,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.activation_rates import ActivationRates
+from ganfail_jax.studies.pictures import plain_indices
 from ganfail_jax.studies.subject import GeneratorSubject
 
 RESOLUTIONS = 5  # from 4x4 on: as in figure 4
@@ -49,6 +50,7 @@ def plan(
     Raises:
         InputError: too many samples or one twice, or the two ends overlap.
     """
+    settings = settings._replace(indices=plain_indices(settings.indices))
     _check(settings)
     identity = {**subject.identity, **settings._asdict()}
     for name in ("indices",) if settings.indices is None else ("num_samples", "shown"):

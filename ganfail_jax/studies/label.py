@@ -13,7 +13,7 @@ from ganfail_jax.labelling import exchange
 from ganfail_jax.labelling.pictures import pictures
 from ganfail_jax.labelling.server import LabelServer
 from ganfail_jax.labelling.session import Session
-from ganfail_jax.studies.subject import GeneratorSubject
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 
 
 class Samples(NamedTuple):
@@ -45,8 +45,10 @@ def plan(
         port: of the page; 0: any free one.
 
     Raises:
-        InputError: samples are numbered too high, or the folder to export to exists.
+        InputError: the generator's noise is not constant, samples are numbered too high, or the
+            folder to export to exists.
     """
+    check_labelled_noise(subject.generator)
     if samples.first_index + samples.num_samples - 1 > LARGEST["index"]:
         raise InputError(f"--first_index and --num_samples go beyond sample {LARGEST['index']}")
     if instead.export is not None:

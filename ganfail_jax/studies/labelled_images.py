@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int
 from ganfail_jax.data.labels import Labelled
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.studies.images import ImageSet, of_samples
-from ganfail_jax.studies.subject import GeneratorSubject
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 from ganfail_jax.training.artifact_classifier import ARTIFACT, CLASSES, NORMAL, REAL, Split, split
 
 
@@ -58,14 +58,14 @@ def label(
         held_out: the share of every class that is not trained on.
 
     Raises:
-        InputError: a class has too few images.
+        InputError: a class has too few images, or the generator's noise is not that of labels.
     """
+    check_labelled_noise(subject.generator)
     number = 0 if real is None else real.images.shape[0]
     classes = np.where(labels.artifact, ARTIFACT, NORMAL)
     classes = np.concatenate([classes, np.full(number, REAL)])
     samples = of_samples(subject, 1, seed=seed)
     which = hashlib.sha256(labels.indices.tobytes()).hexdigest()
-    in_hand = hashlib.sha256(labels.indices.tobytes() + labels.artifact.tobytes()).hexdigest()
     return LabelledImages(
         generated=samples._replace(
             images=samples.images.select(labels.indices), key=f"{samples.key} of {which}"
@@ -74,7 +74,7 @@ def label(
         indices=np.concatenate([labels.indices, np.arange(number)]),
         class_names=CLASSES[: 2 if real is None else 3],
         identity={
-            "labels": labels.sha256 or in_hand,
+            "labels": labels.key,
             "real": real and {"name": real.name, "images": real.key, "number": number},
         },
         labels=classes,

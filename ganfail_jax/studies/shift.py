@@ -77,7 +77,7 @@ def plan(
     )
 
 
-def _fractions(progress: Sequence[str | float]) -> list[float]:
+def _fractions(progress: Sequence[str | float | int]) -> list[float]:
     try:
         fractions = [float(each) for each in progress]
     except ValueError:

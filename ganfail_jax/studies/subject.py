@@ -4,16 +4,17 @@ Beside the functions and parameters stands what identifies them in a result: nam
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from ganfail_jax import zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.errors import InputError
-from ganfail_jax.types import Classifier, Generator, Params
+from ganfail_jax.types import Classifier, Generator, Noise, Params
 
 
 class GeneratorSubject(NamedTuple):
@@ -63,6 +64,41 @@ def params_hash(params: Params) -> str:
         digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
         digest.update(array.tobytes())
     return digest.hexdigest()
+
+
+def load(name: str, noise: Noise | None = None) -> GeneratorSubject:
+    """A generator by its bundled name, folder or published file; the file's hash identifies it.
+
+    So results, labels and classifiers that commands made of it are known as its own.
+
+    Args:
+        noise: what its noise inputs get; None: as it was stored.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    generator, params = zoo.load_generator(name)
+    generator = generator if noise is None else generator.with_noise(noise)
+    stored = zoo.read_generator(name)
+    identity: dict[str, Any] = {
+        "generator": Path(name).name,
+        "generator_sha256": stored.sha256,
+        "noise": generator.noise,
+    }
+    if "remarks" in stored.about:
+        identity["generator_remarks"] = stored.about["remarks"]
+    return GeneratorSubject(generator, params, identity)
+
+
+def load_classifiers(subject: GeneratorSubject, names: Sequence[str]) -> Subject:
+    """The generator with stored classifiers, by bundled names or folders.
+
+    Raises:
+        InputError: unreadable weights, or models that do not fit each other.
+    """
+    classifiers = {name: zoo.load_classifier(name) for name in names}
+    hashes = {name: zoo.read_classifier(name).sha256 for name in names}
+    return with_classifiers(subject, classifiers, hashes)
 
 
 def of_generator(generator: Generator, params: Params, name: str) -> GeneratorSubject:
@@ -125,6 +161,17 @@ def check_truncation(subject: GeneratorSubject, truncation_psi: float) -> None:
     """
     if subject.generator.mapping is None and truncation_psi != 1:
         raise InputError(f"{subject.name} has no truncation; --truncation_psi must be 1")
+
+
+def check_labelled_noise(generator: Generator) -> None:
+    """
+    Raises:
+        InputError: labels are asked for, but the images are others than those labelled.
+    """
+    if generator.has_noise and generator.noise != "const":
+        raise InputError(
+            f"labels are of images with constant noise, not --noise={generator.noise}: leave it out"
+        )
 
 
 def class_index(name: str, classifier: Classifier) -> int:

@@ -149,14 +149,14 @@ class _Step(NamedTuple):
             ws = mix_styles(ws, draw(keys[3]), keys[1:3], config.style_mixing)
         return ws
 
-    def synthesize(self, variables: Any, ws: Array, key: Array) -> Array:
+    def raw_images(self, variables: Any, ws: Array, key: Array) -> Array:
         network = StyleGAN2(self.config.generator)
         styles = network.apply(variables, ws, method="styles_of_ws")
         images = network.apply(variables, styles, None, "random", key, method="synthesize")
         return jnp.asarray(images)
 
     def fake_images(self, variables: Any, ws: Array, key: Array) -> Array:
-        images = self.synthesize(variables, ws, key)
+        images = self.raw_images(variables, ws, key)
         return as_viewed_in_training(images) if self.config.view_images else images
 
     def judge(
@@ -223,7 +223,7 @@ class _Step(NamedTuple):
         def loss(params: Any) -> tuple[Array, Array]:
             variables = {**state.generator, "params": params}
             ws = self.sample_ws(variables, label, batch, keys[0])
-            lengths = path_lengths(lambda ws: self.synthesize(variables, ws, keys[1]), ws, keys[2])
+            lengths = path_lengths(lambda ws: self.raw_images(variables, ws, keys[1]), ws, keys[2])
             mean = state.pl_mean + config.pl_decay * (jnp.mean(lengths) - state.pl_mean)
             penalty = jnp.mean(jnp.square(lengths - mean))
             return penalty * config.pl_weight * config.pl_interval, mean

@@ -7,8 +7,8 @@ import sys
 import pytest
 from absl.flags import FlagValues
 
-from ganfail_jax.cli.models import check_labelled_noise
 from ganfail_jax.errors import InputError
+from ganfail_jax.studies.subject import check_labelled_noise
 from tests import tiny
 from tests.analyze.commands import ENVIRONMENT, ROOT
 

@@ -45,7 +45,7 @@ def test_intervals_are_of_the_set_that_is_averaged(golden):
         share = binomtest(round(each.value * size), size).proportion_ci(method="wilson")
         assert each.interval == pytest.approx((share.low, share.high))
     low, high = measured.realism.interval
-    assert (high - low) / 2 == pytest.approx(1.96 * measured.scores.std(ddof=1) / np.sqrt(300))
+    assert (high - low) / 2 == pytest.approx(1.959964 * measured.scores.std(ddof=1) / np.sqrt(300))
     assert (low + high) / 2 == pytest.approx(measured.realism.value)
 
 

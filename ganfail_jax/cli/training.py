@@ -46,7 +46,7 @@ def define_training(flags: FlagValues, presets: str) -> None:
     for name, text in {
         "total_kimg": "Length in thousands of images (default: the preset's).",
         "learning_rate": "Learning rate of both networks; may change when a run is resumed.",
-        "ema_kimg": "Half-life of the averaged weights in thousands of images; may change likewise.",
+        "ema_kimg": "Half-life of the averaged weights, in thousands of images; may change too.",
     }.items():
         DEFINE_float(name, None, text, flag_values=flags)
     text = "Images per step (default: the preset's); other settings follow it."

@@ -83,7 +83,7 @@ PRESETS: dict[str, StyleGAN2Run] = {
         augment=False,
         total_kimg=4000.0,
         view_images=True,
-        class_weight=0.03,
+        class_weight=0.06,
     ),
     # NVIDIA's `auto` for 32 px on 4 GPUs, as the paper used.
     "paper32": StyleGAN2Run(

@@ -164,7 +164,8 @@ def test_d_values_of_a_discriminator_in_hand(generator, tmp_path):
     result = d_values.plan(generator, judge, labels, run=Run(out=str(tmp_path))).run()
     assert result.arrays["indices"].tolist() == [3, 4, 0, 1, 2]
     identity = result.provenance["identity"]
-    assert identity["labels"] == [[3, 4], [0, 1, 2]]
+    assert identity["labels"] == labels.key
+    assert labels.key != of_kinds([3], [0, 1, 2, 4]).key
     assert (identity["seed"], identity["relation"]) == (0, "of unknown training")
     other = judge._replace(discriminator=judge.discriminator._replace(num_classes=2))
     with pytest.raises(InputError, match="discriminator d knows 2 classes, but the generator 3"):

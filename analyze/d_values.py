@@ -30,7 +30,7 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
-    labelled = labels.labels_from(flags, subject.identity["generator_sha256"], least=2)
+    labelled = labels.labels_from(flags, subject, least=2)
     judge = discriminators.judge_from(flags, subject)
     d_values.check_fit(subject, judge)  # before images are read
     real = discriminators.real_from(flags, judge.discriminator, flags.num_real)

@@ -37,7 +37,7 @@ def plan(flags: FlagValues) -> Task:
     source = rates.rates_from(flags, subject, layers)
     known = detect.Known()
     if flags.labels is not None:
-        own = labels.labels_from(flags, subject.identity["generator_sha256"], least=2)
+        own = labels.labels_from(flags, subject, least=2)
         known = known._replace(labels=own)
     if flags.classifier is not None:
         known = known._replace(classified=load_classifiers(subject, [flags.classifier]))

@@ -37,7 +37,7 @@ def test_the_bundled_generator_is_good_enough():
     measured = about["measured"]
     assert measured["agreement_clean"] >= 0.985
     assert 0.93 <= measured["agreement_corrupted"] <= 0.98  # real corrupted digits: 0.955
-    assert 0.47 <= measured["clean_share"] <= 0.53
+    assert 0.45 <= measured["clean_share"] <= 0.55  # real: 0.5
     assert abs(measured["black_share"] - measured["real_black_share"]) < 0.04
     assert 400 <= sum(generator.style_dims.values()) <= 1500
 

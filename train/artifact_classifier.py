@@ -50,7 +50,7 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
-    labels = labels_from(flags, subject.identity["generator_sha256"], least=1)
+    labels = labels_from(flags, subject, least=1)
     shape, normal = subject.generator.image_shape, int((~labels.artifact).sum())
     real = images.real_images_if_any(flags, shape, normal)
     settings = settings_from(artifact_classifier.Settings, flags)

@@ -4,6 +4,7 @@ from absl.flags import DEFINE_string, FlagValues
 
 from ganfail_jax.data.labels import Labelled, read_labels
 from ganfail_jax.errors import InputError
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 
 
 def define_labels(flags: FlagValues) -> None:
@@ -11,18 +12,19 @@ def define_labels(flags: FlagValues) -> None:
     DEFINE_string("labels", None, text, flag_values=flags)
 
 
-def labels_from(flags: FlagValues, generator_sha256: str, least: int) -> Labelled:
+def labels_from(flags: FlagValues, subject: GeneratorSubject, least: int) -> Labelled:
     """--labels, of samples of --seed.
 
     Args:
         least: so many samples of each kind are needed.
 
     Raises:
-        InputError: none given, unreadable, of another generator, or too few of a kind.
+        InputError: none given, unreadable, of another generator or noise, or too few of a kind.
     """
     if flags.labels is None:
         raise InputError("give --labels=FILE.csv of index, seed and label; analyze.label makes one")
-    labels = read_labels(flags.labels, flags.seed, generator_sha256)
+    check_labelled_noise(subject.generator)
+    labels = read_labels(flags.labels, flags.seed, subject.identity["generator_sha256"])
     artifacts = int(labels.artifact.sum())
     normals = len(labels.artifact) - artifacts
     if min(artifacts, normals) < least:

@@ -177,8 +177,8 @@ def test_stopping_layer_against_the_generators_own_normals(flags, tmp_path):
             "held-out artifacts": 2,
             "artifacts by the classifier's word": 0,
         }
-        (warning,) = (text for text in each.warnings if "word alone" in text)
-        assert f"{further} of {further + 1} reference normals are so by" in warning
+        (warning,) = (text for text in each.warnings if "not labelled" in text)
+        assert f"{further} of {further + 1} reference normals were not labelled" in warning
         assert warning in done.stdout
     assert not set(arrays["reference"]) & {*arrays["artifacts"], *arrays["normals"]}
 

@@ -61,7 +61,7 @@ def test_help_lists_own_and_shared_flags_with_their_defaults(word, start):
     assert lines[:3] == ["How much is it?", "", "    python -m analyze.something"]
     own, shared = lines.index("Flags of this command:"), lines.index("Flags of most commands:")
     assert lines[own + 1 : shared - 1] == [
-        "  --[no]fast=true",
+        "  --[no]fast (default: true)",
         "      Hurry.",
         "  --least",
         "      Fewer are refused.",
@@ -164,7 +164,7 @@ def test_every_command_explains_itself(name):
     assert lines[0] == doc.splitlines()[0]
     assert lines[1] == ""
     assert max(map(len, lines)) <= 100
-    listed = {line.split("=")[0] for line in lines if line.startswith("  --")}
+    listed = {re.split("=| \\(", line)[0] for line in lines if line.startswith("  --")}
     assert listed == {f"  --{'[no]' if flags[n].boolean else ''}{n}" for n in flags}
     assert all(flags[name].help for name in flags)
 

@@ -122,6 +122,9 @@ class TrainState(NamedTuple):
     discriminator_opt: Any
 
 
+Stepped = tuple[TrainState, dict[str, Array]]  # and metrics
+
+
 class Phases(NamedTuple):
     """Compiled phases of one stage: (state, alpha, ...) -> (state, metrics)."""
 
@@ -195,54 +198,65 @@ def shrink(
     return smaller + alpha * (images - smaller)
 
 
-@cache
-def phases(config: PGGANRun, resolution: int, fading: bool, mesh: Mesh | None = None) -> Phases:
-    """The phases of a step at one resolution, compiled when first called.
+class _Step(NamedTuple):
+    """What the phases at one resolution compute; a method per phase, and what they share.
 
-    Args:
-        mesh: its axis "data" splits the latents and all that follows from them.
+    The axis "data" of the mesh splits the latents and all that follows from them.
     """
-    network = PGGAN(replace(config.generator, resolution=resolution))
-    critic = PGGANDiscriminator(replace(config.discriminator, resolution=resolution))
-    adam = _adam(config)
 
-    def generate(variables: Any, label: Array | None, key: Array, alpha: Array | None) -> Array:
-        z = draw_latents(key, config.batch_size, config.generator.z_dim, mesh)
+    config: PGGANRun
+    resolution: int
+    fading: bool
+    mesh: Mesh | None
+
+    def generate(
+        self, variables: Any, label: Array | None, key: Array, alpha: Array | None
+    ) -> Array:
+        config = self.config
+        z = draw_latents(key, config.batch_size, config.generator.z_dim, self.mesh)
         z = z if label is None else jnp.concatenate([z, label], axis=-1)
+        network = PGGAN(replace(config.generator, resolution=self.resolution))
         images = jnp.asarray(network.apply(variables, z, None, alpha))
         return as_viewed_in_training(images) if config.view_images else images
 
-    def judge(params: Any, images: Array, alpha: Array | None) -> tuple[Array, Array]:
+    def judge(self, params: Any, images: Array, alpha: Array | None) -> tuple[Array, Array]:
+        """Scores and class logits."""
+        critic = PGGANDiscriminator(replace(self.config.discriminator, resolution=self.resolution))
         return critic.apply({"params": params}, images, alpha)  # pyright: ignore[reportReturnType]
 
-    def keys_of(state: TrainState, phase: int) -> Array:
-        key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    def keys(self, state: TrainState, phase: int) -> Array:
+        key = jax.random.fold_in(jax.random.key(self.config.seed), state.step)
         return jax.random.split(jax.random.fold_in(key, phase))
 
-    def adversarial(real: Array, fake: Array) -> Array:
-        if config.loss == "r1":
+    def adversarial(self, real: Array, fake: Array) -> Array:
+        """The discriminator's loss of scores."""
+        if self.config.loss == "r1":
             return discriminator_loss(real, fake)
         distance = jnp.mean(fake) - jnp.mean(real)
-        return distance + config.drift * jnp.mean(jnp.square(real))
+        return distance + self.config.drift * jnp.mean(jnp.square(real))
 
-    def penalty(params: Any, real: Array, fake: Array, key: Array, alpha: Array | None) -> Array:
-        scores = lambda x: judge(params, x, alpha)[0]  # noqa: E731
-        if config.loss == "r1":
-            return config.r1_gamma / 2 * r1_penalty(scores, real)
-        return config.gp_weight * gradient_penalty(scores, real, fake, key)
+    def penalty(
+        self, params: Any, real: Array, fake: Array, key: Array, alpha: Array | None
+    ) -> Array:
+        """The gradient penalty of the configured loss, weighted."""
+        scores = lambda x: self.judge(params, x, alpha)[0]  # noqa: E731
+        if self.config.loss == "r1":
+            return self.config.r1_gamma / 2 * r1_penalty(scores, real)
+        return self.config.gp_weight * gradient_penalty(scores, real, fake, key)
 
     def discriminator_phase(
-        penalised: bool, state: TrainState, alpha: Array, images: Array, label: Array | None
-    ):
-        keys, fade = keys_of(state, 0), alpha if fading else None
-        images = shrink(images, resolution, fade)
-        fakes = generate(state.generator, label, keys[0], fade)
+        self, penalised: bool, state: TrainState, alpha: Array, images: Array, label: Array | None
+    ) -> Stepped:
+        config, keys = self.config, self.keys(state, 0)
+        fade = alpha if self.fading else None
+        images = shrink(images, self.resolution, fade)
+        fakes = self.generate(state.generator, label, keys[0], fade)
 
         def loss(params: Any) -> tuple[Array, dict[str, Array]]:
-            real, real_class = judge(params, images, fade)
-            fake, fake_class = judge(params, fakes, fade)
+            real, real_class = self.judge(params, images, fade)
+            fake, fake_class = self.judge(params, fakes, fade)
             classes = class_loss(real_class, label) + class_loss(fake_class, label)
-            value = adversarial(real, fake)
+            value = self.adversarial(real, fake)
             metrics = {
                 "loss/d": value,
                 "loss/class": classes / 2,
@@ -251,27 +265,30 @@ def phases(config: PGGANRun, resolution: int, fading: bool, mesh: Mesh | None = 
             }
             value += config.class_weight * classes
             if penalised:
-                metrics["penalty"] = penalty(params, images, fakes, keys[1], fade)
+                metrics["penalty"] = self.penalty(params, images, fakes, keys[1], fade)
                 value += config.penalty_interval * metrics["penalty"]
             return value, metrics
 
         gradient, metrics = jax.grad(loss, has_aux=True)(state.discriminator)
-        updates, optimizer = adam.update(gradient, state.discriminator_opt, state.discriminator)
+        updates, optimizer = _adam(config).update(
+            gradient, state.discriminator_opt, state.discriminator
+        )
         params = optax.apply_updates(state.discriminator, updates)
         return state._replace(discriminator=params, discriminator_opt=optimizer), metrics
 
-    def generator_phase(state: TrainState, alpha: Array, label: Array | None):
-        keys, fade = keys_of(state, 1), alpha if fading else None
+    def generator_phase(self, state: TrainState, alpha: Array, label: Array | None) -> Stepped:
+        config, keys = self.config, self.keys(state, 1)
+        fade = alpha if self.fading else None
 
         def loss(params: Any) -> tuple[Array, Array]:
-            fakes = generate({"params": params}, label, keys[0], fade)
-            score, classes = judge(state.discriminator, fakes, fade)
+            fakes = self.generate({"params": params}, label, keys[0], fade)
+            score, classes = self.judge(state.discriminator, fakes, fade)
             value = generator_loss(score) if config.loss == "r1" else -jnp.mean(score)
             return value + config.class_weight * class_loss(classes, label), value
 
         before = state.generator["params"]
         gradient, value = jax.grad(loss, has_aux=True)(before)
-        updates, optimizer = adam.update(gradient, state.generator_opt, before)
+        updates, optimizer = _adam(config).update(gradient, state.generator_opt, before)
         params: Any = optax.apply_updates(before, updates)
         decay = 0.5 ** (config.batch_size / (config.ema_kimg * 1000))
         ema = optax.incremental_update(params, state.ema["params"], 1 - decay)
@@ -283,11 +300,19 @@ def phases(config: PGGANRun, resolution: int, fading: bool, mesh: Mesh | None = 
         )
         return state, {"loss/g": value}
 
-    compiled = partial(jax.jit, donate_argnums=0)
+
+@cache
+def phases(config: PGGANRun, resolution: int, fading: bool, mesh: Mesh | None = None) -> Phases:
+    """The phases of a step at one resolution, compiled when first called.
+
+    Args:
+        mesh: its axis "data" splits the latents and all that follows from them.
+    """
+    step, compiled = _Step(config, resolution, fading, mesh), partial(jax.jit, donate_argnums=0)
     return Phases(
-        compiled(partial(discriminator_phase, False)),
-        compiled(partial(discriminator_phase, True)),
-        compiled(generator_phase),
+        discriminator=compiled(partial(step.discriminator_phase, False)),
+        penalised=compiled(partial(step.discriminator_phase, True)),
+        generator=compiled(step.generator_phase),
     )
 
 

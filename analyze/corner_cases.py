@@ -1,4 +1,4 @@
-"""Which smallest degradations turn an image of each class over? (Le Coz 2022, sec. 3.4, fig. 7)
+"""Which smallest degradations take each class to softmax 0.50? (Le Coz 2022, sec. 3.4, fig. 7)
 
     python -m analyze.corner_cases --dataset=mnist_c
 

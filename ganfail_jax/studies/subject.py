@@ -115,7 +115,8 @@ def with_classifiers(
     """The generator with classifiers, by their names.
 
     Args:
-        hashes: of the classifiers; None: of their parameters' bytes.
+        hashes: of the classifiers; None: of their parameters' bytes. They do not see a change of a
+            classifier's functions: give it another name then, or a hash of its own.
 
     Raises:
         InputError: one does not take the generator's images or has other classes.

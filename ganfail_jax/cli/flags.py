@@ -4,10 +4,11 @@ from typing import Any, TypeVar
 
 from absl.flags import DEFINE_bool, DEFINE_integer, DEFINE_list, DEFINE_string, FlagValues
 
+from ganfail_jax.data.label_table import LARGEST
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
-LARGEST_SEED, LARGEST_INDEX = 2**32 - 1, 2**31 - 1
+LARGEST_SEED, LARGEST_INDEX = LARGEST["seed"], LARGEST["index"]
 Record = TypeVar("Record", bound=tuple)
 
 

@@ -20,14 +20,13 @@ from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import Starts
 from ganfail_jax.analysis.views import Views, views_of
+from ganfail_jax.data.label_table import LARGEST
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
-
-LARGEST_INDEX = 2**31 - 1  # of a sample
 
 Styles = Float[np.ndarray, "n s"]
 
@@ -98,7 +97,7 @@ def _check_start(models: Models, start: str) -> None:
         return
     if not start.isdecimal():
         raise InputError(f"--start={start} is neither mean, nor a number, nor a .npy or .npz file")
-    last = LARGEST_INDEX - starts.TRIES * models.classifier.num_classes
+    last = LARGEST["index"] - starts.TRIES * models.classifier.num_classes
     if int(start) > last:
         raise InputError(f"--start={start} is beyond the last sample, {last}")
 

@@ -39,9 +39,7 @@ class Settings(NamedTuple):
     group: str = "all"  # of GROUPS: the ranking of all samples, or of the class
     show_class: str | None = None  # of the image; None: any
     start: int | None = None  # index of the sample; None: a confident one
-    progress: Sequence[str | float] = tuple(
-        map(str, shift.PROGRESS)
-    )  # fractions of the reference shift
+    progress: Sequence[str | float] = PROGRESS  # fractions of the reference shift
     limit: float = 20.0  # largest reference shift tried, in standard deviations
     grid: int = 24  # steps up to the limit that bracket the reference shift
 

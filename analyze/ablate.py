@@ -10,6 +10,7 @@ alone is single ablation.
 from absl.flags import DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.cli import models, rates
+from ganfail_jax.cli.bounds import MOST_SHOWN
 from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
 from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
@@ -23,7 +24,7 @@ def define(flags: FlagValues) -> None:
     text = "Sets of neurons to ablate: LR:R, HR:R and random:SHARE."
     DEFINE_list("sets", list(ablate.SETS), text, flag_values=flags)
     text = "How many of Top and how many of Bottom are drawn."
-    DEFINE_integer("shown", 6, text, 1, flag_values=flags)
+    DEFINE_integer("shown", 6, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

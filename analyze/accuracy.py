@@ -10,6 +10,7 @@ from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
 from ganfail_jax.analysis.latent_accuracy import BINNINGS
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST, MOST_SAMPLES, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -29,12 +30,13 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_rankings(flags)
     text = "How many top dimensions make a distance; 0: all."
-    DEFINE_integer("top", 100, text, 0, flag_values=flags)
-    DEFINE_integer("bins", 12, "Bins of distance, before sparse ones go.", 1, flag_values=flags)
+    DEFINE_integer("top", 100, text, 0, MOST, flag_values=flags)
+    text = "Bins of distance, before sparse ones go."
+    DEFINE_integer("bins", 12, text, 1, MOST_SHOWN, flag_values=flags)
     text = "Bins of equal width or of equal numbers."
     DEFINE_enum("binning", "width", BINNINGS, text, flag_values=flags)
     text = "Samples that a point of a curve needs."
-    DEFINE_integer("min_samples", 50, text, 1, flag_values=flags)
+    DEFINE_integer("min_samples", 50, text, 1, MOST_SAMPLES, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

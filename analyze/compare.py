@@ -9,6 +9,7 @@ that break both or only one, and the images that one gets right and the other do
 from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -28,9 +29,9 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_rankings(flags)
     text = "How many top dimensions of each are compared."
-    DEFINE_integer("top", 20, text, 1, flag_values=flags)
+    DEFINE_integer("top", 20, text, 1, MOST, flag_values=flags)
     text = "Most images of each sheet of disagreements."
-    DEFINE_integer("shown", 32, text, 1, flag_values=flags)
+    DEFINE_integer("shown", 32, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

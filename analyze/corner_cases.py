@@ -10,6 +10,7 @@ its noise while it is moved: a sample its own, any other that of sample 0.
 from absl.flags import DEFINE_bool, DEFINE_float, DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.cli import models, rankings, starts
+from ganfail_jax.cli.bounds import MOST, MOST_DEVIATIONS, MOST_SHOWN
 from ganfail_jax.cli.flags import define_dataset, define_run, run_from, settings_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import corner_cases
@@ -26,16 +27,17 @@ def define(flags: FlagValues) -> None:
     text = "Use each class's own ranking, not the one of all samples."
     DEFINE_bool("per_class", True, text, flag_values=flags)
     text = "How many corner cases are shown per class."
-    DEFINE_integer("top", 10, text, 1, flag_values=flags)
+    DEFINE_integer("top", 10, text, 1, MOST_SHOWN, flag_values=flags)
     text = "How many dimensions are searched for them, at least --joint_dims."
-    DEFINE_integer("search", 40, text, 1, flag_values=flags)
+    DEFINE_integer("search", 40, text, 1, MOST, flag_values=flags)
     text = "Largest shift tried, in standard deviations."
-    DEFINE_float("limit", 20.0, text, 0.1, flag_values=flags)
+    DEFINE_float("limit", 20.0, text, 0.1, MOST_DEVIATIONS, flag_values=flags)
     text = "Steps up to the limit that bracket a corner case."
-    DEFINE_integer("grid", 24, text, 1, flag_values=flags)
-    DEFINE_integer("joint_dims", 10, "How many top dimensions move jointly.", 1, flag_values=flags)
+    DEFINE_integer("grid", 24, text, 1, MOST_SHOWN, flag_values=flags)
+    text = "How many top dimensions move jointly."
+    DEFINE_integer("joint_dims", 10, text, 1, MOST, flag_values=flags)
     text = "Random directions that a joint corner case is compared to."
-    DEFINE_integer("draws", 32, text, 1, flag_values=flags)
+    DEFINE_integer("draws", 32, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

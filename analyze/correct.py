@@ -10,6 +10,7 @@ change, and sheets of before and after (fig. 13, 14). --units adds units chosen 
 from absl.flags import DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.cli import artifacts, corrections, models
+from ganfail_jax.cli.bounds import MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_indices,
@@ -35,7 +36,7 @@ def define(flags: FlagValues) -> None:
     DEFINE_list("units", None, text, flag_values=flags)
     define_indices(flags, "held-out ones")
     text = "Held-out artifacts, and as many normals, that are drawn."
-    DEFINE_integer("shown", 6, text, 1, flag_values=flags)
+    DEFINE_integer("shown", 6, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -10,6 +10,7 @@ generations and for real images. A training run keeps its discriminator; for a g
 from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import discriminators, images, labels, models
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_run, run_from
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.studies import d_values
@@ -25,7 +26,7 @@ def define(flags: FlagValues) -> None:
     discriminators.define_discriminator(flags)
     images.define_real(flags)
     text = "Real images beside them, drawn at random; 0: none."
-    DEFINE_integer("num_real", 1_000, text, 0, flag_values=flags)
+    DEFINE_integer("num_real", 1_000, text, 0, MOST_SAMPLES, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

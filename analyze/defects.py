@@ -10,6 +10,7 @@ from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.analysis.correction import STOP
 from ganfail_jax.cli import artifacts, models
+from ganfail_jax.cli.bounds import MOST_SHOWN
 from ganfail_jax.cli.flags import define_dataset, define_run, run_from, settings_from
 from ganfail_jax.cli.layers import define_layers, layers_from
 from ganfail_jax.cli.main import Task, main
@@ -26,7 +27,7 @@ def define(flags: FlagValues) -> None:
     artifacts.define_scores(flags)
     define_layers(flags, usual=f"up to {STOP}, the paper's last")
     text = "How many artifact images of each layer are drawn."
-    DEFINE_integer("shown", 8, text, 1, flag_values=flags)
+    DEFINE_integer("shown", 8, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -10,6 +10,7 @@ distinguishes labelled artifacts (--labels), or what a classifier gets wrong (--
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import labels, models, rates
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
@@ -24,7 +25,8 @@ def define(flags: FlagValues) -> None:
     rates.define_exclude_dead(flags)
     rates.define_rates(flags)
     labels.define_labels(flags)
-    DEFINE_integer("ends", 2_000, "Samples in Top and in Bottom.", 1, flag_values=flags)
+    text = "Samples in Top and in Bottom."
+    DEFINE_integer("ends", 2_000, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "sum: paper; balanced: layers weigh alike."
     DEFINE_enum("combine", "sum", list(detect.SCORES), text, flag_values=flags)
     text = "Classifier: bundled name or folder; measures whether the score finds its errors."

@@ -9,6 +9,7 @@ space how well neighbours and a linear model predict the class of a sample and i
 from absl.flags import DEFINE_float, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models
+from ganfail_jax.cli.bounds import MOST
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -27,9 +28,9 @@ def define(flags: FlagValues) -> None:
     models.define_models(flags)
     models.define_noise(flags, "random", models.POPULATION)
     text = "Samples on the maps, at most num_samples."
-    DEFINE_integer("embedded", 2_500, text, 3, flag_values=flags)
-    DEFINE_integer("neighbours", 10, "k of the nearest neighbours.", 1, flag_values=flags)
-    DEFINE_float("perplexity", 30.0, "Perplexity of t-SNE.", 1.0, flag_values=flags)
+    DEFINE_integer("embedded", 2_500, text, 3, MOST, flag_values=flags)
+    DEFINE_integer("neighbours", 10, "k of the nearest neighbours.", 1, MOST, flag_values=flags)
+    DEFINE_float("perplexity", 30.0, "Perplexity of t-SNE.", 1.0, MOST, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

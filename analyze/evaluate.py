@@ -11,6 +11,7 @@ fewer had extracted.
 from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models
+from ganfail_jax.cli.bounds import MOST
 from ganfail_jax.cli.features import define_features
 from ganfail_jax.cli.flags import (
     define_dataset,
@@ -34,7 +35,7 @@ def define(flags: FlagValues) -> None:
     define_features(flags)
     define_comparison(flags)
     text = "k of precision, recall and realism."
-    DEFINE_integer("neighbours", 3, text, 1, flag_values=flags)
+    DEFINE_integer("neighbours", 3, text, 1, MOST, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -10,6 +10,7 @@ sequential ablation of the layers before, and the images after the ablation.
 from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models, rates
+from ganfail_jax.cli.bounds import MOST_SHOWN
 from ganfail_jax.cli.flags import define_indices, indices_from, run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
@@ -25,7 +26,7 @@ def define(flags: FlagValues) -> None:
     rates.define_rates(flags)
     define_indices(flags)
     text = "Samples shown of either end of --num_samples."
-    DEFINE_integer("shown", 3, text, 1, flag_values=flags)
+    DEFINE_integer("shown", 3, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -9,6 +9,7 @@ ranking degrades: areas under the ROC curve, tests, and histograms of top and ra
 from absl.flags import DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -28,9 +29,9 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_ranking(flags)
     text = "Top dimensions that are compared with all the others."
-    DEFINE_integer("top", 10, text, 1, flag_values=flags)
+    DEFINE_integer("top", 10, text, 1, MOST, flag_values=flags)
     text = "Top and random dimensions in the figure; 3: paper."
-    DEFINE_integer("panels", 6, text, 1, flag_values=flags)
+    DEFINE_integer("panels", 6, text, 1, MOST_SHOWN, flag_values=flags)
     text = "Class in the figure of histograms (default: all)."
     DEFINE_string("show_class", None, text, flag_values=flags)
 

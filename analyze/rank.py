@@ -10,6 +10,7 @@ the top dimensions.
 from absl.flags import DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -29,8 +30,8 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_score(flags)
     text = "Replicates that measure rank stability."
-    DEFINE_integer("bootstrap", 100, text, 2, flag_values=flags)
-    DEFINE_integer("top", 10, "How many top dimensions are reported.", 1, flag_values=flags)
+    DEFINE_integer("bootstrap", 100, text, 2, MOST, flag_values=flags)
+    DEFINE_integer("top", 10, "How many top dimensions are reported.", 1, MOST, flag_values=flags)
     text = "Class of the image on the push sheet (default: any)."
     DEFINE_string("show_class", None, text, flag_values=flags)
 

@@ -17,6 +17,7 @@ from absl.flags import (
 )
 
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST_DEVIATIONS, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     LARGEST_INDEX,
     define_dataset,
@@ -34,7 +35,8 @@ def define(flags: FlagValues) -> None:
     models.define_models(flags)
     models.define_noise(flags, "const", models.ONE_IMAGE)
     rankings.define_ranking(flags)
-    DEFINE_integer("top", 10, "How many top dimensions are shown.", 1, flag_values=flags)
+    text = "How many top dimensions are shown."
+    DEFINE_integer("top", 10, text, 1, MOST_SHOWN, flag_values=flags)
     text = "Dimensions to show instead, such as b0008/conv0[17], by commas."
     DEFINE_list("dims", None, text, flag_values=flags)
     text = "Whose ranking chooses the dimensions: all samples, or those of the class."
@@ -45,9 +47,9 @@ def define(flags: FlagValues) -> None:
     text = "Fractions of the reference shift."
     DEFINE_list("progress", [*shift.PROGRESS], text, flag_values=flags)
     text = "Largest reference shift tried, in standard deviations."
-    DEFINE_float("limit", 20.0, text, 0.1, flag_values=flags)
+    DEFINE_float("limit", 20.0, text, 0.1, MOST_DEVIATIONS, flag_values=flags)
     text = "Steps up to the limit that bracket the reference shift."
-    DEFINE_integer("grid", 24, text, 1, flag_values=flags)
+    DEFINE_integer("grid", 24, text, 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -10,6 +10,7 @@ ablated_units. Written as CSV, Markdown and a figure.
 from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import correction_tables, models, rate_tables
+from ganfail_jax.cli.bounds import MOST, MOST_SAMPLES
 from ganfail_jax.cli.features import define_features
 from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_run, run_from
 from ganfail_jax.cli.images import define_real
@@ -30,9 +31,9 @@ def define(flags: FlagValues) -> None:
     define_real(flags)
     define_features(flags)
     text = "Real images, drawn at random."
-    DEFINE_integer("num_real", 10_000, text, 4, flag_values=flags)
+    DEFINE_integer("num_real", 10_000, text, 4, MOST_SAMPLES, flag_values=flags)
     text = "k of precision, recall and realism."
-    DEFINE_integer("neighbours", 3, text, 1, flag_values=flags)
+    DEFINE_integer("neighbours", 3, text, 1, MOST, flag_values=flags)
     for paper in PAPERS:
         paper.define(flags)
     DEFINE_enum("table", None, list(TABLES), "Which table.", flag_values=flags)

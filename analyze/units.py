@@ -14,6 +14,7 @@ from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list, DEFINE_string, 
 from ganfail_jax.analysis.correction import STOP
 from ganfail_jax.analysis.unit_activity import MEASURES
 from ganfail_jax.cli import features, images, models
+from ganfail_jax.cli.bounds import MOST_SAMPLES, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_mnist_dir,
@@ -41,14 +42,14 @@ def define(flags: FlagValues) -> None:
     text = "Classifier whose features are compared (default: the dataset's, if it fits)."
     DEFINE_string("classifier", None, text, flag_values=flags)
     text = "Images per unit whose FID it has (default: 5 %)."
-    DEFINE_integer("fid_top", None, text, 2, flag_values=flags)
+    DEFINE_integer("fid_top", None, text, 2, MOST_SAMPLES, flag_values=flags)
     text = "Images per unit that make its representative image."
-    DEFINE_integer("top", 20, text, 1, flag_values=flags)
+    DEFINE_integer("top", 20, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "How a unit's activity is read from its map."
     DEFINE_enum("measure", "max", list(MEASURES), text, flag_values=flags)
     text = "Units shown, such as 3,17 (default: of highest and lowest FID)."
     DEFINE_list("show_units", None, text, flag_values=flags)
-    DEFINE_integer("clusters", 8, "Groups of units.", 1, flag_values=flags)
+    DEFINE_integer("clusters", 8, "Groups of units.", 1, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -17,6 +17,7 @@ from absl.flags import DEFINE_bool, DEFINE_float, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import images, models
 from ganfail_jax.cli.backbones import backbone_from, define_backbone
+from ganfail_jax.cli.bounds import MOST_SAMPLES, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_mnist_dir,
@@ -39,13 +40,13 @@ def define(flags: FlagValues) -> None:
     define_labels(flags)
     images.define_real(flags)
     text = "Real images (default: as many as normal ones); 0: none."
-    DEFINE_integer("num_real", None, text, 0, flag_values=flags)
+    DEFINE_integer("num_real", None, text, 0, MOST_SAMPLES, flag_values=flags)
     text = "Share of every class that is not trained on."
     DEFINE_float("held_out", 0.3, text, 0.01, 0.99, flag_values=flags)
     text = "Classes weigh alike, however many samples they have."
     DEFINE_bool("balance", True, text, flag_values=flags)
     text = "Random splits of the label-efficiency curve; 0: no curve."
-    DEFINE_integer("draws", 10, text, 0, flag_values=flags)
+    DEFINE_integer("draws", 10, text, 0, MOST_SHOWN, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -8,6 +8,7 @@ the same digits untouched. The paper reports 97 % on the corrupted test set for 
 
 from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
+from ganfail_jax.cli.bounds import MOST_STEPS
 from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_out, define_seed
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
@@ -24,7 +25,7 @@ def define(flags: FlagValues) -> None:
     kinds = ["corrupted", "clean"]
     DEFINE_enum("train_on", "corrupted", kinds, "Which of the two classifiers.", flag_values=flags)
     text = "Training steps of 128 images."
-    DEFINE_integer("steps", 4000, text, lower_bound=1, flag_values=flags)
+    DEFINE_integer("steps", 4000, text, 1, MOST_STEPS, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

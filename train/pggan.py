@@ -10,6 +10,7 @@ at full resolution is kept (ganfail_jax/training/quality.py).
 
 from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_integer, FlagValues
 
+from ganfail_jax.cli.bounds import MOST, MOST_KIMG, MOST_WEIGHT
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.cli.training import config_from, define_training, training_from
 from ganfail_jax.training.pggan_step import PRESETS
@@ -28,15 +29,20 @@ def define(flags: FlagValues) -> None:
         "first_resolution",
         None,
         "Resolution at which growing begins (default: the preset's).",
+        4,
+        MOST,
         flag_values=flags,
     )
     for name, text in {
         "gp_weight": "Weight of WGAN-GP's gradient penalty.",
         "r1_gamma": "Weight of R1.",
+    }.items():
+        DEFINE_float(name, None, text, 0.0, MOST_WEIGHT, flag_values=flags)
+    for name, text in {
         "stable_kimg": "Thousands of images per resolution after its fade-in.",
         "fade_kimg": "Thousands of images per fade-in.",
     }.items():
-        DEFINE_float(name, None, text, flag_values=flags)
+        DEFINE_float(name, None, text, 0.0, MOST_KIMG, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -9,6 +9,7 @@ Where the dataset has a bundled classifier, the snapshot of the lowest score is 
 
 from absl.flags import DEFINE_float, FlagValues
 
+from ganfail_jax.cli.bounds import MOST_KIMG, MOST_WEIGHT
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.cli.training import config_from, define_training, training_from
 from ganfail_jax.training.stylegan2_run import PRESETS
@@ -17,11 +18,11 @@ from ganfail_jax.training.stylegan2_run import PRESETS
 def define(flags: FlagValues) -> None:
     define_training(flags, "mnist_c: for two CPU cores; paper32: NVIDIA's `auto`.")
     text = "Thousands of images at the start from which only the discriminator learns."
-    DEFINE_float("warmup_kimg", None, text, flag_values=flags)
+    DEFINE_float("warmup_kimg", None, text, 0.0, MOST_KIMG, flag_values=flags)
     text = "Thousands of images at the end over which the learning rate falls to 0; may change."
-    DEFINE_float("decay_kimg", None, text, flag_values=flags)
+    DEFINE_float("decay_kimg", None, text, 0.0, MOST_KIMG, flag_values=flags)
     text = "Weight of the class loss (default: the preset's)."
-    DEFINE_float("class_weight", None, text, flag_values=flags)
+    DEFINE_float("class_weight", None, text, 0.0, MOST_WEIGHT, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

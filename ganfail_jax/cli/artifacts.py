@@ -6,6 +6,7 @@ from ganfail_jax import zoo
 from ganfail_jax.analysis.defects import ORDERS
 from ganfail_jax.analysis.gradcam import THRESHOLD
 from ganfail_jax.analysis.quantiles import TAU
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import settings_from
 from ganfail_jax.cli.models import generator_from
 from ganfail_jax.errors import InputError
@@ -26,7 +27,7 @@ def define_scores(flags: FlagValues) -> None:
     text = "A unit is active where it exceeds its 1 - tau quantile."
     DEFINE_float("tau", TAU, text, 0, 1, flag_values=flags)
     text = "Samples that make the quantiles."
-    DEFINE_integer("threshold_samples", 5_000, text, 1, flag_values=flags)
+    DEFINE_integer("threshold_samples", 5_000, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "The artifact is where Grad-CAM exceeds this share of its maximum."
     DEFINE_float("mask_threshold", THRESHOLD, text, 0, 1, flag_values=flags)
     text = "Whether a unit's map is first thresholded (paper) or upsampled (GAN Dissection)."

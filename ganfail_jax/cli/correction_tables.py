@@ -2,7 +2,9 @@
 
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list, FlagValues
 
+from ganfail_jax.analysis.correction import number_of_units
 from ganfail_jax.cli import artifacts, corrections
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.features import features_for
 from ganfail_jax.cli.flags import settings_from, whole_numbers
 from ganfail_jax.cli.images import real_images_from
@@ -26,9 +28,9 @@ def define(flags: FlagValues) -> None:
     corrections.define_stop(flags)
     corrections.define_share(flags)
     text = "Fresh samples among which the classifier finds further artifacts and normals."
-    DEFINE_integer("candidates", 4_000, text, 0, flag_values=flags)
+    DEFINE_integer("candidates", 4_000, text, 0, MOST_SAMPLES, flag_values=flags)
     text = "Artifacts, and as many normals, at most."
-    DEFINE_integer("num_artifacts", 1_000, text, 2, flag_values=flags)
+    DEFINE_integer("num_artifacts", 1_000, text, 2, MOST_SAMPLES, flag_values=flags)
     text = "Against real images, or the generator's own normals, of which others make the table."
     DEFINE_enum("reference", REAL, [REAL, NORMALS], text, flag_values=flags)
     text = "stopping_layer: layers l, by commas (default: every third)."
@@ -49,7 +51,7 @@ def _correction_fid(flags: FlagValues) -> Table:
 def _stopping_layer(flags: FlagValues) -> Table:
     shares, case = _shares(flags), _case(flags)
     stops = correction_tables.stops_of(case.models.generator, flags.stops)
-    compared = _compared(flags, case, stops[-1])
+    compared = _compared(flags, case, stops[-1], flags.neighbours)
     return correction_tables.stopping_layer(compared, stops=stops, shares=shares)
 
 
@@ -57,7 +59,9 @@ def _ablated_units(flags: FlagValues) -> Table:
     numbers = whole_numbers(flags, "numbers", "give whole numbers of units")
     if flags.unit_fid is None:
         corrections.say_that_fid_is_left_out()
-    compared = _compared(flags, _case(flags), flags.stop)
+    case = _case(flags)
+    correction_tables.numbers_of(case.models.generator, flags.stop, numbers)
+    compared = _compared(flags, case, flags.stop)
     return correction_tables.ablated_units(compared, numbers=numbers)
 
 
@@ -67,13 +71,14 @@ def _case(flags: FlagValues) -> ArtifactCase:
     return artifacts.case_from(flags)
 
 
-def _compared(flags: FlagValues, case: ArtifactCase, stop: str) -> Compared:
-    generator = case.models.generator
+def _compared(flags: FlagValues, case: ArtifactCase, stop: str, least: int = 1) -> Compared:
+    generator, settings = case.models.generator, settings_from(corrected_images.Settings, flags)
+    corrected_images.check(case, settings, least)
     return Compared(
         corrections=corrections.corrections_from(flags, case, stop),
         features=features_for(flags, generator.image_shape),
         real=_real_images(flags, generator) if flags.reference == REAL else None,
-        settings=settings_from(corrected_images.Settings, flags),
+        settings=settings,
     )
 
 
@@ -90,14 +95,17 @@ def _shares(flags: FlagValues) -> list[float]:
     """--shares.
 
     Raises:
-        InputError: one is not a number, or there is none.
+        InputError: one is not a share, or there is none.
     """
     if not flags.shares:
         raise InputError("--shares is empty; give some, or leave it out")
     try:
-        return [float(share) for share in flags.shares]
+        shares = [float(share) for share in flags.shares]
     except ValueError as error:
         raise InputError(f"--shares has what is not a number: {','.join(flags.shares)}") from error
+    for share in shares:
+        number_of_units(share, 1)
+    return shares
 
 
 TABLES = {

@@ -2,9 +2,19 @@
 
 from typing import Any, TypeVar
 
-from absl.flags import DEFINE_bool, DEFINE_integer, DEFINE_list, DEFINE_string, FlagValues
+from absl.flags import (
+    DEFINE_bool,
+    DEFINE_integer,
+    DEFINE_list,
+    DEFINE_string,
+    FlagValues,
+    ValidationError,
+    register_validator,
+)
 
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.data.label_table import LARGEST
+from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
@@ -13,7 +23,15 @@ Record = TypeVar("Record", bound=tuple)
 
 
 def define_dataset(flags: FlagValues, default: str = "mnist_c") -> None:
-    DEFINE_string("dataset", default, "Name of the dataset.", flag_values=flags)
+    text = f"Name of the dataset: {' or '.join(DATASETS)}."
+    DEFINE_string("dataset", default, text, flag_values=flags)
+    register_validator("dataset", _is_known_dataset, flag_values=flags)
+
+
+def _is_known_dataset(name: str) -> bool:
+    if name in DATASETS:
+        return True
+    raise ValidationError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
 
 
 def define_mnist_dir(flags: FlagValues) -> None:
@@ -37,7 +55,7 @@ def define_resume(flags: FlagValues) -> None:
 
 def define_batch_size(flags: FlagValues, batch_size: int) -> None:
     text = "Images per step; does not change results."
-    DEFINE_integer("batch_size", batch_size, text, 1, flag_values=flags)
+    DEFINE_integer("batch_size", batch_size, text, 1, MOST_SAMPLES, flag_values=flags)
 
 
 def define_run(flags: FlagValues, batch_size: int) -> None:
@@ -50,7 +68,7 @@ def define_run(flags: FlagValues, batch_size: int) -> None:
 
 def define_num_samples(flags: FlagValues, num_samples: int, least: int = 1) -> None:
     text = "Number of generated images."
-    DEFINE_integer("num_samples", num_samples, text, least, flag_values=flags)
+    DEFINE_integer("num_samples", num_samples, text, least, MOST_SAMPLES, flag_values=flags)
 
 
 def define_indices(flags: FlagValues, default: str = "of Top and Bottom") -> None:

@@ -3,14 +3,16 @@
 from absl.flags import DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax import hosts
+from ganfail_jax.cli.bounds import MOST
 
 
 def define_hosts(flags: FlagValues) -> None:
     text = "host:port of the first of several processes."
     DEFINE_string("coordinator", None, text, flag_values=flags)
-    DEFINE_integer("num_processes", None, "How many processes there are.", 1, flag_values=flags)
+    text = "How many processes there are."
+    DEFINE_integer("num_processes", None, text, 1, MOST, flag_values=flags)
     text = "Which of them this is, from 0."
-    DEFINE_integer("process_id", None, text, 0, flag_values=flags)
+    DEFINE_integer("process_id", None, text, 0, MOST - 1, flag_values=flags)
 
 
 def join_hosts(flags: FlagValues) -> None:

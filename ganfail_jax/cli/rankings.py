@@ -4,6 +4,7 @@ from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.analysis.outputs import SCORES
 from ganfail_jax.analysis.ranking import NORMALIZATIONS
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import settings_from
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import rankings
@@ -22,7 +23,7 @@ def define_rankings(flags: FlagValues) -> None:
     """Of several classifiers, each of which is ranked."""
     define_score(flags)
     text = "Samples that make the ranking."
-    DEFINE_integer("ranking_samples", 10_000, text, 2, flag_values=flags)
+    DEFINE_integer("ranking_samples", 10_000, text, 2, MOST_SAMPLES, flag_values=flags)
 
 
 def define_ranking(flags: FlagValues) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from absl.flags import DEFINE_bool, DEFINE_integer, DEFINE_list, DEFINE_string, FlagValues
 
 from ganfail_jax.analysis.rates import early_layers, find_layers
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.features import features_for
 from ganfail_jax.cli.flags import define_num_samples, settings_from
 from ganfail_jax.cli.images import GENERATED, real_images_from
@@ -30,7 +31,7 @@ def define(flags: FlagValues) -> None:
     text = "ablation_fid: layers to ablate together, such as choi:0;choi:0,choi:1."
     DEFINE_string("layer_sets", None, text, flag_values=flags)
     text = "ablation_fid, top_bottom: images of Top and of Bottom."
-    DEFINE_integer("ends", 2_000, text, 2, flag_values=flags)
+    DEFINE_integer("ends", 2_000, text, 2, MOST_SAMPLES, flag_values=flags)
     text = "ablation_fid, top_bottom: Top and Bottom of every class, as many of each."
     DEFINE_bool("within_classes", False, text, flag_values=flags)
 
@@ -40,16 +41,18 @@ def _ablation_fid(flags: FlagValues) -> Table:
     sets = None if text is None else [names.split(",") for names in text.split(";")]
     subject = _subject(flags)
     layers = subject.generator.layers
+    settings = settings_from(Settings, flags)
+    rate_tables.check(subject, settings, sets=flags.sets)
     needed = {*early_layers(layers), *(n for each in find_layer_sets(layers, sets) for n in each)}
     compared = _compared(flags, subject, find_layers(layers, [*needed]))
-    settings = settings_from(Settings, flags)
     return rate_tables.ablation_fid(compared, settings, sets=flags.sets, layer_sets=sets)
 
 
 def _top_bottom(flags: FlagValues) -> Table:
     subject = _subject(flags)
-    compared = _compared(flags, subject, early_layers(subject.generator.layers))
     settings = settings_from(Settings, flags)
+    rate_tables.check(subject, settings, flags.neighbours)
+    compared = _compared(flags, subject, early_layers(subject.generator.layers))
     return rate_tables.top_bottom(compared, settings, neighbours=flags.neighbours)
 
 

@@ -16,6 +16,7 @@ from absl.flags import (
 from ganfail_jax.analysis import rates
 from ganfail_jax.analysis.rates import Rates
 from ganfail_jax.cli import models
+from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import define_dataset, define_num_samples, define_run
 from ganfail_jax.cli.layers import define_layers
 from ganfail_jax.errors import InputError
@@ -54,7 +55,7 @@ def define_exclude_dead(flags: FlagValues) -> None:
 def define_rates(flags: FlagValues) -> None:
     """Beside --seed and --batch_size, which the count uses."""
     text = "Samples that make the activation rates."
-    DEFINE_integer("rates_samples", 30_000, text, 1, flag_values=flags)
+    DEFINE_integer("rates_samples", 30_000, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "Folder of analyze.rates to use instead."
     DEFINE_string("rates", None, text, flag_values=flags)
 

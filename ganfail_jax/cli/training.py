@@ -8,6 +8,7 @@ import jax
 from absl.flags import DEFINE_float, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax import zoo
+from ganfail_jax.cli.bounds import MOST, MOST_KIMG
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_mnist_dir,
@@ -48,9 +49,9 @@ def define_training(flags: FlagValues, presets: str) -> None:
         "learning_rate": "Learning rate of both networks; may change when a run is resumed.",
         "ema_kimg": "Half-life of the averaged weights, in thousands of images; may change too.",
     }.items():
-        DEFINE_float(name, None, text, flag_values=flags)
+        DEFINE_float(name, None, text, 0.0, MOST_KIMG, flag_values=flags)
     text = "Images per step (default: the preset's); other settings follow it."
-    DEFINE_integer("batch_size", None, text, 1, flag_values=flags)
+    DEFINE_integer("batch_size", None, text, 1, MOST, flag_values=flags)
     for name, text in {
         "start_from": "Generator whose weights to start from.",
         "start_discriminator": "Folder of a training run, or weights, whose discriminator to start "
@@ -61,7 +62,7 @@ def define_training(flags: FlagValues, presets: str) -> None:
         DEFINE_string(name, None, text, flag_values=flags)
     for name, kimg in Schedule()._asdict().items():
         text = f"{EVERY[name]} every so many thousands of images; 0: only at the end."
-        DEFINE_float(f"{name}_kimg", kimg, text, flag_values=flags)
+        DEFINE_float(f"{name}_kimg", kimg, text, 0.0, MOST_KIMG, flag_values=flags)
 
 
 def config_from(flags: FlagValues, presets: Mapping[str, Config]) -> Config:

@@ -20,6 +20,7 @@ from ganfail_jax.analysis.latent_accuracy import (
     explain,
 )
 from ganfail_jax.analysis.samples import outcome_names
+from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
@@ -48,9 +49,15 @@ def plan(
     """The job for one or more classifiers.
 
     Raises:
-        InputError: truncation of a generator without any.
+        InputError: too few samples for a slope, or truncation of a generator without any.
     """
     check_truncation(subject.generator, settings.truncation_psi)
+    n, each = settings.num_samples, settings.min_samples
+    if n < 2 * each:
+        raise InputError(
+            f"--num_samples={n:,}: a slope needs two points of --min_samples={each:,}, so at "
+            f"least {2 * each:,}"
+        )
     return Job(
         folder=run.folder("accuracy", *subject.names, settings.seed),
         identity={**subject.identity, **settings._asdict(), "ranking": dict(source.identity)},

@@ -25,7 +25,7 @@ from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import Manifold, manifold, precision_recall
 from ganfail_jax.runtime import Sweep
-from ganfail_jax.studies.artifact_case import check_candidates, classify_candidates
+from ganfail_jax.studies.artifact_case import ArtifactCase, check_candidates, classify_candidates
 from ganfail_jax.studies.corrections import Corrections
 from ganfail_jax.studies.defective_scores import UnitScores
 from ganfail_jax.studies.images import ImageSet
@@ -41,6 +41,19 @@ class Settings(NamedTuple):
     candidates: int = 4_000  # fresh samples among which the classifier finds further ones
     num_real: int = 10_000  # or of the generator's own normals, where they are the reference
     neighbours: int = 3  # k of realism
+
+
+def check(case: ArtifactCase, settings: Settings, least: int) -> None:
+    """What can be refused before images are read.
+
+    Raises:
+        InputError: as `Compared.check`.
+    """
+    check_candidates(case, settings.candidates)
+    for name in ("num_artifacts", "num_real"):
+        n = getattr(settings, name)
+        if n <= least:
+            raise InputError(f"--{name}={n} must be more than --neighbours={least}")
 
 
 class Compared(NamedTuple):
@@ -79,11 +92,7 @@ class Compared(NamedTuple):
             InputError: there are not more samples or images than `least`, or not so many samples
                 beyond the labelled ones as there are to be candidates.
         """
-        check_candidates(self.corrections.case, self.settings.candidates)
-        for name in ("num_artifacts", "num_real"):
-            n = getattr(self.settings, name)
-            if n <= least:
-                raise InputError(f"--{name}={n} must be more than --neighbours={least}")
+        check(self.corrections.case, self.settings, least)
         if self.real is not None and self.real.images.shape[0] <= least:
             n = self.real.images.shape[0]
             raise InputError(f"{self.real.name} has {n} images; more than {least} are needed")

@@ -27,7 +27,7 @@ from ganfail_jax.studies.corrected_images import (
 )
 from ganfail_jax.studies.corrections import methods_of
 from ganfail_jax.studies.tables import Layout, Table
-from ganfail_jax.types import Generator
+from ganfail_jax.types import Generator, find_layer
 
 ROWS = {"random": "Random", "fid": "FID", "ds": "DS", "sequential": "Sequential", "local": "Local"}
 UNCORRECTED, NORMALS = "Artifacts", "Normals"
@@ -104,13 +104,7 @@ def ablated_units(compared: Compared, *, numbers: Sequence[int] | None = None) -
     """
     corrections = compared.corrections
     stop = corrections.layers[-1]
-    size = corrections.case.models.generator.layers[stop].channels
-    if numbers is None:
-        numbers = sorted({number_of_units(share, size) for share in SHARES_OF_LAYER})
-    numbers = list(dict.fromkeys(numbers))
-    for n in numbers:
-        if not 1 <= n <= size:
-            raise InputError(f"--numbers has {n}, but layer {stop} has units 1 to {size}")
+    numbers = numbers_of(corrections.case.models.generator, stop, numbers)
     methods = ["ds", "random", *(["fid"] if corrections.unit_fid else [])]
     return _table(
         "ablated_units",
@@ -119,6 +113,22 @@ def ablated_units(compared: Compared, *, numbers: Sequence[int] | None = None) -
         {"stop": stop, "numbers": numbers},
         partial(_ablated_units, numbers=numbers, methods=methods),
     )
+
+
+def numbers_of(generator: Generator, stop: str, numbers: Sequence[int] | None = None) -> list[int]:
+    """Numbers of units of a layer; None: 2, 5, 10, 20 and 40 % of them.
+
+    Raises:
+        InputError: the layer is unknown, or has not so many.
+    """
+    stop = find_layer(generator.layers, stop)
+    size = generator.layers[stop].channels
+    if numbers is None:
+        return sorted({number_of_units(share, size) for share in SHARES_OF_LAYER})
+    for n in numbers:
+        if not 1 <= n <= size:
+            raise InputError(f"--numbers has {n}, but layer {stop} has units 1 to {size}")
+    return list(dict.fromkeys(numbers))
 
 
 def stops_of(generator: Generator, names: Sequence[str] | None = None) -> list[str]:

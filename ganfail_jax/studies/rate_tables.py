@@ -101,6 +101,27 @@ class Scored(NamedTuple):
         return samples.features(self.compared.features, self.batch_size, name)
 
 
+def check(
+    subject: GeneratorSubject, settings: Settings, least: int = LEAST, sets: Sequence[str] = ()
+) -> None:
+    """What can be refused before images are read.
+
+    Args:
+        least: more images of each kind than this are needed.
+        sets: of neurons.
+
+    Raises:
+        InputError: no such set, overlapping ends, too few images, or no classes.
+    """
+    for text in sets:
+        parse_choice(text)
+    check_ends(settings.num_samples, settings.ends)
+    if settings.within_classes and not subject.generator.num_classes:
+        raise InputError("--within_classes needs a generator with classes")
+    if min(settings.ends, settings.num_real) <= least:
+        raise InputError(f"more than {least} images of each kind are needed")
+
+
 def find_layer_sets(
     layers: Mapping[str, LayerInfo], layer_sets: Sequence[Sequence[str]] | None = None
 ) -> list[list[str]]:
@@ -209,10 +230,8 @@ def _table(
     """
     subject, source, real, features = compared
     _check_rates(source, early_layers(subject.generator.layers))
-    check_ends(settings.num_samples, settings.ends)
-    if settings.within_classes and not subject.generator.num_classes:
-        raise InputError("--within_classes needs a generator with classes")
-    if min(real.images.shape[0], settings.ends) <= least:
+    check(subject, settings, least)
+    if real.images.shape[0] <= least:
         raise InputError(f"more than {least} images of each kind are needed")
     samples = {key: subject.identity[key] for key in ("generator", "generator_sha256")}
     samples |= {"seed": settings.seed, "noise": subject.identity["noise"]}

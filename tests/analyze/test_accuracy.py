@@ -85,8 +85,9 @@ def test_an_unconditional_generator_with_one_classifier(folders, tmp_path):
 @pytest.mark.parametrize(
     ("arg", "message"),
     [
-        ("--top=-1", "flag --top=-1: -1 is not a non-negative integer"),
-        ("--min_samples=0", "flag --min_samples=0: 0 is not a positive integer"),
+        ("--top=-1", "flag --top=-1: -1 is not an integer in the range [0, 100000]"),
+        ("--min_samples=0", "flag --min_samples=0: 0 is not an integer in the range [1, "),
+        ("--num_samples=2", "--num_samples=2: a slope needs two points of --min_samples=50, so at"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(arg, message, tmp_path):

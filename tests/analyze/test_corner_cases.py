@@ -86,7 +86,7 @@ BAD = [
     (["--start={tmp}/one.npy", "--classes=a"], "a single style is of the class predicted"),
     (["--classes="], "--classes is empty"),
     (["--classes=a,z"], "no class 'z'; the classes are a, b, c"),
-    (["--search=0"], "flag --search=0: 0 is not a positive integer"),
+    (["--search=0"], "flag --search=0: 0 is not an integer in the range [1, 100000]"),
 ]
 
 

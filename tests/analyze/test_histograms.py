@@ -63,7 +63,7 @@ def test_it_prints_the_numbers_and_the_paths(finished):
 BAD = [
     (["--top=100000"], "--top=100000 leaves no other dimension: S has "),
     (["--show_class=x"], "no class 'x'; the classes are a, b, c"),
-    (["--panels=0"], "flag --panels=0: 0 is not a positive integer"),
+    (["--panels=0"], "flag --panels=0: 0 is not an integer in the range [1, 1000]"),
 ]
 
 

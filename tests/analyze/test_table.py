@@ -83,6 +83,26 @@ BAD = [
 ]
 
 
+def test_flags_are_checked_before_real_images_are_read(models, folders, tmp_path):
+    """The folder of images is absent, which is not what is said."""
+    artifacts = f"--artifact_classifier={folders / 'artifacts'}"
+    for name, args, message in [
+        ("ablation_fid", ["--sets=LR"], "'LR' is not a set of neurons"),
+        ("top_bottom", ["--ends=41"], "41 at each end of 80 samples overlap"),
+        ("top_bottom", ["--ends=3"], "more than 3 images of each kind are needed"),
+        ("stopping_layer", [artifacts, "--shares=2"], "a share of the units is between 0 and 1"),
+        ("stopping_layer", [artifacts, "--num_artifacts=3"], "must be more than --neighbours=3"),
+        ("ablated_units", [artifacts, "--stop=b0008/conv0", "--numbers=99"], "has units 1 to"),
+    ]:
+        own = [*SMALL, *args] if artifacts not in args else ["--num_real=30", *args]
+        given = [f"--table={name}", "--images=absent", "--features=classifier", *own]
+        done = run("table", *models, *given, cwd=tmp_path)
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert message in line, (name, args)
+        assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("name", "args", "message"), BAD)
 def test_bad_input_is_one_line_and_writes_nothing(name, args, message, models, pictures, tmp_path):
     done = table(name, models, pictures, tmp_path, *args)

@@ -6,8 +6,17 @@ import re
 import jax
 import pytest
 from absl import flags as absl_flags
-from absl.flags import DEFINE_bool, DEFINE_float, DEFINE_integer, DEFINE_list, FlagValues
+from absl.flags import (
+    DEFINE_bool,
+    DEFINE_float,
+    DEFINE_integer,
+    DEFINE_list,
+    FlagValues,
+    FloatParser,
+    IntegerParser,
+)
 
+from ganfail_jax import tally
 from ganfail_jax.cli import flags as common
 from ganfail_jax.cli.main import HELP, execute, help_lines
 from ganfail_jax.errors import InputError
@@ -167,6 +176,26 @@ def test_every_command_explains_itself(name):
     listed = {re.split("=| \\(", line)[0] for line in lines if line.startswith("  --")}
     assert listed == {f"  --{'[no]' if flags[n].boolean else ''}{n}" for n in flags}
     assert all(flags[name].help for name in flags)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_number_has_bounds(name):
+    """So it is refused where it is given, before any work, and no slip fills the memory."""
+    flags = FlagValues()
+    importlib.import_module(name).define(flags)
+    parsers = {n: flags[n].parser for n in flags}
+    numbers = {n: p for n, p in parsers.items() if isinstance(p, IntegerParser | FloatParser)}
+    unbounded = [n for n, p in numbers.items() if None in (p.lower_bound, p.upper_bound)]
+    assert not unbounded
+    samples = [p.upper_bound or 0 for n, p in numbers.items() if n.endswith("_samples")]
+    assert 2 * max(samples, default=0) <= tally.LARGEST
+
+
+def test_a_dataset_is_known_even_where_it_is_not_used(tmp_path):
+    done = run("rates", "--generator=mnist_c", "--dataset=zz", cwd=tmp_path)
+    expected = "error: flag --dataset=zz: no dataset is called 'zz'; datasets are mnist, mnist_c"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{expected}; see --help\n"
 
 
 def test_help_of_a_command_has_none_of_absls_flags(tmp_path):

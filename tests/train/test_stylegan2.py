@@ -114,10 +114,13 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     [
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
         (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
-        (["--batch_size=0"], "flag --batch_size=0: 0 is not a positive integer"),
+        (["--batch_size=0"], "flag --batch_size=0: 0 is not an integer in the range [1, 100000]"),
         (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
-        (["--learning_rate=-1"], "learning_rate and ema_kimg must be above 0, not -1.0 and"),
+        (
+            ["--learning_rate=-1"],
+            "flag --learning_rate=-1: -1.0 is not a number in the range [0.0, ",
+        ),
         (["--total_kimg=0"], "seed must be at least 0 and total_kimg above 0, not 3 and 0.0"),
         (
             ["--preset=paper32"],
@@ -128,9 +131,10 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
         (["--start_from="], " is no generator: neither it nor its "),
         (["--start_discriminator="], " is no discriminator: neither it nor its "),
         (["--inception_weights=nope"], "nope cannot be read"),
-        (["--warmup_kimg=-1"], "warmup_kimg must be at least 0, not -1.0"),
+        (["--learning_rate=0"], "learning_rate and ema_kimg must be above 0, not 0.0 and"),
+        (["--warmup_kimg=-1"], "flag --warmup_kimg=-1: -1.0 is not a number in the range [0.0, "),
+        (["--log_kimg=-1"], "flag --log_kimg=-1: -1.0 is not a number in the range [0.0, "),
         (["--class_weight=0.1"], "class_weight 0.1 needs a discriminator with class_head"),
-        (["--decay_kimg=-1"], "decay_kimg must be at least 0, not -1.0"),
         (["now"], "'now'"),
     ],
 )

@@ -18,6 +18,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.names import printable
 
 PATIENCE = 300  # seconds in which all processes have to start
 FAREWELL = 2  # seconds that a failed first process waits for the others to say why they end
@@ -126,7 +127,7 @@ def from_first(make: Callable[[], bytes | None]) -> bytes | None:
             made = make()
             told = b"" if made is None else b"+" + made
         except InputError as error:
-            told = b"-" + str(error).encode()
+            told = b"-" + printable(str(error)).encode()
     size = int(multihost_utils.broadcast_one_to_all(np.asarray(len(told), np.uint32)))
     if not size:
         return None

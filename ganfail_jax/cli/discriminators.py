@@ -11,6 +11,7 @@ from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
+from ganfail_jax.names import last_part
 from ganfail_jax.studies.d_values import Judge, Real
 from ganfail_jax.studies.subject import GeneratorSubject
 from ganfail_jax.types import Discriminator
@@ -38,7 +39,7 @@ def judge_from(flags: FlagValues, subject: GeneratorSubject) -> Judge:
         )
     stored, folder = zoo.read_discriminator(name), Path(name).resolve()
     identity = {
-        "discriminator": folder.parent.name if folder.name == zoo.DISCRIMINATOR else folder.name,
+        "discriminator": last_part(folder.parent if folder.name == zoo.DISCRIMINATOR else folder),
         "discriminator_sha256": stored.sha256,
         "images_seen": stored.about.get("images_seen"),
         "relation": _relation(stored, subject),
@@ -73,7 +74,7 @@ def real_from(flags: FlagValues, discriminator: Discriminator, most: int) -> Rea
                 f"the discriminator judges images of {classes} classes, which --images does not "
                 "say; leave it out"
             )
-        name = Path(flags.images).resolve().name
+        name = last_part(Path(flags.images).resolve())
         images, labels = read_folder(flags.images, shape, like="the discriminator's images"), None
     else:
         dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)

@@ -1,7 +1,6 @@
 """Flags that say by which features images are compared, and the features that they name."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from absl.flags import DEFINE_enum, DEFINE_string, FlagValues
 
@@ -10,6 +9,7 @@ from ganfail_jax.cli.models import defaults_from
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features, classifier_features
+from ganfail_jax.names import last_part
 from ganfail_jax.studies.subject import Subject
 from ganfail_jax.weights.errors import WeightsError
 
@@ -37,7 +37,7 @@ def of_classifier(name: str) -> tuple[Features, Shape]:
     """Features of a stored classifier, and the shape of the images that it takes."""
     classifier, params = zoo.load_classifier(name)
     sha256 = zoo.read_classifier(name).sha256
-    return classifier_features(Path(name).name, classifier, params, sha256), classifier.image_shape
+    return classifier_features(last_part(name), classifier, params, sha256), classifier.image_shape
 
 
 def features_from(flags: FlagValues, classifier: Features | None) -> Features:

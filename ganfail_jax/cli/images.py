@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import requests
 from ganfail_jax.metrics.features import Features
+from ganfail_jax.names import last_part
 from ganfail_jax.studies.images import ImageSet, of_images, of_samples, shuffled
 from ganfail_jax.studies.subject import check_truncation
 
@@ -188,7 +188,7 @@ def _classifier_of_pictures(flags: FlagValues) -> tuple[Features | None, Shape |
 
 
 def _name(folder: str) -> str:
-    return Path(os.path.abspath(folder)).name
+    return last_part(os.path.abspath(folder))
 
 
 def _pictures(folder: str, shape: Shape | None, like: str) -> Images:

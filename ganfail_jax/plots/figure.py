@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ganfail_jax.results import replace_file
 
@@ -17,9 +18,19 @@ COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a PNG."""
+    """Write a PNG, with all names as they are."""
+    _take_literally(figure)
     with replace_file(path) as new, mpl.rc_context({"savefig.dpi": 130}):
         figure.savefig(new)
+
+
+def _take_literally(figure: Figure) -> None:
+    """Names may hold dollar signs: nothing is mathematics but numbers on logarithmic axes."""
+    axes = [axis for each in figure.findobj(Axes) for axis in (each.xaxis, each.yaxis)]
+    logarithmic = [axis for axis in axes if axis.get_scale() == "log"]
+    numbers = [text for axis in logarithmic for text in axis.get_ticklabels(which="both")]
+    for text in {*figure.findobj(Text)} - {*numbers}:
+        text.set_parse_math(False)
 
 
 def show_image(axes: Axes, image: Float[np.ndarray, "h w c"]) -> None:

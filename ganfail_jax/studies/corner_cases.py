@@ -23,6 +23,7 @@ from ganfail_jax.analysis.views import Views, views_of
 from ganfail_jax.data.label_table import LARGEST
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
+from ganfail_jax.names import last_part
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.rankings import RankingSource
@@ -197,7 +198,7 @@ def _search(
 def _start_name(start: str, styles: Styles | None) -> str:
     """What the starts are, for the figure."""
     if styles is not None:
-        return f"a style of {Path(start).name}"
+        return f"a style of {last_part(start)}"
     return "its mean style" if start == "mean" else f"a sample from {start} on"
 
 

@@ -5,7 +5,6 @@ Beside the functions and parameters stands what identifies them in a result: nam
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 from ganfail_jax import zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.errors import InputError
+from ganfail_jax.names import last_part, printable
 from ganfail_jax.types import Classifier, Generator, Noise, Params
 
 
@@ -48,7 +48,7 @@ class Subject(NamedTuple):
     @property
     def names(self) -> tuple[str, ...]:
         """Of the generator and the classifiers, for a folder."""
-        return self.identity["generator"], *(Path(name).name for name in self.classifiers)
+        return self.identity["generator"], *(last_part(name) for name in self.classifiers)
 
     @property
     def title(self) -> str:
@@ -81,7 +81,7 @@ def load(name: str, noise: Noise | None = None) -> GeneratorSubject:
     generator = generator if noise is None else generator.with_noise(noise)
     stored = zoo.read_generator(name)
     identity: dict[str, Any] = {
-        "generator": Path(name).name,
+        "generator": last_part(name),
         "generator_sha256": stored.sha256,
         "noise": generator.noise,
     }
@@ -136,8 +136,8 @@ def with_classifiers(
 
 
 def _unique_names(paths: list[str]) -> list[str]:
-    short = [Path(path).name for path in paths]
-    return short if len({*short}) == len(short) else paths
+    short = list(map(last_part, paths))
+    return short if len({*short}) == len(short) else list(map(printable, paths))
 
 
 def _check_fit(generator_name: str, classifier_name: str, models: Models) -> None:

@@ -1,0 +1,30 @@
+"""Names are drawn as they are; numbers on logarithmic axes are mathematics."""
+
+import numpy as np
+from matplotlib import image
+from matplotlib.figure import Figure
+
+from ganfail_jax.plots.figure import save
+
+NAME = r"g$x_{$y\frac"  # no mathematics: matplotlib would refuse it
+
+
+def test_dollar_signs_are_drawn(tmp_path):
+    figure = Figure(layout="constrained")
+    figure.suptitle(NAME)
+    left, right = figure.subplots(1, 2)
+    for axes in (left, right):
+        axes.plot([1, 1000], [1, 2], label=NAME)
+        axes.set_title(NAME)
+        axes.set_ylabel(NAME)
+        axes.set_yticks([1, 2], [NAME, "b"])
+        axes.text(1, 1, NAME)
+        axes.legend()
+    right.set_xscale("log")
+    right.set_xlabel(NAME)
+    figure.legend()
+    save(figure, tmp_path / "new.png")
+    assert np.ptp(image.imread(tmp_path / "new.png")) > 0
+    numbers = [text.get_text() for text in right.get_xticklabels()]
+    assert r"$\mathdefault{10^{2}}$" in numbers
+    assert all(text.get_parse_math() for text in right.get_xticklabels())

@@ -1,9 +1,13 @@
 """What is kept between runs in the user's cache folder, and JAX's compiled programs there."""
 
+import atexit
+import functools
 import os
 import re
+import shutil
 import stat
 import sys
+import tempfile
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +37,21 @@ def cache_folder() -> Path:
         return Path(root) / NAME
     parts = ("Library", "Caches") if sys.platform == "darwin" else (".cache",)
     return Path.home().joinpath(*parts, NAME)
+
+
+def some_folder() -> Path:
+    """`cache_folder`; for a user without a home a folder that this process deletes when it ends."""
+    try:
+        return cache_folder()
+    except RuntimeError:
+        return _temporary_folder()
+
+
+@functools.cache
+def _temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=f"{NAME}-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def keep_compiled_programs() -> None:

@@ -10,6 +10,7 @@ import jax
 from flax.errors import FlaxError
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.names import printable
 from ganfail_jax.nn import (
     artifact_classifier,
     classifiers,
@@ -43,6 +44,7 @@ NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration
     "classifier": (classifiers.CNNConfig, classifiers),
     artifact_classifier.KIND: (artifact_classifier.from_dict, artifact_classifier),
 }
+DRAWN = (1, 3)  # channels of images
 MISFITS = (TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError, FlaxError)
 
 
@@ -168,7 +170,13 @@ def load_generator(name_or_path: str) -> tuple[Generator, Any]:
     """
     stored = read_generator(name_or_path)
     config, params = _fill(stored, name_or_path)
-    return NETWORKS[stored.kind][1].build(config), params
+    generator = NETWORKS[stored.kind][1].build(config)
+    if generator.image_shape[2] not in DRAWN:
+        raise WeightsError(
+            f"{name_or_path} makes images of {generator.image_shape[2]} channels; "
+            "1 (grey) and 3 (RGB) can be drawn"
+        )
+    return generator, params
 
 
 def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
@@ -180,7 +188,8 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
     stored = read_classifier(name_or_path)
     config, params = _fill(stored, name_or_path)
     try:
-        names = tuple(map(str, stored.about.get("class_names", range(config.num_classes))))
+        given = stored.about.get("class_names", range(config.num_classes))
+        names = tuple(printable(str(name)) for name in given)
     except MISFITS as error:
         raise WeightsError(f"{name_or_path}: its class_names are no list of names") from error
     return NETWORKS[stored.kind][1].build(config, names), params

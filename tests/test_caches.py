@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganfail_jax import caches
+from ganfail_jax.data import mnist_tfds
 
 ROOT = Path(__file__).parents[1]
 COMMAND = """
@@ -172,6 +173,11 @@ def test_nobody_needs_a_home(monkeypatch):
 
     for name in ("GANFAIL_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA", "JAX_COMPILATION_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     monkeypatch.setattr(caches.jax.config, "update", pytest.fail)
     caches.keep_compiled_programs()
+    folder = caches.some_folder()
+    assert folder.is_dir()
+    assert caches.some_folder() == folder
+    assert mnist_tfds.data_dir() == folder / "tensorflow_datasets"

@@ -1,5 +1,7 @@
 """Names and folders become networks, or one line that says why not."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -100,6 +102,13 @@ def test_what_cannot_be_loaded_says_what_could(run_folder, tmp_path):
         zoo.load_classifier(str(run_folder))
     with pytest.raises(ValueError, match="no bundled models for dataset 'cifar'"):
         zoo.defaults("cifar")
+
+
+def test_a_generator_whose_images_cannot_be_drawn_is_refused(tmp_path):
+    config = replace(CONFIG, img_channels=2)
+    store.save(tmp_path / "two", "stylegan2", config.to_dict(), random_variables(config), {})
+    with pytest.raises(WeightsError, match=r"two makes images of 2 channels; 1 \(grey\) and 3"):
+        zoo.load_generator(str(tmp_path / "two"))
 
 
 @pytest.mark.parametrize("name", ["mnist_c_v1", "mnist_c_pggan"])

@@ -22,6 +22,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from ganfail_jax.caches import some_folder
+
 # `tensorflow_datasets.image_classification.MNIST.URL`, without importing TFDS.
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 PROBE_SECONDS = 3.0
@@ -29,8 +31,16 @@ READ_SECONDS = 10.0  # the longest silence of a download, not its length
 
 
 def data_dir() -> Path:
-    """TFDS's data folder, as TFDS chooses it: TFDS_DATA_DIR, else ~/tensorflow_datasets."""
-    return Path(os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets")
+    """TFDS's data folder, as TFDS chooses it: TFDS_DATA_DIR, else ~/tensorflow_datasets.
+
+    For a user without a home it is in `caches.some_folder`.
+    """
+    if named := os.environ.get("TFDS_DATA_DIR"):
+        return Path(named)
+    try:
+        return Path.home() / "tensorflow_datasets"
+    except RuntimeError:
+        return some_folder() / "tensorflow_datasets"
 
 
 def download_dir() -> Path:

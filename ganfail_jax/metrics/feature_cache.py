@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from ganfail_jax.caches import cache_folder
+from ganfail_jax.caches import some_folder
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
@@ -33,7 +33,7 @@ def images_hash(images: Images) -> str:
 
 
 def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> Path:
-    """The folder for the features of these images, below `caches.cache_folder`.
+    """The folder for the features of these images, below `caches.some_folder`.
 
     It is named for the first name that these images had.
 
@@ -52,7 +52,7 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
     key = {**identity, "dataset": dataset, "images": images}
     text = json.dumps(key, indent=2, sort_keys=True)
     name = f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    folder = cache_folder() / "features" / name
+    folder = some_folder() / "features" / name
     with _writing(folder):
         if not folder.exists():
             notes = sorted(folder.parent.glob(f"*/{KEY}"))

@@ -59,16 +59,22 @@ def classifier_features(
 
     Args:
         name: of the classifier.
+
+    Raises:
+        InputError: it has none.
     """
+    image = jax.ShapeDtypeStruct((1, *classifier.image_shape), np.float32)
+    maps = jax.eval_shape(classifier.features, params, image)
+    if len(maps.shape) != 4 or not maps.size:
+        raise InputError(f"classifier {name} has no feature maps; give other --features")
 
     def pooled(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
         return jnp.mean(classifier.features(params, images), axis=(1, 2))
 
     spread = over_devices(pooled, params)
-    image = jax.ShapeDtypeStruct((1, *classifier.image_shape), np.float32)
     return Features(
         name=f"{name} classifier features",
-        dim=jax.eval_shape(pooled, params, image).shape[1],
+        dim=maps.shape[-1],
         extract=lambda images: spread(to_float(images)),
         preprocessing="[-1, 1]",
         weights=weights,

@@ -36,6 +36,16 @@ def test_the_extractor_sees_batches_of_one_size_only():
     assert sizes == {9}
 
 
+@pytest.mark.parametrize("shape", [(5,), (0, 4, 3), (2, 2, 0)])
+def test_a_classifier_without_feature_maps_is_refused(shape):
+    def features(params, images):
+        return jnp.zeros((len(images), *shape))
+
+    classifier = Classifier((8, 8, 1), 2, ("a", "b"), features, lambda params, x: x)
+    with pytest.raises(InputError, match="classifier net has no feature maps; give other --feat"):
+        classifier_features("net", classifier, {})
+
+
 def test_classifier_features_are_its_pooled_last_feature_map():
     classifier, params = load_classifier("mnist_c_clean")
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), np.uint8)

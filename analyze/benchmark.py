@@ -10,7 +10,14 @@ that is timed alone says little on a busy machine; compare figures of one run on
 from absl.flags import DEFINE_bool, DEFINE_string, FlagValues
 
 from ganfail_jax.cli import models
-from ganfail_jax.cli.flags import define_dataset, define_run, run_from, settings_from
+from ganfail_jax.cli.flags import (
+    define_batch_size,
+    define_dataset,
+    define_out,
+    define_seed,
+    run_from,
+    settings_from,
+)
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.metrics import networks
 from ganfail_jax.studies import benchmark
@@ -18,7 +25,9 @@ from ganfail_jax.studies import benchmark
 
 def define(flags: FlagValues) -> None:
     define_dataset(flags)
-    define_run(flags, batch_size=250)
+    define_seed(flags)
+    define_out(flags)
+    define_batch_size(flags, 250)
     models.define_models(flags)
     models.define_noise(flags, "random", models.POPULATION)
     text = "Measure training steps too (compiles for about a minute)."

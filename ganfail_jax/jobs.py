@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -54,7 +55,8 @@ class Job(NamedTuple):
         """
         started, first = time.time(), hosts.is_first()
         provenance = results.provenance(self.identity, self.settings.record)
-        if hosts.from_first(lambda: self._find(provenance)):
+        reused = hosts.from_first(lambda: self._find(provenance)) is not None
+        if reused:
             print(f"{self.folder} already holds this result")
         else:
             noise = f", noise {self.identity['noise']}" if "noise" in self.identity else ""
@@ -72,14 +74,23 @@ class Job(NamedTuple):
         if not first:
             return Result({}, provenance, {})
         result = results.load(self.folder)
-        figures = self.draw(self.folder, result)
+        with results.of_this_version(self.folder) if reused else nullcontext():
+            figures = self._show(result)
         runtime.forget_unfinished(self.folder)
-        for line in self.describe(result.summary):
-            print(line)
         print(f"results in {self.folder}")
         for name in (results.SUMMARY, results.ARRAYS, *figures):
             print(f"  {self.folder / name}")
         return result
+
+    def _show(self, result: Result) -> list[str]:
+        """Print the numbers first: they are worth more than figures, whose names are returned."""
+        for line in self.describe(result.summary):
+            print(line)
+        try:
+            return [*self.draw(self.folder, result)]
+        except Exception as error:
+            error.add_note(f"the numbers are in {self.folder}, the figures are not")
+            raise
 
     def sweep(self) -> Sweep:
         """How the samples of this job are processed."""

@@ -188,6 +188,25 @@ def load(folder: str | os.PathLike[str]) -> Result:
         raise ResultError(f"no readable result in {folder}: {error}") from error
 
 
+@contextmanager
+def of_this_version(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """A block that takes what it expects out of a result, which another version may have made.
+
+    Raises:
+        ResultError: it is not there, or is something else.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ResultError(
+            f"{folder} holds a result of another version ({reason}); choose another folder, or "
+            "delete it to make the result anew"
+        ) from error
+
+
 def restore(record: type[Record], arrays: Mapping[str, np.ndarray], prefix: str = "") -> Record:
     """A NamedTuple from the arrays that were saved of its fields.
 

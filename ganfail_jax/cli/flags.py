@@ -77,8 +77,9 @@ def define_indices(flags: FlagValues, default: str = "of Top and Bottom") -> Non
 
 
 def run_from(flags: FlagValues) -> Run:
-    """Where and how a study runs, by the flags of `define_run`."""
-    return Run(flags.batch_size, flags.out, flags.resume, flags.flag_values_dict())
+    """Where and how a study runs, by the flags of `define_run`; not all studies resume."""
+    resume = "resume" not in flags or flags.resume
+    return Run(flags.batch_size, flags.out, resume, flags.flag_values_dict())
 
 
 def settings_from(record: type[Record], flags: FlagValues, **others: Any) -> Record:

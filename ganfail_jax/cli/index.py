@@ -17,7 +17,7 @@ def index_lines(folder: Path, groups: Mapping[str, Sequence[str]]) -> Iterator[s
     for title, names in groups.items():
         yield f"{title}"
         for name in names:
-            doc = ast.get_docstring(ast.parse((folder / f"{name}.py").read_text())) or ""
+            doc = ast.get_docstring(ast.parse((folder / f"{name}.py").read_text("utf-8"))) or ""
             yield f"  {folder.name}.{name:<{width}}  {doc.splitlines()[0]}"
         yield ""
     yield f"python -m {folder.name}.NAME --help shows what a command does and its flags."

@@ -5,6 +5,7 @@ loads what they name and returns what is to be done, before anything is computed
 what `--help` begins with; the first line of it is printed when the command starts.
 """
 
+import io
 import math
 import os
 import sys
@@ -18,6 +19,7 @@ from absl import logging
 from absl.flags import Flag, FlagValues
 
 from ganfail_jax import caches, hosts, memory
+from ganfail_jax.cli import faults
 from ganfail_jax.cli.hosts import join_hosts
 from ganfail_jax.errors import InputError
 
@@ -25,7 +27,7 @@ Define = Callable[[FlagValues], None]
 Task = Callable[[], object]  # what a plan has checked and loaded
 Plan = Callable[[FlagValues], Task]
 
-FAILED, INTERRUPTED = 1, 130
+FAILED, BROKEN, INTERRUPTED = 1, 70, 130  # BROKEN: EX_SOFTWARE of sysexits.h
 HELP = {"--help", "-help", "-h", "--helpfull", "--helpshort"}
 SHARED = "ganfail_jax.cli."
 WIDTH = 100
@@ -40,12 +42,26 @@ TITLES = {  # of modules whose names do not say what their flags are about
 
 
 def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
-    """Run a command as the program of this process."""
+    """Run a command as the program of this process.
+
+    A fault of the program is one line too, unless `faults.SHOW` is in the environment.
+    """
+    os.environ["MPLBACKEND"] = "agg"  # one that a notebook leaves cannot be imported elsewhere
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     logging.set_verbosity(logging.WARNING)  # JAX and Orbax report every backend and file
     jax.config.update("jax_default_matmul_precision", "highest")
     memory.keep_freed_memory()
     caches.keep_compiled_programs()
-    status = execute(doc or "", define, plan, sys.argv)
+    try:
+        status = execute(doc or "", define, plan, sys.argv)
+    except Exception as error:
+        if faults.SHOW in os.environ:
+            raise
+        print(f"error: {faults.of_program(error)}", file=sys.stderr)
+        status = BROKEN
+    _drop_what_nobody_takes()
     if status:
         hosts.leave(status, at_once=status == INTERRUPTED)
     sys.exit(status)
@@ -54,34 +70,61 @@ def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
 def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
     """Run a command with these arguments -> exit status.
 
-    A fault of the input is one line and a status that is not 0.
+    A fault of the input or of the machine is one line and a status that is not 0.
     """
+    flags = FlagValues()
     try:
-        flags = FlagValues()
         define(flags)
         if HELP & {*argv[1:]}:
             print("\n".join(help_lines(doc, flags)))
             return 0
         parse(flags, argv)
         join_hosts(flags)
+        _check_platform()
         print(doc.strip().splitlines()[0], flush=True)
         plan(flags)()
+        sys.stdout.flush()
         return 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
-            raise
-        reason = str(error).splitlines()[0]
-        print(f"error: another process has ended or did not answer: {reason}", file=sys.stderr)
-        return FAILED
     except BrokenPipeError:  # the reader of our output, such as head, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
-        print("interrupted; run the same command again to resume", file=sys.stderr)
+        purpose = " to resume" if "resume" in flags else ""
+        print(f"interrupted; run the same command again{purpose}", file=sys.stderr)
         return INTERRUPTED
+    except Exception as error:
+        several = isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1
+        reason = faults.of_machine(error)
+        if reason is None and several:
+            reason = f"another process has ended or did not answer: {str(error).splitlines()[0]}"
+        if reason is None:
+            raise
+        print(f"error: {reason}", file=sys.stderr)
+        return FAILED
+
+
+def _check_platform() -> None:
+    """
+    Raises:
+        InputError: JAX does not start on the platforms that the environment names.
+    """
+    try:
+        jax.default_backend()
+    except (RuntimeError, AssertionError) as error:
+        wanted = os.environ.get("JAX_PLATFORMS") or "any platform"
+        raise InputError(
+            f"JAX cannot start on {wanted} here; JAX_PLATFORMS=cpu takes the processor"
+        ) from error
+
+
+def _drop_what_nobody_takes() -> None:
+    """Forget output that cannot be written: the interpreter would try again, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(flags: FlagValues, argv: Sequence[str]) -> None:

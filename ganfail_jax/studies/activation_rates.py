@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from ganfail_jax import results
 from ganfail_jax.analysis.rates import Rates, count_rates, early_layers, find_layers, restore
 from ganfail_jax.errors import InputError
 from ganfail_jax.runtime import Sweep
@@ -66,7 +67,8 @@ def read(folder: str, subject: GeneratorSubject, layers: Sequence[str]) -> Activ
         InputError: there are none, or they are of another generator or of other layers.
     """
     result = earlier.read(folder, "rates", subject.identity)
-    rates, of_result = restore(result.arrays), result.provenance["identity"]
+    with results.of_this_version(folder):
+        rates, of_result = restore(result.arrays), result.provenance["identity"]
     if missing := [layer for layer in layers if layer not in rates.counts]:
         raise InputError(
             f"the rates in {folder} lack {', '.join(missing)}; "

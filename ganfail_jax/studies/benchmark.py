@@ -136,7 +136,7 @@ def table(summary: Summary) -> Iterator[str]:
 
 def _write(folder: Path, result: Result) -> tuple[str, ...]:
     with results.replace_file(folder / TABLE) as new:
-        new.write_text("\n".join(table(result.summary)) + "\n")
+        new.write_text("\n".join(table(result.summary)) + "\n", encoding="utf-8")
     return (TABLE,)
 
 

@@ -28,7 +28,8 @@ def read(
     made = result.provenance["identity"]
     for name in models:
         if made.get(f"{name}_sha256") != identity[f"{name}_sha256"]:
-            whose = made.get(name) or " and ".join(made.get(f"{name}s", ()))
+            with results.of_this_version(folder):
+                whose = made.get(name) or " and ".join(made.get(f"{name}s", ()))
             kind = name.replace("_", " ") + (f": {whose}" if whose else "")
             raise InputError(f"the {what} in {folder} are of another {kind}")
     return result

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ganfail_jax import results
 from ganfail_jax.analysis.ranking import Ranking, rank
 from ganfail_jax.results import restore
 from ganfail_jax.runtime import Sweep
@@ -53,5 +54,6 @@ def read(folder: str, subject: Subject) -> RankingSource:
     """
     result = earlier.read(folder, "rankings", subject.identity, ("generator", "classifier"))
     ranking, made = restore(Ranking, result.arrays), result.provenance["identity"]
-    identity = {name: made[name] for name in Settings._fields}
+    with results.of_this_version(folder):
+        identity = {name: made[name] for name in Settings._fields}
     return RankingSource(identity | {"noise": earlier.noise(made)}, lambda _: (ranking,))

@@ -53,7 +53,7 @@ def _write(table: Table, folder: Path, result: Result) -> list[str]:
     texts = {"table.csv": to_csv(cells), "table.md": to_markdown(cells, table.layout.corner)}
     for name, text in texts.items():
         with results.replace_file(folder / name) as new:
-            new.write_text(text)
+            new.write_text(text, encoding="utf-8")
     draw = getattr(plots.table, table.layout.figure)
     draw(folder / "table.png", cells, table.subject)
     return [*texts, "table.png"]

@@ -131,14 +131,6 @@ def test_a_fault_of_the_input_is_one_line(when, start):
     assert (status, errors) == (1, ["error: there is nothing to count"])
 
 
-def test_an_interrupted_command_says_how_to_resume(start):
-    def interrupt():
-        raise KeyboardInterrupt
-
-    status, _, errors = start(lambda flags: interrupt)
-    assert (status, errors) == (130, ["interrupted; run the same command again to resume"])
-
-
 def test_a_fault_of_ours_is_not_hidden(start):
     def fail():
         raise ValueError("a bug")

@@ -1,11 +1,29 @@
-"""How this process keeps memory that compiled calls have freed."""
+"""How much memory there is, and how this process keeps what compiled calls have freed."""
 
+import contextlib
 import ctypes
 import os
 import sys
+from pathlib import Path
 
 # parameters of mallopt, from malloc.h
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8
+
+LIMITS = (  # of a container, by version 2 and 1 of Linux's control groups
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def of_machine() -> int | None:
+    """Bytes of memory that this machine has, or this container; None: the system does not say."""
+    if not hasattr(os, "sysconf"):
+        return None
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # "max": no limit
+            limits.append(int(file.read_text()))
+    return min(limits)
 
 
 def keep_freed_memory() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_list, DEFINE_string, FlagValues
 
-from ganfail_jax import zoo
+from ganfail_jax import runtime, zoo
 from ganfail_jax.cli.bounds import MOST_PSI
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import subject
@@ -92,9 +92,18 @@ def generator_from(flags: FlagValues) -> GeneratorSubject:
     name = flags.generator or defaults_from(flags).generator
     loaded = subject.load(name, flags.noise)
     with_noise(loaded.generator, flags)
+    _limit_batch_size(flags, loaded.generator)
     if "generator_remarks" in loaded.identity:
         print(f"{loaded.name}: {loaded.identity['generator_remarks']}", flush=True)
     return loaded
+
+
+def _limit_batch_size(flags: FlagValues, generator: Generator) -> None:
+    """Lower --batch_size, which changes no result, to what the memory holds."""
+    most = runtime.most_at_once(generator) if "batch_size" in flags else None
+    if most is not None and flags.batch_size > most:
+        print(f"{most:,} samples at once instead of {flags.batch_size:,}, for want of memory")
+        flags.batch_size = most
 
 
 def subject_from(flags: FlagValues) -> Subject:

@@ -19,6 +19,7 @@ from ganfail_jax.images import to_float
 from ganfail_jax.metrics import feature_cache
 from ganfail_jax.types import Classifier, Params
 
+ON_ACCELERATOR = 10  # times as many images at once as on a CPU; more need gigabytes
 SHARD = 1000  # images extracted between two writes to the cache, or one batch if that is more
 
 
@@ -30,7 +31,7 @@ class Features(NamedTuple):
     extract: Callable[[UInt8[np.ndarray, "b h w c"]], Array | np.ndarray]  # -> [b, dim]
     preprocessing: str = ""  # from 8-bit images to the network's input
     weights: str = ""  # SHA-256, or what else tells them from others; needed for a cache
-    at_once: int | None = None  # more images per device and step make a CPU slower
+    at_once: int | None = None  # more images per device and step make a CPU slower, see below
 
     @property
     def identity(self) -> dict[str, str | int]:
@@ -108,7 +109,7 @@ def extract_features(
     if len(kept) == n:
         return kept
     parts, fresh, saved = [kept], list[np.ndarray](), len(kept)
-    batch_size = _batch_size(features, batch_size)
+    batch_size = _batch_size(features, min(batch_size, max(n, SHARD)))
     with runtime.progress_bar(progress, n, saved) as bar:
         for start in range(saved, n, batch_size):
             fresh.append(_extract(features, images, start, batch_size))
@@ -125,8 +126,9 @@ def extract_features(
 
 def _batch_size(features: Features, asked: int) -> int:
     devices = runtime.data_mesh().size
-    if features.at_once is not None and jax.default_backend() == "cpu":
-        asked = min(asked, features.at_once * devices)
+    if features.at_once is not None:
+        times = 1 if jax.default_backend() == "cpu" else ON_ACCELERATOR
+        asked = min(asked, times * features.at_once * devices)
     return -(-asked // devices) * devices
 
 

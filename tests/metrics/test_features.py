@@ -12,7 +12,12 @@ import pytest
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
-from ganfail_jax.metrics.features import Features, classifier_features, extract_features
+from ganfail_jax.metrics.features import (
+    SHARD,
+    Features,
+    classifier_features,
+    extract_features,
+)
 from ganfail_jax.types import Classifier
 from ganfail_jax.zoo import load_classifier
 from tests.metrics.first_pixels import EXPECTED, IMAGES, PIXELS, extractor
@@ -34,6 +39,17 @@ def test_the_extractor_sees_batches_of_one_size_only():
 
     extract_features(Features("zeros", 1, extract), IMAGES, batch_size=9)
     assert sizes == {9}
+
+
+def test_no_batch_is_much_larger_than_the_set():
+    sizes = set()
+
+    def extract(images):
+        sizes.add(len(images))
+        return np.zeros((len(images), 1), np.float32)
+
+    extract_features(Features("zeros", 1, extract), IMAGES, batch_size=200_000)
+    assert sizes == {SHARD}
 
 
 @pytest.mark.parametrize("shape", [(5,), (0, 4, 3), (2, 2, 0)])

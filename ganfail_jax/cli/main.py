@@ -8,10 +8,12 @@ what `--help` begins with; the first line of it is printed when the command star
 import io
 import math
 import os
+import signal
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 from absl import flags as absl_flags
@@ -50,6 +52,7 @@ def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="replace")
+    sys.unraisablehook = _interrupt_again
     logging.set_verbosity(logging.WARNING)  # JAX and Orbax report every backend and file
     jax.config.update("jax_default_matmul_precision", "highest")
     memory.keep_freed_memory()
@@ -103,6 +106,17 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
             raise
         print(f"error: {reason}", file=sys.stderr)
         return FAILED
+
+
+def _interrupt_again(lost: Any) -> None:
+    """Repeat a Ctrl-C that fell into a callback of the garbage collector, which ignores errors."""
+    if lost.exc_type is not KeyboardInterrupt or not hasattr(signal, "pthread_kill"):
+        sys.__unraisablehook__(lost)
+        return
+    main_thread = threading.main_thread().ident
+    again = threading.Timer(0.1, signal.pthread_kill, (main_thread, signal.SIGINT))
+    again.daemon = True
+    again.start()
 
 
 def _check_platform() -> None:

@@ -1,11 +1,13 @@
 """Faults of the machine and of the program: one line each, and where the trace is."""
 
 import errno
+import gc
 import os
 import re
 import stat
 import subprocess
 import sys
+import time
 
 import jax
 import pytest
@@ -13,7 +15,7 @@ from absl.flags import FlagValues
 
 from ganfail_jax.cli import faults
 from ganfail_jax.cli.flags import define_resume
-from ganfail_jax.cli.main import BROKEN, execute
+from ganfail_jax.cli.main import BROKEN, _interrupt_again, execute
 from tests.analyze.commands import ROOT
 
 FULL = "nothing more can be written: {}; make room and run it again"
@@ -135,3 +137,19 @@ def test_without_room_for_the_trace_it_is_printed(monkeypatch, capsys):
     line = faults.of_program(ValueError("a bug"))
     assert line == "ValueError: a bug; the full trace is above"
     assert capsys.readouterr().err.endswith("ValueError: a bug\n\n")
+
+
+def test_an_interrupt_in_a_callback_of_the_garbage_collector_is_not_lost():
+    def callback(phase, info):
+        gc.callbacks.remove(callback)
+        raise KeyboardInterrupt
+
+    def work():
+        gc.collect()
+        time.sleep(10)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "unraisablehook", _interrupt_again)
+        gc.callbacks.append(callback)
+        with pytest.raises(KeyboardInterrupt):
+            work()

@@ -11,6 +11,7 @@ GROUPS = {
         "corner_cases",
         "accuracy",
         "compare",
+        "describe",
     ),
     "Which neurons make a generator fail? (Choi 2022)": ("rates", "detect", "heatmaps", "ablate"),
     "Which units draw artifacts? (Tousi 2021)": (

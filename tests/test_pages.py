@@ -23,6 +23,7 @@ PAGES = [
 SMALL = {  # command -> flags that make it quick
     "analyze.rank": "--num_samples=40 --bootstrap=2",
     "analyze.histograms": "--num_samples=200 --ranking_samples=40",
+    "analyze.describe": "--num_samples=60 --ranking_samples=40 --top=2 --moved=20",
     "analyze.embed": "--num_samples=200 --embedded=40 --perplexity=5",
     "analyze.shift": "--ranking_samples=40 --top=2 --grid=4",
     "analyze.corner_cases": "--ranking_samples=40 --classes=3 --search=3 --joint_dims=2 --draws=2",

@@ -10,7 +10,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.descriptions import Contrast, Described, Effects, Pairs
-from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save, show_image
+from ganfail_jax.plots.figure import ORANGE, arrow, save, show_image
 from ganfail_jax.statistics.intervals import Z95
 
 FIGURES = ("failure_modes.png", "changes.png", "misclassified.png")
@@ -104,17 +104,16 @@ def changes(path: Path, described: Described, single: Effects, title: str) -> No
 
 
 def misclassified(path: Path, described: Described, contrast: Contrast, title: str) -> None:
-    """How misclassified samples differ, attribute by attribute, with 95 % intervals."""
+    """How far misclassified samples differ, in the direction of the word, with 95 % intervals."""
     change, error = contrast.change[0], contrast.error[0]
     rows = np.argsort(-np.abs(np.nan_to_num(change)), kind="stable")
     figure = Figure(figsize=(7, 0.27 * len(rows) + 1.6), layout="constrained")
     axes = figure.add_subplot()
-    colours = [ORANGE if value > 0 else BLUE for value in change[rows]]
     axes.barh(
         range(len(rows)),
-        change[rows],
+        np.abs(change[rows]),
         xerr=Z95 * error[rows],
-        color=colours,
+        color=ORANGE,
         error_kw={"ecolor": "black", "capsize": 2, "lw": 1},
     )
     words = [described.more[a] if change[a] > 0 else described.less[a] for a in rows]
@@ -122,8 +121,8 @@ def misclassified(path: Path, described: Described, contrast: Contrast, title: s
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.8)
     axes.set_xlabel(
-        "misclassified minus well classified samples of the same class,\n"
-        "standard deviations over samples; bars: 95 % interval"
+        "mean difference from well classified samples of the same class,\n"
+        "standard deviations over all samples; bars: 95 % interval"
     )
     axes.set_title(title, size=10)
     save(figure, path)
@@ -149,6 +148,6 @@ def draw(
         folder / FIGURES[1], described, single, f"{subject}:\nwhat each dimension changes, {moved}"
     )
     right, wrong = contrast.num_samples
-    title = f"How {wrong:,} misclassified samples look against {right:,} others\n{subject}"
+    title = f"What {wrong:,} misclassified samples look like, against {right:,} others\n{subject}"
     misclassified(folder / FIGURES[2], described, contrast, title)
     return FIGURES

@@ -10,6 +10,7 @@ the same are one failure mode.
 from absl.flags import DEFINE_float, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models, rankings
+from ganfail_jax.cli.bounds import MOST, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
     define_num_samples,
@@ -28,9 +29,9 @@ def define(flags: FlagValues) -> None:
     models.define_models(flags)
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_ranking(flags)
-    DEFINE_integer("top", 10, "Top dimensions described.", 1, flag_values=flags)
+    DEFINE_integer("top", 10, "Top dimensions described.", 1, MOST_SHOWN, flag_values=flags)
     text = "Well classified samples that are moved."
-    DEFINE_integer("moved", 400, text, 2, flag_values=flags)
+    DEFINE_integer("moved", 400, text, 2, MOST, flag_values=flags)
     text = "Length of a move in standard deviations of the dimension, cut at the observed range."
     DEFINE_float("deviations", 2.0, text, 0.01, 100.0, flag_values=flags)
     text = "Change that a word needs, in standard deviations of what it says over the samples."

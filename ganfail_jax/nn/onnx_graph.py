@@ -1,0 +1,243 @@
+"""A network of an ONNX file as a pure JAX function of its parameters.
+
+Every operator is a function of an allow-list (`onnx_operators.table`); a file that uses another is
+refused. The network is traced once when it is read: what does not depend on the image or on float
+weights (all arithmetic of shapes) is computed there, by numpy, and only the rest is left to run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ganfail_jax.nn.onnx_operators.context import Context, bounded
+from ganfail_jax.nn.onnx_operators.elementwise import cast
+from ganfail_jax.nn.onnx_operators.table import OPERATORS, OPSETS
+from ganfail_jax.nn.onnx_outputs import logits_of, needed
+from ganfail_jax.types import Params
+from ganfail_jax.weights import onnx_files, untrusted
+from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax.weights.onnx_files import Graph, Node, Value
+
+MOST_CONSTANTS = 2**26  # elements of everything that is computed when a file is read
+
+
+class Network(NamedTuple):
+    """A classifier as stored: images as the file wants them, logits out."""
+
+    function: Callable[[Params, Float[Array, "b ..."]], Float[Array, "b k"]]
+    params: dict[str, np.ndarray]  # the float weights by their names in the file
+    input_shape: tuple[int, ...]  # of one image, as the file wants it, mostly (c, h, w)
+    num_classes: int
+
+
+def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
+    """The network of an ONNX file.
+
+    Images are computed in groups of the size of batch that the file was exported with (1 where it
+    leaves that open), so a shape that the exporter wrote as a constant stays right; the last group
+    is filled up. Floats of less than 32 bits are computed in float32.
+
+    Args:
+        input_shape: of one image; None: as the file says.
+
+    Raises:
+        WeightsError: one line that names the file, and the node where one is at fault.
+    """
+    graph = onnx_files.read(path)
+    with untrusted.refusals(path):
+        return build(graph, input_shape)
+
+
+def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
+    """As `read`, of a graph in memory.
+
+    Raises:
+        WeightsError: one line.
+    """
+    low, high = OPSETS
+    if not low <= graph.opset <= high:
+        raise WeightsError(f"operators of version {graph.opset}; known are {low} to {high}")
+    output = logits_of(graph)
+    nodes = needed(graph, output)
+    for node in nodes:
+        if node.operator not in OPERATORS:
+            raise WeightsError(f"{node} is not one of the known operators")
+    image = _image(graph, nodes)
+    shape = _input_shape(image, input_shape)
+    constants, params = _split_weights(graph, nodes)
+    traced = _Traced(nodes, graph.opset, constants)
+    outputs = jax.eval_shape(
+        lambda params, x: _logits(traced(params, {image.name: x}), output),
+        params,
+        jax.ShapeDtypeStruct(shape, np.float32),
+    )
+    running = _running(nodes, {*traced.constants}, output)
+    used = {name for node in running for name in node.inputs}
+    params = {name: value for name, value in params.items() if name in used}
+    constants = {name: value for name, value in traced.constants.items() if name in used}
+    final = _Traced(running, graph.opset, constants)
+
+    def group(params: Params, x: Array) -> Array:
+        return _logits(final(params, {image.name: x}), output)
+
+    return Network(_in_groups(group, shape), params, shape[1:], outputs.shape[1])
+
+
+def _image(graph: Graph, nodes: Sequence[Node]) -> Value:
+    """The one input that the logits depend on."""
+    used = {name for node in nodes for name in node.inputs}
+    inputs = [value for value in graph.inputs if value.name in used]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs[:8])
+        raise WeightsError(f"a network of one image has one input, not {len(inputs)}: {names}")
+    if inputs[0].dtype is None or not jnp.issubdtype(inputs[0].dtype, jnp.floating):
+        raise WeightsError(f"the input {inputs[0].name} takes {inputs[0].dtype}, not floats")
+    return inputs[0]
+
+
+def _input_shape(image: Value, given: Sequence[int] | None) -> tuple[int, ...]:
+    """With the batch in front, 1 where the file leaves it open."""
+    stored = image.shape
+    sizes: Sequence[int | None]
+    if stored is None and given is not None:
+        stored = (None,) * (len(given) + 1)
+    if not stored or len(stored) < 2:
+        raise WeightsError(f"the input {image.name} is not a batch of images: {stored}")
+    sizes = stored[1:] if given is None else tuple(given)
+    if None in sizes:
+        raise WeightsError(f"the file leaves the size of its images open {stored[1:]}: say it")
+    fits = len(sizes) == len(stored) - 1
+    if not fits or any(n not in (None, m) for n, m in zip(stored[1:], sizes, strict=True)):
+        raise WeightsError(f"the network takes images of shape {stored[1:]}, not {sizes}")
+    return bounded((stored[0] or 1, *(n for n in sizes if n is not None)))
+
+
+def _split_weights(
+    graph: Graph, nodes: Sequence[Node]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Constants, which shapes may be made of, and parameters, in float32.
+
+    Parameters are the arrays of floats that no shape and no limit depends on.
+    """
+    static: set[str] = set()
+    for node in reversed(nodes):
+        positions = OPERATORS[node.operator].known
+        whole = static.intersection(node.outputs) and node.operator not in ("Shape", "Size")
+        static |= {name for i, name in enumerate(node.inputs) if whole or i in positions}
+    constants, params = {}, {}
+    for name in {name: None for node in nodes for name in node.inputs}:
+        if name in graph.initialisers:
+            array = _checked(name, graph.initialisers[name])
+            fixed = array.dtype.kind != "f" or not array.ndim or name in static
+            (constants if fixed else params)[name] = array
+    for node in nodes:
+        if node.operator == "BatchNormalization" and node.inputs[4:5]:
+            variance = params.get(node.inputs[4])
+            if variance is not None and (variance < 0).any():
+                raise WeightsError(f"{node.inputs[4]} has negative variances")
+    return constants, params
+
+
+def _checked(name: str, array: np.ndarray) -> np.ndarray:
+    """Floats as at least float32, finite but for single numbers, which may be limits or masks."""
+    if array.dtype == object:
+        raise WeightsError(f"{name} holds texts")
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        return array
+    array = np.asarray(cast(array, array.dtype))
+    if np.isnan(array).any() or (array.size > 1 and np.isinf(array).any()):
+        raise WeightsError(f"{name} is not finite")
+    return array
+
+
+class _Traced:
+    """Nodes as a function; the values that are known beforehand gather in `constants`."""
+
+    def __init__(self, nodes: Sequence[Node], opset: int, constants: Mapping[str, np.ndarray]):
+        self.nodes, self.opset, self.constants = nodes, opset, dict(constants)
+
+    def __call__(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """All values by name."""
+        values = {**self.constants, **params, **inputs}
+        size = 0
+        for node in self.nodes:
+            try:
+                for name, value in self._outputs(node, values):
+                    values[name] = value
+                    if isinstance(value, np.ndarray):
+                        self.constants[name] = value
+                        size += value.size
+                    bounded(value.shape)
+            except Exception as error:  # of a shape that does not fit, mostly
+                raise WeightsError(f"{node}: {one_line(error)}") from error
+            if size > MOST_CONSTANTS:
+                raise WeightsError(f"{node}: more constants than a network has")
+        return values
+
+    def _outputs(self, node: Node, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
+        operator = OPERATORS[node.operator]
+        context = Context(node.attributes, self.opset, len(node.outputs))
+        results = operator.function(
+            context, *(values[name] if name else None for name in node.inputs)
+        )
+        unread = sorted(context.unread - {*operator.ignored})
+        if unread:
+            raise WeightsError(f"the attribute {unread[0]} is not known")
+        results = results if isinstance(results, tuple) else (results,)
+        pairs = zip(node.outputs, results, strict=False)
+        return [(name, _constant(name, r, node)) for name, r in pairs if name]
+
+
+def _constant(name: str, value: Any, node: Node) -> Any:
+    """What is known, as an array that was checked; anything else as it is."""
+    if not isinstance(value, np.ndarray | np.generic):
+        return value
+    value = np.asarray(value)
+    return _checked(name, value) if node.operator == "Constant" else value
+
+
+def _running(nodes: Sequence[Node], constants: set[str], output: str) -> list[Node]:
+    """The nodes that are left once constants are known."""
+    wanted, running = {output}, []
+    for node in reversed(nodes):
+        if wanted.intersection(node.outputs) and not constants.issuperset(
+            filter(None, node.outputs)
+        ):
+            running.append(node)
+            wanted.update(node.inputs)
+    return running[::-1]
+
+
+def _logits(values: Mapping[str, Any], name: str) -> Array:
+    """Logits [b, k]; of one number z, those of two classes: 0 and z."""
+    logits = jnp.asarray(values[name])
+    if logits.ndim > 2 and all(n == 1 for n in logits.shape[2:]):
+        logits = logits.reshape(logits.shape[:2])
+    if logits.ndim != 2:
+        raise WeightsError(f"the output has shape {logits.shape}, not one number for each class")
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise WeightsError(f"the output {name} holds {logits.dtype}, no logits")
+    if logits.shape[1] == 1:
+        return jnp.concatenate([jnp.zeros_like(logits), logits], 1)
+    return logits
+
+
+def _in_groups(
+    function: Callable[[Params, Array], Array], shape: tuple[int, ...]
+) -> Callable[[Params, Array], Array]:
+    """Any number of images, by a function of as many as the file was exported with."""
+    size = shape[0]
+
+    def whole(params: Params, x: Array) -> Array:
+        if x.shape[1:] != shape[1:]:
+            raise WeightsError(f"images of shape {x.shape[1:]}; the network takes {shape[1:]}")
+        count = len(x)
+        x = jnp.pad(x, [(0, -count % size), *[(0, 0)] * (x.ndim - 1)])
+        logits = jax.vmap(function, (None, 0))(params, x.reshape(-1, *shape))
+        return logits.reshape(-1, logits.shape[-1])[:count]
+
+    return whole

@@ -124,13 +124,15 @@ class Graph(NamedTuple):
 class _ExternalFiles:
     """Arrays in files beside the model, which together are not larger than those files."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder.resolve()
+    def __init__(self, folder: Path | None):
+        self.folder = folder and folder.resolve()
         self.contents: dict[Path, bytes] = {}
         self.bytes_left: dict[Path, int] = {}
 
     def data(self, entries: Mapping[str, str]) -> memoryview:
         location = entries.get("location", "")
+        if self.folder is None:
+            raise WeightsError(f"external data {location}")
         path = (self.folder / location).resolve()
         if Path(location).is_absolute() or not path.is_relative_to(self.folder):
             raise WeightsError(f"external data outside of the file's folder: {location}")
@@ -163,11 +165,23 @@ def read(path: str | os.PathLike[str]) -> Graph:
             of its folder, or uses what is not read.
     """
     with untrusted.refusals(path):
-        model = Decoder().message(memoryview(untrusted.contents(path)), MODEL)
-        versions = [o.get("version", 0) for o in model.get("opset", []) if not _domain(o)]
-        if "graph" not in model or len(versions) != 1:
-            raise WeightsError("not an ONNX model: it has no graph or no version of its operators")
-        return _graph(model["graph"], versions[0], _ExternalFiles(Path(path).parent))
+        return parse(untrusted.contents(path), Path(path).parent)
+
+
+def parse(raw: bytes, folder: Path | None = None) -> Graph:
+    """The graph of an ONNX file in memory.
+
+    Args:
+        folder: where files with further arrays may lie; None: nowhere.
+
+    Raises:
+        WeightsError, ValueError: as `read`, without a name of the file.
+    """
+    model = Decoder().message(memoryview(raw), MODEL)
+    versions = [o.get("version", 0) for o in model.get("opset", []) if not _domain(o)]
+    if "graph" not in model or len(versions) != 1:
+        raise WeightsError("not an ONNX model: it has no graph or no version of its operators")
+    return _graph(model["graph"], versions[0], _ExternalFiles(folder))
 
 
 def _domain(record: Mapping[str, Any]) -> str:

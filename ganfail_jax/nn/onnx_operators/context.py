@@ -31,12 +31,12 @@ class Context:
     """The attributes of a node; remembers which ones were read."""
 
     def __init__(self, attributes: Mapping[str, Any], opset: int, outputs: int):
-        self._attributes, self.opset, self.outputs = attributes, opset, outputs
+        self.attributes, self.opset, self.outputs = attributes, opset, outputs
         self.unread = set(attributes)
 
     def _get(self, name: str, kind: type | tuple[type, ...], default: Any) -> Any:
         self.unread.discard(name)
-        value = self._attributes.get(name, default)
+        value = self.attributes.get(name, default)
         if value is not default and not isinstance(value, kind):
             raise WeightsError(f"attribute {name} is of another type")
         return value
@@ -62,7 +62,7 @@ class Context:
     def require(self, name: str, *values: Any) -> None:
         """Refuse an attribute that is there with another value than these."""
         self.unread.discard(name)
-        value = self._attributes.get(name, values[0])
+        value = self.attributes.get(name, values[0])
         if value not in values:
             raise WeightsError(f"{name}={value} is not supported")
 

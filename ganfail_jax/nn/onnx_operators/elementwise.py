@@ -133,11 +133,14 @@ def _where(_: Context, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def cast(x: Tensor, dtype: np.dtype) -> Tensor:
-    """Floats narrower than 32 bits are computed in float32."""
-    narrow = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4
-    dtype = np.dtype(np.float32) if narrow else dtype
+    """Floats narrower than 32 bits are computed in float32; computed floats keep their type."""
+    floats = jnp.issubdtype(dtype, jnp.floating)
+    if floats and dtype.itemsize < 4:
+        dtype = np.dtype(np.float32)
     if backend(x) is np:
         return x.astype(dtype)
+    if floats and jnp.issubdtype(x.dtype, jnp.floating):
+        return x
     return x.astype(jax.dtypes.canonicalize_dtype(dtype))
 
 

@@ -51,7 +51,7 @@ def _max_pool(node: Context, x: Tensor) -> tuple[Tensor, ...]:
 def _average_pool(node: Context, x: Tensor) -> Tensor:
     """What is padded counts only with `count_include_pad`, what lies beyond it never."""
     window = windows(node, x.shape[2:])
-    sums = _fold(jnp.asarray(x), window, 0, jnp.add)
+    sums = _fold(jnp.asarray(x), window, 0.0, jnp.add)
     include = node.integer("count_include_pad", 0)
     counts = np.ones((1,) * x.ndim, np.float32)
     for i, n in enumerate(x.shape[2:]):
@@ -69,7 +69,7 @@ def _average_pool(node: Context, x: Tensor) -> Tensor:
 def _norm_pool(node: Context, x: Tensor) -> Tensor:
     order = node.integer("p", 2)
     window = windows(node, x.shape[2:])
-    return _fold(jnp.abs(x) ** order, window, 0, jnp.add) ** (1 / order)
+    return _fold(jnp.abs(x) ** order, window, 0.0, jnp.add) ** (1 / order)
 
 
 def _spatial(x: Tensor) -> tuple[int, ...]:

@@ -1,6 +1,7 @@
 """ONNX's Resize and Upsample: every axis by a matrix of the weights of its interpolation."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -19,24 +20,24 @@ from ganfail_jax.weights.errors import WeightsError
 Numbers = np.ndarray
 
 
-def _half_pixel(i: Numbers, scale: float, size: int, target: int) -> Numbers:
+def _half_pixel(i: Numbers, scale: np.float32, size: int, target: int) -> Numbers:
     return (i + 0.5) / scale - 0.5
 
 
-def _symmetric(i: Numbers, scale: float, size: int, target: int) -> Numbers:
+def _symmetric(i: Numbers, scale: np.float32, size: int, target: int) -> Numbers:
     shift = size / 2 * (1 - target / (scale * size))
     return shift + (i + 0.5) / scale - 0.5
 
 
-def _pytorch(i: Numbers, scale: float, size: int, target: int) -> Numbers:
+def _pytorch(i: Numbers, scale: np.float32, size: int, target: int) -> Numbers:
     return _half_pixel(i, scale, size, target) if target > 1 else np.zeros_like(i)
 
 
-def _align_corners(i: Numbers, scale: float, size: int, target: int) -> Numbers:
+def _align_corners(i: Numbers, scale: np.float32, size: int, target: int) -> Numbers:
     return i * ((size - 1) / (target - 1)) if target > 1 else np.zeros_like(i)
 
 
-COORDINATES: dict[str, Callable[[Numbers, float, int, int], Numbers]] = {
+COORDINATES: dict[str, Callable[[Numbers, Any, int, int], Numbers]] = {
     "half_pixel": _half_pixel,
     "half_pixel_symmetric": _symmetric,
     "pytorch_half_pixel": _pytorch,
@@ -81,7 +82,7 @@ def _matrix(node: Context, place: Numbers, size: int, scale: float) -> Numbers:
     kernel, reach = KERNELS[mode]
     shrink = min(scale, 1.0) if node.integer("antialias", 0) else 1.0
     around = int(np.ceil(reach / shrink))
-    exclude = node.integer("exclude_outside", 0) or shrink < 1
+    exclude = node.integer("exclude_outside", 0)
     for offset in range(-around, around + 2):
         column = np.floor(place) + offset
         weight = kernel((place - column) * shrink, node.number("cubic_coeff_a", -0.75))
@@ -93,10 +94,11 @@ def _matrix(node: Context, place: Numbers, size: int, scale: float) -> Numbers:
 
 def _resize_axis(node: Context, x: Tensor, axis: int, target: int, scale: float) -> Tensor:
     size = x.shape[axis]
+    # in float32, as exporters and runtimes do: rounding decides which pixel is the nearest
     default = "half_pixel" if node.opset >= 11 else "asymmetric"
     node.require("coordinate_transformation_mode", default, *COORDINATES)
     place = COORDINATES[node.text("coordinate_transformation_mode", default)](
-        np.arange(target, dtype=np.float64), scale, size, target
+        np.arange(target, dtype=np.float32), np.float32(scale), size, target
     )
     bounded((target, size), 2**24)
     weights = _matrix(node, place, size, scale)

@@ -141,16 +141,17 @@ def _shape(node: Context, x: Tensor) -> np.ndarray:
 
 
 def _constant(node: Context) -> np.ndarray:
-    numbers = {"value_float": np.float32, "value_floats": np.float32}
-    wholes = {"value_int": np.int64, "value_ints": np.int64}
-    value = node.tensor("value")
-    for name, dtype in {**numbers, **wholes}.items():
-        if name in node.unread:
-            plural = name.endswith("s")
-            value = np.array(node.numbers(name) if plural else node.number(name, 0), dtype)
-    if value is None:
+    values = {
+        "value": node.tensor("value"),
+        "value_float": np.float32(node.number("value_float", 0.0)),
+        "value_floats": np.array(node.numbers("value_floats") or (), np.float32),
+        "value_int": np.int64(node.integer("value_int", 0)),
+        "value_ints": np.array(node.integers("value_ints") or (), np.int64),
+    }
+    given = [value for name, value in values.items() if name in node.attributes]
+    if len(given) != 1 or given[0] is None:
         raise WeightsError("a constant of a type that is not read")
-    return value
+    return np.asarray(given[0])
 
 
 def _constant_of_shape(node: Context, shape: Tensor) -> np.ndarray:

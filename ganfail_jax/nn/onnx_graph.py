@@ -22,7 +22,7 @@ from ganfail_jax.weights import onnx_files, untrusted
 from ganfail_jax.weights.errors import WeightsError, one_line
 from ganfail_jax.weights.onnx_files import Graph, Node, Value
 
-MOST_CONSTANTS = 2**26  # elements of everything that is computed when a file is read
+MOST_CONSTANTS = 2**23  # elements of everything that is computed when a file is read
 
 
 class Network(NamedTuple):
@@ -61,6 +61,7 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
     low, high = OPSETS
     if not low <= graph.opset <= high:
         raise WeightsError(f"operators of version {graph.opset}; known are {low} to {high}")
+    graph = _constants_as_weights(graph)
     output = logits_of(graph)
     nodes = needed(graph, output)
     for node in nodes:
@@ -85,6 +86,21 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
         return _logits(final(params, {image.name: x}), output)
 
     return Network(_in_groups(group, shape), params, shape[1:], outputs.shape[1])
+
+
+def _constants_as_weights(graph: Graph) -> Graph:
+    """Arrays of `Constant` nodes among the stored ones: some exporters write weights so."""
+    arrays = dict(graph.initialisers)
+    nodes = []
+    for node in graph.nodes:
+        value = node.attributes.get("value") if node.operator == "Constant" else None
+        if isinstance(value, np.ndarray) and len(node.attributes) == len(node.outputs) == 1:
+            if node.outputs[0] in arrays:
+                raise WeightsError(f"two arrays called {node.outputs[0]}")
+            arrays[node.outputs[0]] = value
+        else:
+            nodes.append(node)
+    return graph._replace(nodes=tuple(nodes), initialisers=arrays)
 
 
 def _image(graph: Graph, nodes: Sequence[Node]) -> Value:

@@ -15,7 +15,7 @@ import numpy as np
 from ganfail_jax.weights.errors import WeightsError
 
 LARGEST = 2**27  # elements of one array, for the batch that the file was exported with
-LARGEST_CONSTANT = 2**24  # elements of an array that is made before the network runs
+LARGEST_CONSTANT = 2**22  # elements of an array that is computed before the network runs
 Tensor = Any  # a numpy array (known) or a JAX array
 
 
@@ -85,6 +85,11 @@ def integers(x: Tensor, what: str) -> list[int]:
     if array.dtype.kind not in "iu" or array.ndim > 1:
         raise WeightsError(f"{what} must be a vector of whole numbers")
     return array.reshape(-1).tolist()
+
+
+def limit(*inputs: Tensor) -> int:
+    """Elements that an array computed of these inputs may have."""
+    return LARGEST_CONSTANT if backend(*inputs) is np else LARGEST
 
 
 def bounded(shape: Sequence[int], largest: int = LARGEST) -> tuple[int, ...]:

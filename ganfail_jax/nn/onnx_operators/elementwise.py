@@ -10,7 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from ganfail_jax.nn.onnx_operators.context import Context, Operator, Tensor, backend, bounded, known
+from ganfail_jax.nn.onnx_operators.context import (
+    Context,
+    Operator,
+    Tensor,
+    backend,
+    bounded,
+    known,
+    limit,
+)
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.onnx_files import DTYPES
 
@@ -20,7 +28,7 @@ def _unary(name: str) -> Operator:
 
 
 def _broadcast(xs: tuple[Tensor, ...]) -> None:
-    bounded(np.broadcast_shapes(*(x.shape for x in xs)))
+    bounded(np.broadcast_shapes(*(x.shape for x in xs)), limit(*xs))
 
 
 def _binary(name: str) -> Operator:

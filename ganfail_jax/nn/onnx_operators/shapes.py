@@ -15,6 +15,7 @@ from ganfail_jax.nn.onnx_operators.context import (
     bounded,
     integers,
     known,
+    limit,
 )
 from ganfail_jax.weights.errors import WeightsError
 
@@ -32,7 +33,7 @@ def axes_of(node: Context, axes: Tensor | None, rank: int) -> list[int] | None:
 
 def _concat(node: Context, *xs: Tensor) -> Tensor:
     axis = axis_of(node.integer("axis", 1), xs[0].ndim)
-    bounded((sum(x.size for x in xs),))
+    bounded((sum(x.size for x in xs),), limit(*xs))
     return backend(*xs).concatenate(xs, axis)
 
 
@@ -76,7 +77,7 @@ def _slice(
 def _gather(node: Context, x: Tensor, indices: Tensor) -> Tensor:
     axis = axis_of(node.integer("axis", 0), x.ndim)
     size = x.shape[axis]
-    bounded((x.size // max(size, 1), indices.size))
+    bounded((x.size // max(size, 1), indices.size), limit(x, indices))
     if backend(indices) is np:
         if indices.size and not (-size <= indices.min() and indices.max() < size):
             raise WeightsError(f"an index beyond {size} elements")
@@ -124,14 +125,13 @@ def _unsqueeze(node: Context, x: Tensor, axes: Tensor = None) -> Tensor:
 
 
 def _expand(_: Context, x: Tensor, shape: Tensor) -> Tensor:
-    wanted = bounded(np.broadcast_shapes(x.shape, integers(shape, "the shape of Expand")))
+    wanted = bounded(np.broadcast_shapes(x.shape, integers(shape, "the shape of Expand")), limit(x))
     return backend(x).broadcast_to(x, wanted)
 
 
 def _tile(_: Context, x: Tensor, repeats: Tensor) -> Tensor:
     times = integers(repeats, "the repeats of Tile")
-    largest = LARGEST_CONSTANT if backend(x) is np else 2**27
-    bounded([n * t for n, t in zip(x.shape, times, strict=True)], largest)
+    bounded([n * t for n, t in zip(x.shape, times, strict=True)], limit(x))
     return backend(x).tile(x, times)
 
 

@@ -30,8 +30,8 @@ class Network(NamedTuple):
 
     function: Callable[[Params, Float[Array, "b ..."]], Float[Array, "b k"]]
     params: dict[str, np.ndarray]  # the float weights by their names in the file
-    input_shape: tuple[int, ...]  # of one image, as the file wants it, mostly (c, h, w)
-    num_classes: int
+    input_shape: tuple[int | None, ...]  # of one image, mostly (c, h, w); None: any
+    num_classes: int | None  # None: where a size is open
 
 
 def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
@@ -39,7 +39,8 @@ def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
 
     Images are computed in groups of the size of batch that the file was exported with (1 where it
     leaves that open), so a shape that the exporter wrote as a constant stays right; the last group
-    is filled up. Floats of less than 32 bits are computed in float32.
+    is filled up. Floats of less than 32 bits are computed in float32. Where the file leaves the
+    size of images open, the network is traced anew for every size.
 
     Args:
         input_shape: of one image; None: as the file says.
@@ -68,8 +69,16 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
         if node.operator not in OPERATORS:
             raise WeightsError(f"{node} is not one of the known operators")
     image = _image(graph, nodes)
-    shape = _input_shape(image, input_shape)
     constants, params = _split_weights(graph, nodes)
+    shape = _input_shape(image, input_shape)
+    if None in shape:
+        whole = graph
+
+        def sized(params: Params, x: Array) -> Array:
+            return build(whole, x.shape[1:]).function(params, x)
+
+        return Network(sized, params, shape[1:], None)
+    shape = bounded(shape)
     traced = _Traced(nodes, graph.opset, constants)
     outputs = jax.eval_shape(
         lambda params, x: _logits(traced(params, {image.name: x}), output),
@@ -115,21 +124,18 @@ def _image(graph: Graph, nodes: Sequence[Node]) -> Value:
     return inputs[0]
 
 
-def _input_shape(image: Value, given: Sequence[int] | None) -> tuple[int, ...]:
-    """With the batch in front, 1 where the file leaves it open."""
+def _input_shape(image: Value, given: Sequence[int] | None) -> tuple[int | None, ...]:
+    """With the batch in front, 1 where the file leaves it open; None: an open size."""
     stored = image.shape
-    sizes: Sequence[int | None]
     if stored is None and given is not None:
         stored = (None,) * (len(given) + 1)
     if not stored or len(stored) < 2:
         raise WeightsError(f"the input {image.name} is not a batch of images: {stored}")
     sizes = stored[1:] if given is None else tuple(given)
-    if None in sizes:
-        raise WeightsError(f"the file leaves the size of its images open {stored[1:]}: say it")
     fits = len(sizes) == len(stored) - 1
     if not fits or any(n not in (None, m) for n, m in zip(stored[1:], sizes, strict=True)):
         raise WeightsError(f"the network takes images of shape {stored[1:]}, not {sizes}")
-    return bounded((stored[0] or 1, *(n for n in sizes if n is not None)))
+    return stored[0] or 1, *sizes
 
 
 def _split_weights(

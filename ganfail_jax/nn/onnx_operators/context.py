@@ -92,7 +92,7 @@ def limit(*inputs: Tensor) -> int:
     return LARGEST_CONSTANT if backend(*inputs) is np else LARGEST
 
 
-def bounded(shape: Sequence[int], largest: int = LARGEST) -> tuple[int, ...]:
+def bounded(shape: Sequence[Any], largest: int = LARGEST) -> tuple[int, ...]:
     """The shape, refused where an array of it would be larger than that of any network."""
     shape = tuple(int(n) for n in shape)
     if any(n < 0 for n in shape) or math.prod(shape) > largest:

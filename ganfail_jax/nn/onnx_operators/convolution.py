@@ -1,11 +1,18 @@
 """ONNX's convolutions and matrix products, in full float32 everywhere (`precision="highest"`)."""
 
+import math
+
+import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
+from jaxtyping import Array
 
 from ganfail_jax.nn.onnx_operators.context import Context, Operator, Tensor, bounded, per_channel
-from ganfail_jax.nn.onnx_operators.windows import windows
+from ganfail_jax.nn.onnx_operators.windows import Windows, windows
 from ganfail_jax.weights.errors import WeightsError
+
+MOST_TAPS = 128  # weights of a depthwise kernel that are applied one by one
 
 
 def _add_bias(y: Tensor, bias: Tensor | None) -> Tensor:
@@ -16,9 +23,14 @@ def _conv(node: Context, x: Tensor, kernel: Tensor, bias: Tensor = None) -> Tens
     """Cross-correlation of [n, c, ...] with [o, c / groups, ...]."""
     groups = node.integer("group", 1)
     window = windows(node, x.shape[2:], kernel.shape[2:])
+    x, kernel = jnp.asarray(x), jnp.asarray(kernel)
+    if _cuts_patches(x, window) and groups == 1:
+        return _add_bias(_conv_patches(x, kernel), bias)
+    if groups == x.shape[1] and kernel.shape[1] == 1 and _is_slow(groups, window):
+        return _add_bias(_conv_depthwise(x, kernel, window), bias)
     y = lax.conv_general_dilated(
-        jnp.asarray(x),
-        jnp.asarray(kernel),
+        x,
+        kernel,
         window.strides,
         window.pads,
         rhs_dilation=window.dilations,
@@ -26,6 +38,39 @@ def _conv(node: Context, x: Tensor, kernel: Tensor, bias: Tensor = None) -> Tens
         precision="highest",
     )
     return _add_bias(y, bias)
+
+
+def _cuts_patches(x: Array, window: Windows) -> bool:
+    """Whether the windows of an image tile it."""
+    plain = window.strides == window.kernel and not any(map(any, window.pads))
+    sizes = zip(x.shape[2:], window.kernel, strict=True)
+    return (
+        x.ndim == 4 and plain and set(window.dilations) == {1} and not any(n % k for n, k in sizes)
+    )
+
+
+def _conv_patches(x: Array, kernel: Array) -> Array:
+    """A matrix product; XLA on CPU takes 20 times longer for the derivative of the convolution."""
+    (b, c, h, w), (rows, columns) = x.shape, kernel.shape[2:]
+    patches = x.reshape(b, c, h // rows, rows, w // columns, columns)
+    return jnp.einsum("bchkwl,ockl->bohw", patches, kernel, precision="highest")
+
+
+def _is_slow(groups: int, window: Windows) -> bool:
+    return groups > 1 and math.prod(window.kernel) <= MOST_TAPS and jax.default_backend() == "cpu"
+
+
+def _conv_depthwise(x: Array, kernel: Array, window: Windows) -> Array:
+    """Shifted images times weights, summed: 8 to 20 times faster on CPU, derivative included."""
+    x = jnp.repeat(x, kernel.shape[0] // x.shape[1], axis=1)
+    x = jnp.pad(x, [(0, 0), (0, 0), *window.pads])
+    y = jnp.zeros((), x.dtype)
+    for place in np.ndindex(*window.kernel):
+        starts = [k * d for k, d in zip(place, window.dilations, strict=True)]
+        steps = zip(starts, window.counts, window.strides, strict=True)
+        cuts = [slice(start, start + (n - 1) * step + 1, step) for start, n, step in steps]
+        y = y + x[:, :, *cuts] * per_channel(kernel[:, 0, *place], x.ndim)
+    return y
 
 
 def _conv_transpose(node: Context, x: Tensor, kernel: Tensor, bias: Tensor = None) -> Tensor:

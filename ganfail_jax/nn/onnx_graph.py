@@ -24,11 +24,13 @@ from ganfail_jax.weights.onnx_files import Graph, Node, Value
 
 MOST_CONSTANTS = 2**23  # elements of everything that is computed when a file is read
 
+Images = Float[Array | np.ndarray, "b ..."]
+
 
 class Network(NamedTuple):
     """A classifier as stored: images as the file wants them, logits out."""
 
-    function: Callable[[Params, Float[Array, "b ..."]], Float[Array, "b k"]]
+    function: Callable[[Params, Images], Float[Array, "b k"]]
     params: dict[str, np.ndarray]  # the float weights by their names in the file
     input_shape: tuple[int | None, ...]  # of one image, mostly (c, h, w); None: any
     num_classes: int | None  # None: where a size is open
@@ -74,7 +76,7 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
     if None in shape:
         whole = graph
 
-        def sized(params: Params, x: Array) -> Array:
+        def sized(params: Params, x: Images) -> Array:
             return build(whole, x.shape[1:]).function(params, x)
 
         return Network(sized, params, shape[1:], None)
@@ -250,11 +252,11 @@ def _logits(values: Mapping[str, Any], name: str) -> Array:
 
 def _in_groups(
     function: Callable[[Params, Array], Array], shape: tuple[int, ...]
-) -> Callable[[Params, Array], Array]:
+) -> Callable[[Params, Images], Array]:
     """Any number of images, by a function of as many as the file was exported with."""
     size = shape[0]
 
-    def whole(params: Params, x: Array) -> Array:
+    def whole(params: Params, x: Images) -> Array:
         if x.shape[1:] != shape[1:]:
             raise WeightsError(f"images of shape {x.shape[1:]}; the network takes {shape[1:]}")
         count = len(x)

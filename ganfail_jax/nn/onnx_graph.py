@@ -34,6 +34,7 @@ class Network(NamedTuple):
     params: dict[str, np.ndarray]  # the float weights by their names in the file
     input_shape: tuple[int | None, ...]  # of one image, mostly (c, h, w); None: any
     num_classes: int | None  # None: where a size is open
+    left_out: tuple[str, ...]  # operators after the logits, such as Softmax
 
 
 def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
@@ -41,7 +42,7 @@ def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
 
     Images are computed in groups of the size of batch that the file was exported with (1 where it
     leaves that open), so a shape that the exporter wrote as a constant stays right; the last group
-    is filled up. Floats of less than 32 bits are computed in float32. Where the file leaves the
+    is filled up. Floats of every width are computed in float32. Where the file leaves the
     size of images open, the network is traced anew for every size.
 
     Args:
@@ -65,7 +66,7 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
     if not low <= graph.opset <= high:
         raise WeightsError(f"operators of version {graph.opset}; known are {low} to {high}")
     graph = _constants_as_weights(graph)
-    output = logits_of(graph)
+    output, left_out = logits_of(graph)
     nodes = needed(graph, output)
     for node in nodes:
         if node.operator not in OPERATORS:
@@ -79,24 +80,25 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
         def sized(params: Params, x: Images) -> Array:
             return build(whole, x.shape[1:]).function(params, x)
 
-        return Network(sized, params, shape[1:], None)
+        return Network(sized, params, shape[1:], None, left_out)
     shape = bounded(shape)
-    traced = _Traced(nodes, graph.opset, constants)
-    outputs = jax.eval_shape(
-        lambda params, x: _logits(traced(params, {image.name: x}), output),
-        params,
-        jax.ShapeDtypeStruct(shape, np.float32),
-    )
-    running = _running(nodes, {*traced.constants}, output)
+    known: dict[str, np.ndarray] = {}
+
+    def first(params: Params, x: Array) -> Array:
+        values = _run(nodes, graph.opset, {**constants, **params, image.name: x})
+        known.update({n: value for n, value in values.items() if isinstance(value, np.ndarray)})
+        return _logits(values, output)
+
+    logits = jax.eval_shape(first, params, jax.ShapeDtypeStruct(shape, np.float32))
+    running = _running(nodes, {*known}, output)
     used = {name for node in running for name in node.inputs}
-    params = {name: value for name, value in params.items() if name in used}
-    constants = {name: value for name, value in traced.constants.items() if name in used}
-    final = _Traced(running, graph.opset, constants)
+    known = {name: value for name, value in known.items() if name in used}
 
     def group(params: Params, x: Array) -> Array:
-        return _logits(final(params, {image.name: x}), output)
+        return _logits(_run(running, graph.opset, {**known, **params, image.name: x}), output)
 
-    return Network(_in_groups(group, shape), params, shape[1:], outputs.shape[1])
+    params = {name: value for name, value in params.items() if name in used}
+    return Network(_in_groups(group, shape), params, shape[1:], logits.shape[1], left_out)
 
 
 def _constants_as_weights(graph: Graph) -> Graph:
@@ -167,7 +169,7 @@ def _split_weights(
 
 
 def _checked(name: str, array: np.ndarray) -> np.ndarray:
-    """Floats as at least float32, finite but for single numbers, which may be limits or masks."""
+    """Floats as float32, finite but for single numbers, which may be limits or masks."""
     if array.dtype == object:
         raise WeightsError(f"{name} holds texts")
     if not jnp.issubdtype(array.dtype, jnp.floating):
@@ -178,42 +180,38 @@ def _checked(name: str, array: np.ndarray) -> np.ndarray:
     return array
 
 
-class _Traced:
-    """Nodes as a function; the values that are known beforehand gather in `constants`."""
+def _run(nodes: Sequence[Node], opset: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All values by name; numpy arrays are those that only depend on numpy arrays."""
+    values, size = dict(given), 0
+    for node in nodes:
+        try:
+            outputs = _outputs(node, opset, values)
+            for value in outputs.values():
+                bounded(value.shape)
+        except Exception as error:  # of a shape that does not fit, mostly
+            raise WeightsError(f"{node}: {one_line(error)}") from error
+        values |= outputs
+        size += sum(value.size for value in outputs.values() if isinstance(value, np.ndarray))
+        if size > MOST_CONSTANTS:
+            raise WeightsError(f"{node}: more constants than a network has")
+    return values
 
-    def __init__(self, nodes: Sequence[Node], opset: int, constants: Mapping[str, np.ndarray]):
-        self.nodes, self.opset, self.constants = nodes, opset, dict(constants)
 
-    def __call__(self, params: Params, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """All values by name."""
-        values = {**self.constants, **params, **inputs}
-        size = 0
-        for node in self.nodes:
-            try:
-                for name, value in self._outputs(node, values):
-                    values[name] = value
-                    if isinstance(value, np.ndarray):
-                        self.constants[name] = value
-                        size += value.size
-                    bounded(value.shape)
-            except Exception as error:  # of a shape that does not fit, mostly
-                raise WeightsError(f"{node}: {one_line(error)}") from error
-            if size > MOST_CONSTANTS:
-                raise WeightsError(f"{node}: more constants than a network has")
-        return values
-
-    def _outputs(self, node: Node, values: Mapping[str, Any]) -> list[tuple[str, Any]]:
-        operator = OPERATORS[node.operator]
-        context = Context(node.attributes, self.opset, len(node.outputs))
-        results = operator.function(
-            context, *(values[name] if name else None for name in node.inputs)
-        )
-        unread = sorted(context.unread - {*operator.ignored})
-        if unread:
-            raise WeightsError(f"the attribute {unread[0]} is not known")
-        results = results if isinstance(results, tuple) else (results,)
-        pairs = zip(node.outputs, results, strict=False)
-        return [(name, _constant(name, r, node)) for name, r in pairs if name]
+def _outputs(node: Node, opset: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a node computes, by the names of its outputs; those without a name are left out."""
+    operator = OPERATORS[node.operator]
+    context = Context(node.attributes, opset, len(node.outputs))
+    missing = [name for name in node.inputs if name and name not in values]
+    if missing:
+        raise WeightsError(f"{missing[0]} is an output that is not supported")
+    inputs = [values[name] if name else None for name in node.inputs]
+    results = operator.function(context, *inputs)
+    unread = sorted(context.unread - {*operator.ignored})
+    if unread:
+        raise WeightsError(f"the attribute {unread[0]} is not known")
+    results = results if isinstance(results, tuple) else (results,)
+    pairs = zip(node.outputs, results, strict=False)
+    return {name: _constant(name, result, node) for name, result in pairs if name}
 
 
 def _constant(name: str, value: Any, node: Node) -> Any:
@@ -261,7 +259,8 @@ def _in_groups(
             raise WeightsError(f"images of shape {x.shape[1:]}; the network takes {shape[1:]}")
         count = len(x)
         x = jnp.pad(x, [(0, -count % size), *[(0, 0)] * (x.ndim - 1)])
-        logits = jax.vmap(function, (None, 0))(params, x.reshape(-1, *shape))
-        return logits.reshape(-1, logits.shape[-1])[:count]
+        groups = x.reshape(len(x) // size, *shape)
+        logits = jax.vmap(function, (None, 0))(params, groups)
+        return logits.reshape(len(x), logits.shape[-1])[:count]
 
     return whole

@@ -55,10 +55,11 @@ def needed(graph: Graph, name: str) -> list[Node]:
     return [graph.nodes[i] for i in sorted(wanted)]
 
 
-def logits_of(graph: Graph) -> str:
+def logits_of(graph: Graph) -> tuple[str, tuple[str, ...]]:
     """The name of the value that the classes' probabilities, or the class, are computed from.
 
-    Softmax and sigmoid are left out; log-softmax and logarithms of probabilities are logits.
+    Beside it the operators after it, which are left out: Softmax, Sigmoid, ArgMax. Log-softmax and
+    logarithms of probabilities are logits.
 
     Raises:
         WeightsError: there are several outputs and none stands out.
@@ -73,9 +74,13 @@ def logits_of(graph: Graph) -> str:
         listed = ", ".join(value.name for value in graph.outputs[:8])
         raise WeightsError(f"which of its {len(graph.outputs)} outputs is the logits? {listed}")
     name = names[0]
+    left_out: list[str] = []
     while (before := _before(graph, positions, name)) != name:
+        left_out.append(graph.nodes[positions[name]].operator)
         name = before
-    return _before_pair(graph, positions, name)
+    before = _before_pair(graph, positions, name)
+    left_out += ["Sigmoid"] if before != name else []
+    return before, tuple(left_out)
 
 
 def _unknown(graph: Graph, name: str) -> bool:
@@ -88,6 +93,8 @@ def _before(graph: Graph, positions: Mapping[str, int], name: str) -> str:
     if position is None or graph.nodes[position].operator not in AFTER_LOGITS:
         return name
     node = graph.nodes[position]
+    if node.attributes.get("axis", 0 if node.operator == "ArgMax" else 1) not in (1, -1):
+        return name
     source = node.inputs[0] if node.inputs else name
     return source if positions.get(source, position) < position else name
 

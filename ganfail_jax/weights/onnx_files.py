@@ -17,7 +17,7 @@ from ganfail_jax.weights import untrusted
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.protobuf import Decoder, Field
 
-MOST_NODES = 20_000
+MOST_NODES, MOST_OUTPUTS = 5_000, 64
 LARGEST_DIMENSION, MOST_DIMENSIONS = 2**31, 8
 FLOAT, STRING, BOOL, FLOAT16, BFLOAT16 = 1, 8, 9, 10, 16
 DTYPES = {  # TensorProto.DataType -> type in raw_data
@@ -193,6 +193,8 @@ def _graph(record: Mapping[str, Any], opset: int, files: _ExternalFiles) -> Grap
     nodes = record.get("node", [])
     if len(nodes) > MOST_NODES:
         raise WeightsError(f"{len(nodes)} nodes; at most {MOST_NODES} are read")
+    if len(record.get("output", [])) > MOST_OUTPUTS:
+        raise WeightsError(f"more than {MOST_OUTPUTS} outputs")
     if "sparse_initializer" in record:
         raise WeightsError("sparse arrays are not read")
     initialisers: dict[str, np.ndarray] = {}

@@ -1,5 +1,7 @@
 """Every ONNX operator, with several attributes and versions, against onnxruntime."""
 
+from collections import Counter
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -38,16 +40,27 @@ def test_outputs_equal_those_of_onnxruntime(name):
         np.testing.assert_allclose(logits, wanted, rtol=0, atol=2e-6 * largest, err_msg=case)
 
 
+def few(name):
+    """Convolutions, which have several forms; of other operators two cases each."""
+    chosen, count = {}, Counter()
+    for case, content in area(name).items():
+        operators = frozenset(node.operator for node in content.graph.nodes)
+        if name == "convolution" or count[operators] < 2:
+            chosen[case] = content
+        count[operators] += 1
+    return chosen
+
+
 @pytest.mark.parametrize("name", AREAS)
 def test_gradients_equal_finite_differences(name):
     """In float64, along a random direction in the image and all weights."""
     rng = np.random.default_rng(0)
-    networks = {case: c.network for case, c in area(name).items()}
-    inputs = {case: (c.network.params, c.images) for case, c in area(name).items()}
+    networks = {case: c.network for case, c in few(name).items()}
+    inputs = {case: (c.network.params, c.images) for case, c in few(name).items()}
     step = 1e-6
     with jax.enable_x64(True):
         inputs = jax.tree.map(lambda a: np.asarray(a, np.float64), inputs)
-        weights = {case: rng.normal(size=c.logits.shape) for case, c in area(name).items()}
+        weights = {case: rng.normal(size=c.logits.shape) for case, c in few(name).items()}
         along = jax.tree.map(lambda a: rng.normal(size=a.shape), inputs)
 
         def value(inputs):

@@ -126,6 +126,25 @@ STRUCTURE = {
         ),
         "training_mode=1 is not supported",
     ),
+    "one number for four channels": (
+        model(
+            [node("BatchNormalization", "x s b b s", "y")],
+            [tensor("s", np.ones(4)), tensor("b", np.ones(1))],
+        ),
+        "node 'y' (BatchNormalization): an array of shape (1,) for 4 channels",
+    ),
+    "slope larger than the image": (
+        model([node("PRelu", "x s", "y")], [tensor("s", np.ones((3, 4)))]),
+        "node 'y' (PRelu): a slope of shape (3, 4) for (1, 4)",
+    ),
+    "mask of Dropout": (
+        model([node("Dropout", "x", "d m"), node("Where", "m x d", "y")]),
+        "node 'y' (Where): m is an output that is not supported",
+    ),
+    "outputs without number": (
+        model([node("Relu", "x", "y")], outputs=[value("y", (1, 4))] * 65),
+        "more than 64 outputs",
+    ),
     "negative variance": (
         model(
             [node("BatchNormalization", "x s s s v", "y")],

@@ -107,6 +107,8 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank
 
 
-def per_channel(x: Tensor, rank: int) -> Tensor:
-    """A vector over channels, shaped to be applied to [n, c, ...]."""
-    return x.reshape(-1, *[1] * (rank - 2))
+def per_channel(vector: Tensor, x: Tensor) -> Tensor:
+    """One number for each channel, shaped to be applied to x [n, c, ...]."""
+    if vector.shape != x.shape[1:2]:
+        raise WeightsError(f"an array of shape {vector.shape} for {x.shape[1]} channels")
+    return vector.reshape(-1, *[1] * (x.ndim - 2))

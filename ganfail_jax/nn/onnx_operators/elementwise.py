@@ -101,6 +101,8 @@ def _leaky_relu(node: Context, x: Tensor) -> Tensor:
 
 
 def _prelu(_: Context, x: Tensor, slope: Tensor) -> Tensor:
+    if np.broadcast_shapes(x.shape, slope.shape) != x.shape:
+        raise WeightsError(f"a slope of shape {slope.shape} for {x.shape}")
     return jnp.where(x >= 0, x, slope * x)
 
 
@@ -141,10 +143,9 @@ def _where(_: Context, condition: Tensor, x: Tensor, y: Tensor) -> Tensor:
 
 
 def cast(x: Tensor, dtype: np.dtype) -> Tensor:
-    """Floats narrower than 32 bits are computed in float32; computed floats keep their type."""
+    """Stored floats of every width become float32; computed ones keep their type."""
     floats = jnp.issubdtype(dtype, jnp.floating)
-    if floats and dtype.itemsize < 4:
-        dtype = np.dtype(np.float32)
+    dtype = np.dtype(np.float32) if floats else dtype
     if backend(x) is np:
         return x.astype(dtype)
     if floats and jnp.issubdtype(x.dtype, jnp.floating):

@@ -24,13 +24,14 @@ def _batch_norm(
     """With fixed moments, as in evaluation."""
     node.require("training_mode", 0)
     node.require("spatial", 1)
+    scale, shift, mean, variance = (per_channel(v, x) for v in (scale, shift, mean, variance))
     gain = scale * lax.rsqrt(variance + node.number("epsilon", 1e-5))
-    return (x * per_channel(gain, x.ndim) + per_channel(shift - mean * gain, x.ndim),)
+    return (x * gain + (shift - mean * gain),)
 
 
 def _instance_norm(node: Context, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     y = _normalise(x, tuple(range(2, x.ndim)), node.number("epsilon", 1e-5))
-    return y * per_channel(scale, x.ndim) + per_channel(shift, x.ndim)
+    return y * per_channel(scale, x) + per_channel(shift, x)
 
 
 def _group_norm(node: Context, x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -40,7 +41,7 @@ def _group_norm(node: Context, x: Tensor, scale: Tensor, shift: Tensor) -> Tenso
     if node.opset < PER_CHANNEL:
         return (y * scale[:, None] + shift[:, None]).reshape(x.shape)
     y = y.reshape(x.shape)
-    return y * per_channel(scale, x.ndim) + per_channel(shift, x.ndim)
+    return y * per_channel(scale, x) + per_channel(shift, x)
 
 
 def _layer_norm(

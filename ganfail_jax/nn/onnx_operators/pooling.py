@@ -15,7 +15,7 @@ from ganfail_jax.nn.onnx_operators.context import Context, Operator, Tensor
 from ganfail_jax.nn.onnx_operators.windows import Windows, windows
 from ganfail_jax.weights.errors import WeightsError
 
-WIDEST = 512  # elements along an axis of a window
+WIDEST = 64  # elements along an axis of a window
 
 
 def _first_maximum(a: Tensor, b: Tensor) -> Tensor:

@@ -185,17 +185,17 @@ def _pad(
         raise WeightsError(f"{len(widths)} widths for {len(where)} axes")
     mode = node.text("mode", "constant")
     node.require("mode", "constant", "edge", "reflect", "wrap")
-    bounded([n + low + high for n, (low, high) in zip(x.shape, sides, strict=True)])
+    bounded([n + low + high for n, (low, high) in zip(x.shape, sides, strict=True)], limit(x))
     x = x[
         tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, sides, strict=True))
     ]
     sides = [(max(low, 0), max(high, 0)) for low, high in sides]
-    bounded([n + low + high for n, (low, high) in zip(x.shape, sides, strict=True)])
+    bounded([n + low + high for n, (low, high) in zip(x.shape, sides, strict=True)], limit(x))
     if mode == "constant":
-        return jnp.pad(x, sides, constant_values=fill)
+        return backend(x).pad(x, sides, constant_values=fill)
     if mode == "reflect" and any(max(s) >= n for n, s in zip(x.shape, sides, strict=True)):
         raise WeightsError("reflects more than there is")
-    return jnp.pad(x, sides, mode=mode)
+    return backend(x).pad(x, sides, mode=mode)
 
 
 def _depth_to_space(node: Context, x: Tensor) -> Tensor:

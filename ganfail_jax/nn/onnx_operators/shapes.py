@@ -91,6 +91,47 @@ def _gather(node: Context, x: Tensor, indices: Tensor) -> Tensor:
     return jnp.take(x, indices, axis, mode="clip")
 
 
+def _places(x: Tensor, indices: Tensor) -> tuple[np.ndarray, ...]:
+    """Indices [..., k] of the first k axes of x, checked and counted from the front."""
+    places = known(indices, "the indices")
+    depth = places.shape[-1] if places.ndim else 0
+    if places.dtype.kind not in "iu" or not 1 <= depth <= x.ndim:
+        raise WeightsError(f"indices of shape {places.shape} for an array of shape {x.shape}")
+    sizes = np.array(x.shape[:depth])
+    if ((places < -sizes) | (places >= sizes)).any():
+        raise WeightsError(f"an index beyond {x.shape}")
+    return tuple(np.moveaxis(places % sizes, -1, 0))
+
+
+def _gather_nd(node: Context, x: Tensor, indices: Tensor) -> Tensor:
+    node.require("batch_dims", 0)
+    places = _places(x, indices)
+    bounded((places[0].size, *x.shape[len(places) :]), limit(x))
+    return x[places]
+
+
+def _scatter_nd(node: Context, x: Tensor, indices: Tensor, updates: Tensor) -> Tensor:
+    node.require("reduction", "none")
+    places = _places(x, indices)
+    if updates.shape != (*places[0].shape, *x.shape[len(places) :]):
+        raise WeightsError(f"updates of shape {updates.shape}")
+    if backend(x, updates) is jnp:
+        return jnp.asarray(x).at[places].set(updates)
+    changed = x.copy()
+    changed[places] = updates
+    return changed
+
+
+def _gather_elements(node: Context, x: Tensor, indices: Tensor) -> Tensor:
+    axis, places = axis_of(node.integer("axis", 0), x.ndim), known(indices, "the indices")
+    size = x.shape[axis]
+    if places.size and not (-size <= places.min() and places.max() < size):
+        raise WeightsError(f"an index beyond {size} elements")
+    rest = [slice(n) for n in places.shape]
+    rest[axis] = slice(None)
+    return backend(x).take_along_axis(x[tuple(rest)], places % size, axis)
+
+
 def _reshape(node: Context, x: Tensor, shape: Tensor) -> Tensor:
     keep = not node.integer("allowzero", 0)
     sizes = [
@@ -229,9 +270,12 @@ OPERATORS: dict[str, Operator] = {
     "Expand": Operator(_expand, known=(1,)),
     "Flatten": Operator(_flatten),
     "Gather": Operator(_gather),
+    "GatherElements": Operator(_gather_elements, known=(1,)),
+    "GatherND": Operator(_gather_nd, known=(1,)),
     "Pad": Operator(_pad, known=(1, 2, 3)),
     "Range": Operator(_range, known=(0, 1, 2)),
     "Reshape": Operator(_reshape, known=(1,)),
+    "ScatterND": Operator(_scatter_nd, known=(1,)),
     "Shape": Operator(_shape),
     "Size": Operator(lambda _, x: np.array(x.size, np.int64)),
     "Slice": Operator(_slice, known=(1, 2, 3, 4)),

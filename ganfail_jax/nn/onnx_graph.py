@@ -103,12 +103,12 @@ def build(graph: Graph, input_shape: Sequence[int] | None = None) -> Network:
 
 def _constants_as_weights(graph: Graph) -> Graph:
     """Arrays of `Constant` nodes among the stored ones: some exporters write weights so."""
-    arrays = dict(graph.initialisers)
+    arrays, inputs = dict(graph.initialisers), [value.name for value in graph.inputs]
     nodes = []
     for node in graph.nodes:
         value = node.attributes.get("value") if node.operator == "Constant" else None
         if isinstance(value, np.ndarray) and len(node.attributes) == len(node.outputs) == 1:
-            if node.outputs[0] in arrays:
+            if node.outputs[0] in arrays or node.outputs[0] in inputs:
                 raise WeightsError(f"two arrays called {node.outputs[0]}")
             arrays[node.outputs[0]] = value
         else:

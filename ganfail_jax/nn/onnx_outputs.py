@@ -12,7 +12,8 @@ from ganfail_jax.nn.onnx_operators.table import OPERATORS
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.onnx_files import Graph, Node
 
-AFTER_LOGITS = ("ArgMax", "Cast", "Identity", "Sigmoid", "Softmax", "ai.onnx.ml.ZipMap")
+PROBABILITIES = ("Sigmoid", "Softmax")  # at most one of them is left out
+AFTER_LOGITS = ("ArgMax", "Cast", "Identity", "ai.onnx.ml.ZipMap", *PROBABILITIES)
 
 
 def producers(graph: Graph) -> dict[str, int]:
@@ -78,6 +79,8 @@ def logits_of(graph: Graph) -> tuple[str, tuple[str, ...]]:
     while (before := _before(graph, positions, name)) != name:
         left_out.append(graph.nodes[positions[name]].operator)
         name = before
+        if left_out[-1] in PROBABILITIES:
+            return name, tuple(left_out)
     before = _before_pair(graph, positions, name)
     left_out += ["Sigmoid"] if before != name else []
     return before, tuple(left_out)

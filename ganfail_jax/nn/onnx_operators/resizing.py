@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ganfail_jax.nn.onnx_operators.context import (
+    LARGEST_CONSTANT,
     Context,
     Operator,
     Tensor,
@@ -100,7 +101,7 @@ def _resize_axis(node: Context, x: Tensor, axis: int, target: int, scale: float)
     place = COORDINATES[node.text("coordinate_transformation_mode", default)](
         np.arange(target, dtype=np.float32), np.float32(scale), size, target
     )
-    bounded((target, size), 2**24)
+    bounded((target, size), LARGEST_CONSTANT)
     weights = _matrix(node, place, size, scale)
     if target == size and np.array_equal(weights, np.eye(size)):
         return x

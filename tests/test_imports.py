@@ -10,7 +10,7 @@ RANKS = [
     {"types", "errors", "edits", "images", "memory", "names", "statistics"},
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
-    {"zoo", "training", "labelling"},
+    {"zoo", "own_models", "training", "labelling"},
     {"studies"},
     {"cli"},
     {"train", "analyze"},

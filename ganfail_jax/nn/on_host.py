@@ -1,0 +1,54 @@
+"""A function of numpy arrays, such as another framework's network, within compiled programs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from ganfail_jax.errors import InputError
+
+Forward = Callable[[np.ndarray], np.ndarray]
+Backward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+NO_GRADIENT = "this classifier has no gradient: rank with --score=auc (score='auc')"
+
+
+def on_host(
+    forward: Forward, num_classes: int, backward: Backward | None = None
+) -> Callable[[Float[Array, "b ..."]], Float[Array, "b k"]]:
+    """Logits of a batch, computed by the host.
+
+    Args:
+        backward: (inputs, gradient by the logits [b, k]) -> gradient by the inputs; None: the
+            function has no gradient, and InputError is raised where one is wanted.
+    """
+
+    def run(x: Any) -> Float32[np.ndarray, "b k"]:
+        logits = np.asarray(forward(np.asarray(x)), np.float32)
+        if logits.shape != (len(x), num_classes):
+            raise InputError(
+                f"an array of shape {logits.shape} of {len(x)} images; "
+                f"{(len(x), num_classes)} is wanted"
+            )
+        return logits
+
+    @jax.custom_vjp
+    def call(x: Float[Array, "b ..."]) -> Float[Array, "b k"]:
+        shape = jax.ShapeDtypeStruct((x.shape[0], num_classes), jnp.float32)
+        return jax.pure_callback(run, shape, x, vmap_method="sequential")
+
+    def pull(x: Array, gradient: Array) -> tuple[Array]:
+        if backward is None:
+            raise InputError(NO_GRADIENT)
+        shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
+        return (jax.pure_callback(_back, shape, x, gradient, vmap_method="sequential"),)
+
+    def _back(x: Any, gradient: Any) -> np.ndarray:
+        assert backward is not None
+        x = np.asarray(x)
+        return np.asarray(backward(x, np.asarray(gradient)), x.dtype)
+
+    call.defvjp(lambda x: (call(x), x), pull)
+    return call

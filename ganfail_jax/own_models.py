@@ -9,11 +9,14 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn.wrapped import wrap
+from ganfail_jax.nn import keras_models
+from ganfail_jax.nn.functions import Function
+from ganfail_jax.nn.wrapped import as_function, wrap
 from ganfail_jax.types import Classifier, Generator, Params
+from ganfail_jax.weights import torchvision
 from ganfail_jax.weights.errors import one_line
 
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*")
@@ -21,17 +24,11 @@ EXTRAS = ("torch", "keras", "onnx")  # of pyproject.toml, by the package that th
 Shape = tuple[int, int, int]
 
 
-class Function(NamedTuple):
-    """What a file or another framework's network is made of, before `wrap`."""
-
-    function: Callable[..., Any]
-    params: Params
-    entry: Mapping[str, Any]  # arguments of `wrap`
-    origin: str = ""  # what identifies it beside its parameters
-
-
-Read = Callable[[Path], Function]
-READERS: dict[str, Read] = {}  # suffix of a file -> what reads it
+READERS: Mapping[str, Callable[[Path], Function]] = {  # suffix of a file -> what reads it
+    ".keras": keras_models.read,
+    ".pth": torchvision.read,
+    ".pt": torchvision.read,
+}
 
 
 def is_factory(name: str) -> bool:
@@ -77,10 +74,9 @@ def load_classifier(
     height, width, channels = image_shape
     entry = {"size": (height, width), "channels": channels, **function.entry, **given}
     try:
-        classifier, params = wrap(function.function, function.params, **entry)
+        return wrap(function, **entry)
     except InputError as error:
         raise InputError(f"classifier {name}: {error}") from error
-    return classifier._replace(origin=f"{classifier.origin} {function.origin}"), params
 
 
 def load_generator(name: str) -> tuple[Generator, Params]:
@@ -106,6 +102,7 @@ def call_factory(name: str) -> Any:
     module_name, _, path = name.partition(":")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
+    keras_models.choose_backend()
     try:
         factory = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -143,9 +140,9 @@ def _kind(value: Any) -> str:
 
 def _function_of(name: str, made: Any) -> Function:
     if isinstance(made, tuple) and len(made) == 2 and callable(made[0]):
-        return Function(made[0], made[1], {})
+        return as_function(*made)
     if callable(made):
-        return Function(made, None, {})
+        return as_function(made)
     raise InputError(
         f"{name} makes {_kind(made)}; a Classifier with its params, or a function of images to "
         "logits is wanted"

@@ -10,6 +10,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.nn.wrapped import LAYOUTS, OUTPUTS, RESIZES
 
 OWN = "package.module:factory, a function of yours that is imported and run"
+FILES = "torchvision's .pth, Keras' .keras"
 NUMBERS = {"input_size": "size", "input_range": "range", "mean": "mean", "std": "std"}
 CHOICES = ("layout", "resize", "outputs")
 
@@ -19,15 +20,17 @@ def define_classifier(flags: FlagValues, use: str) -> None:
     Args:
         use: what it is for, or which it is by default.
     """
-    text = f"Classifier: bundled name, folder, or {OWN} ({use})."
+    text = f"Classifier: bundled name, folder, file ({FILES}), or {OWN} ({use})."
     DEFINE_string("classifier", None, text, flag_values=flags)
     _define_entry(flags)
 
 
 def define_classifiers(flags: FlagValues) -> None:
     """Several."""
-    text = f"Classifiers, by commas: bundled names, folders, or {OWN} (default: all that the "
-    DEFINE_list("classifiers", None, f"{text}dataset has).", flag_values=flags)
+    text = (
+        f"Classifiers, by commas: bundled names, folders, files ({FILES}), or {OWN} (default: all "
+    )
+    DEFINE_list("classifiers", None, f"{text}that the dataset has).", flag_values=flags)
     _define_entry(flags)
 
 

@@ -1,6 +1,7 @@
 """Any function as a classifier: how an image enters it, and what comes out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -9,8 +10,11 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.nn import keras_models, torch_modules
+from ganfail_jax.nn.functions import Function
 from ganfail_jax.nn.on_host import on_host
 from ganfail_jax.types import Classifier, Params
+from ganfail_jax.weights.store import params_hash
 
 LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R BT.601, as Pillow's "L"
 LEAST = 1e-12  # probability, so that its logarithm is finite
@@ -19,7 +23,6 @@ LAYOUTS, RESIZES, OUTPUTS = (
     ("bilinear", "pad", "crop"),
     ("logits", "probabilities"),
 )
-Function = Callable[..., Any]
 Numbers = float | int | Sequence[float | int]
 
 
@@ -86,17 +89,17 @@ class Entry(NamedTuple):
 
 
 def wrap(
-    function: Function,
+    function: Any,
     params: Params = None,
     *,
     size: Numbers | None = None,
     channels: int | None = None,
-    range: Numbers = (0, 1),
-    mean: Numbers = 0,
-    std: Numbers = 1,
-    layout: str = "NHWC",
-    resize: str = "bilinear",
-    outputs: str = "logits",
+    range: Numbers | None = None,
+    mean: Numbers | None = None,
+    std: Numbers | None = None,
+    layout: str | None = None,
+    resize: str | None = None,
+    outputs: str | None = None,
     class_names: Sequence[str] | None = None,
     gradient: bool = True,
 ) -> tuple[Classifier, Params]:
@@ -104,16 +107,17 @@ def wrap(
 
     Args:
         function: `function(params, images)`, without params `function(images)`, to logits [b, k];
-            of JAX arrays, or with `gradient=False` of numpy arrays.
+            of JAX arrays, or with `gradient=False` of numpy arrays. Or an `nn.Module` of PyTorch,
+            or a Keras model, which say themselves what is not given here.
         params: pytree of arrays; None: the function has none, or holds them itself.
         size: rows and columns (one number: square) of the images that it takes; None: any.
         channels: 1 or 3; None: as images come. See `Entry.images` for how they are brought there.
-        range: of its pixels.
+        range: of its pixels, black and white; None: 0 and 1.
         mean: of pixels in this range, subtracted; per channel, or one number.
         std: by which pixels are divided then.
-        layout: of its images, "NHWC" or "NCHW".
-        resize: "bilinear", "pad" or "crop".
-        outputs: "logits", or "probabilities", whose logarithm is taken.
+        layout: of its images, "NHWC" or "NCHW"; None: PyTorch's for its modules, else "NHWC".
+        resize: "bilinear" (None), "pad" or "crop".
+        outputs: "logits" (None), or "probabilities", whose logarithm is taken.
         class_names: None: 0, 1, ..., as many as the function has outputs.
         gradient: whether JAX can differentiate the function; if not, it runs on the host.
 
@@ -121,45 +125,38 @@ def wrap(
         InputError: settings that contradict each other, or a function that fails or returns
             something else than logits.
     """
-    entry = Entry(
-        _size(size),
-        channels,
-        _numbers("range", range, 2),
-        _numbers("mean", mean),
-        _numbers("std", std),
-        layout,
-        resize,
-    )
-    _check(entry, outputs)
-    num_classes = _num_classes(function, params, entry, class_names, gradient)
-    if not gradient:
-        function = _on_host(function, params is not None, num_classes)
+    made = as_function(function, params)
+    given = {"size": size, "channels": channels, "range": range, "mean": mean, "std": std}
+    given |= {"layout": layout, "resize": resize, "outputs": outputs}
+    chosen = {**made.entry, **{name: each for name, each in given.items() if each is not None}}
+    outputs = chosen.pop("outputs", "logits")
+    assert outputs is not None
+    entry = _entry(outputs, **chosen)
+    num_classes = _num_classes(made, entry, class_names, gradient)
+    called = on_host(partial(made, made.params), num_classes)  # on the host, like its params
 
     def head(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
-        found = _call(function, params, entry.images(images))
-        found = jnp.asarray(found, jnp.float32)
+        entered = entry.images(images)
+        found = jnp.asarray(made(params, entered) if gradient else called(entered), jnp.float32)
         return jnp.log(jnp.maximum(found, LEAST)) if outputs == "probabilities" else found
 
     names = map(str, np.arange(num_classes) if class_names is None else class_names)
-    return Classifier(
-        None,
-        num_classes,
-        tuple(names),
-        None,
-        head,
-        has_gradient=gradient,
-        origin=f"{tuple(entry)} {outputs}",
-    ), params
+    origin = f"{tuple(entry)} {outputs} {params_hash(made.weights) if made.weights else ''}"
+    classifier = Classifier(
+        None, num_classes, tuple(names), None, head, has_gradient=gradient, origin=origin
+    )
+    return classifier, made.params
 
 
-def _call(function: Function, params: Params, images: Any) -> Any:
-    return function(images) if params is None else function(params, images)
-
-
-def _on_host(function: Function, has_params: bool, num_classes: int) -> Function:
-    if not has_params:
-        return on_host(function, num_classes)
-    return lambda params, images: on_host(lambda x: function(params, x), num_classes)(images)
+def as_function(made: Any, params: Params = None) -> Function:
+    """A function, or a network of PyTorch or Keras."""
+    if isinstance(made, Function):
+        return made
+    if torch_modules.is_module(made):
+        return torch_modules.function(made)
+    if keras_models.is_model(made):
+        return keras_models.function(made)
+    return Function(made, params)
 
 
 def _size(size: Numbers | None) -> tuple[int, int] | None:
@@ -179,7 +176,16 @@ def _numbers(name: str, values: Numbers, count: int | None = None) -> tuple:
     return numbers
 
 
-def _check(entry: Entry, outputs: str) -> None:
+def _entry(outputs: str, **given: Any) -> Entry:
+    """
+    Raises:
+        InputError: settings that contradict each other.
+    """
+    texts = {name: given.pop(name) for name in ("layout", "resize") if name in given}
+    counts = {"range": 2, "mean": None, "std": None}
+    numbers = {n: _numbers(n, given[n], count) for n, count in counts.items() if n in given}
+    size, channels = _size(given.get("size")), given.get("channels")
+    entry = Entry(size, channels, **numbers, **texts)
     choices: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "layout": (entry.layout, LAYOUTS),
         "resize": (entry.resize, RESIZES),
@@ -188,22 +194,22 @@ def _check(entry: Entry, outputs: str) -> None:
     for name, (value, allowed) in choices.items():
         if value not in allowed:
             raise InputError(f"{name} is {value!r}; it is one of {', '.join(allowed)}")
-    if entry.size is not None and min(entry.size) < 1:
-        raise InputError(f"size is {entry.size}; rows and columns are at least 1")
-    if entry.channels not in (None, 1, 3):
-        raise InputError(f"channels is {entry.channels}; images have 1 or 3")
+    if size is not None and min(size) < 1:
+        raise InputError(f"size is {size}; rows and columns are at least 1")
+    if channels not in (None, 1, 3):
+        raise InputError(f"channels is {channels}; images have 1 or 3")
     if entry.range[0] >= entry.range[1]:
         raise InputError(f"range is {entry.range}; the first is black, the second white")
     if min(entry.std) <= 0:
         raise InputError(f"std is {entry.std}; it is above 0")
-    for name, numbers in (("mean", entry.mean), ("std", entry.std)):
-        if len(numbers) not in (1, entry.channels or len(numbers)):
-            raise InputError(f"{name} has {len(numbers)} numbers for {entry.channels} channels")
+    for name, several in (("mean", entry.mean), ("std", entry.std)):
+        if len(several) not in (1, channels or len(several)):
+            raise InputError(f"{name} has {len(several)} numbers for {channels} channels")
+    return entry
 
 
 def _num_classes(
     function: Function,
-    params: Params,
     entry: Entry,
     class_names: Sequence[str] | None,
     gradient: bool,
@@ -217,9 +223,9 @@ def _num_classes(
     try:
         if gradient:
             image = jax.ShapeDtypeStruct(shape, jnp.float32)
-            found = jax.eval_shape(lambda p, x: _call(function, p, x), params, image)
+            found = jax.eval_shape(function, function.params, image)
         else:
-            found = np.asarray(_call(function, params, np.zeros(shape, np.float32)))
+            found = np.asarray(function(function.params, np.zeros(shape, np.float32)))
         outputs = found.shape
     except Exception as error:
         reason = " ".join(str(error).split())[:300]

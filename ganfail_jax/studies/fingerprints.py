@@ -15,20 +15,11 @@ from jaxtyping import Array, Float, Float32
 
 from ganfail_jax.errors import InputError
 from ganfail_jax.types import Classifier, Discriminator, Generator, Params
+from ganfail_jax.weights.store import params_hash
 
 PROBES = 8
 STEPS = 10  # binary digits of an output, below the largest
 TOLERANCE = 1e-3  # of the largest logit
-
-
-def params_hash(params: Params) -> str:
-    """SHA-256 over the names, shapes, types and bytes of all arrays."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def probe_images(shape: tuple[int, int, int]) -> Float32[np.ndarray, "8 h w c"]:

@@ -56,6 +56,9 @@ def test_range_mean_and_deviation_are_of_the_publisher():
     np.testing.assert_allclose(level, (COLOUR + 1) * 127.5, rtol=1e-5, atol=1e-5)
 
 
+FOUR: dict[str, Any] = {"size": 4, "channels": 1}
+
+
 def linear(params, images):
     return images.reshape(len(images), -1) @ params
 
@@ -86,6 +89,14 @@ def test_a_function_of_the_host_serves_compiled_programs_without_a_gradient():
     assert not classifier.has_gradient
     with pytest.raises(InputError, match="no gradient: rank with --score=auc"):
         jax.grad(lambda x: classifier.logits(params, x).sum())(jnp.asarray(COLOUR))
+
+
+def test_params_of_the_host_stay_there():
+    params = RNG.normal(size=(16, 3)).astype(np.float32)
+    classifier, held = wrap(linear, params, gradient=False, **FOUR)
+    compiled, inside = jax.jit(classifier.logits), jax.jit(wrap(linear, params, **FOUR)[0].logits)
+    images = jnp.asarray(COLOUR)
+    np.testing.assert_allclose(compiled(held, images), inside(held, images), atol=1e-5)
 
 
 def test_the_gradient_of_the_host_is_used():

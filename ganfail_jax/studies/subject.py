@@ -193,6 +193,19 @@ def check_truncation(subject: GeneratorSubject, truncation_psi: float) -> None:
         raise InputError(f"{subject.name} has no truncation; --truncation_psi must be 1")
 
 
+def check_gradient(subject: Subject, instead: str) -> None:
+    """
+    Args:
+        instead: what would do without a gradient, for a person.
+
+    Raises:
+        InputError: a classifier has none.
+    """
+    for name, models in zip(subject.classifiers, subject.models, strict=True):
+        if not models.classifier.has_gradient:
+            raise InputError(f"classifier {name} has no gradient; {instead}")
+
+
 def check_labelled_noise(generator: Generator) -> None:
     """
     Raises:

@@ -38,9 +38,7 @@ SMALL = {  # command -> flags that make it quick
     "analyze.table": "--num_samples=64 --ends=20 --num_real=40 --rates_samples=64",
     "analyze.evaluate": "--num_samples=40 --metrics=fid,kid,pr,realism",
 }
-FILES = re.compile(
-    r"my_classifier:|GENERATOR|=RUN|\bnetwork\.pkl|my_samples|package/|=runs/|=digits|=10\."
-)
+FILES = re.compile(r"my_|looks_at|GENERATOR|=RUN|\bnetwork\.pkl|package/|=runs/|=digits|=10\.")
 FIGURES = re.compile(r"figures/[\w.]+")
 
 
@@ -124,7 +122,13 @@ def test_commands_that_need_no_files_run(line, tmp_path, monkeypatch):
     assert "results in runs/" in done.stdout
 
 
-@pytest.mark.parametrize("name", ["my_classifier:classifier", "my_classifier:plain"])
+OWN = [
+    *("my_classifier:classifier", "my_classifier:plain"),
+    *("my_flax:with_linen", "my_flax:with_nnx", "my_forest:classifier"),
+]
+
+
+@pytest.mark.parametrize("name", OWN)
 def test_classifiers_of_pages_take_digits(name, tmp_path, monkeypatch):
     write_modules(tmp_path)
     monkeypatch.chdir(tmp_path)

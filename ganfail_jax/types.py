@@ -138,9 +138,7 @@ class Classifier(NamedTuple):
         """Class logits [b, k] of images in [-1, 1]."""
         return self.head(params, images if self.features is None else self.features(params, images))
 
-    def feature_map(
-        self, params: Params, images: Float[Array, "b h w c"]
-    ) -> Float[Array, "b _ _ _"]:
+    def feature_map(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b ..."]:
         """What `features` finds.
 
         Raises:

@@ -12,6 +12,10 @@ from ganfail_jax.errors import InputError
 
 Forward = Callable[[np.ndarray], np.ndarray]
 Backward = Callable[[np.ndarray, np.ndarray], np.ndarray]
+ONE_DEVICE = (
+    "this classifier runs on the host, which serves one device: leave JAX one, by "
+    "CUDA_VISIBLE_DEVICES=0 or without --xla_force_host_platform_device_count"
+)
 NO_GRADIENT = "this classifier has no gradient: rank with --score=auc (score='auc')"
 
 
@@ -23,6 +27,9 @@ def on_host(
     Args:
         backward: (inputs, gradient by the logits [b, k]) -> gradient by the inputs; None: the
             function has no gradient, and InputError is raised where one is wanted.
+
+    Raises:
+        InputError: when traced: JAX has several devices.
     """
 
     def run(x: Any) -> Float32[np.ndarray, "b k"]:
@@ -36,6 +43,8 @@ def on_host(
 
     @jax.custom_vjp
     def call(x: Float[Array, "b ..."]) -> Float[Array, "b k"]:
+        if jax.device_count() > 1:  # devices of a CPU wait for each other forever
+            raise InputError(ONE_DEVICE)
         shape = jax.ShapeDtypeStruct((x.shape[0], num_classes), jnp.float32)
         return jax.pure_callback(run, shape, x, vmap_method="sequential")
 

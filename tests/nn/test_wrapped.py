@@ -99,6 +99,13 @@ def test_params_of_the_host_stay_there():
     np.testing.assert_allclose(compiled(held, images), inside(held, images), atol=1e-5)
 
 
+def test_several_devices_are_refused_because_they_wait_for_each_other(monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    classifier, params = wrap(lambda x: x[:, 0, :2, 0], gradient=False, **FOUR)
+    with pytest.raises(InputError, match="runs on the host, which serves one device"):
+        jax.jit(classifier.logits)(params, jnp.asarray(COLOUR))
+
+
 def test_the_gradient_of_the_host_is_used():
     def forward(x):
         return np.stack([np.sin(x).sum(1), np.cos(x).sum(1)], axis=1)

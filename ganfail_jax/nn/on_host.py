@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental.buffer_callback import buffer_callback
 from jaxtyping import Array, Float, Float32
 
 from ganfail_jax.errors import InputError
@@ -46,13 +47,13 @@ def on_host(
         if jax.device_count() > 1:  # devices of a CPU wait for each other forever
             raise InputError(ONE_DEVICE)
         shape = jax.ShapeDtypeStruct((x.shape[0], num_classes), jnp.float32)
-        return jax.pure_callback(run, shape, x, vmap_method="sequential")
+        return _call(run, shape, x)
 
     def pull(x: Array, gradient: Array) -> tuple[Array]:
         if backward is None:
             raise InputError(NO_GRADIENT)
         shape = jax.ShapeDtypeStruct(x.shape, x.dtype)
-        return (jax.pure_callback(_back, shape, x, gradient, vmap_method="sequential"),)
+        return (_call(_back, shape, x, gradient),)
 
     def _back(x: Any, gradient: Any) -> np.ndarray:
         assert backward is not None
@@ -61,3 +62,18 @@ def on_host(
 
     call.defvjp(lambda x: (call(x), x), pull)
     return call
+
+
+def _call(function: Callable[..., np.ndarray], shape: jax.ShapeDtypeStruct, *args: Array) -> Array:
+    """Within a compiled program.
+
+    On a CPU not by `pure_callback`, which copies arguments by the threads that it makes wait: on
+    one core, or with several classifiers at once, it would wait forever.
+    """
+    if jax.default_backend() != "cpu":
+        return jax.pure_callback(function, shape, *args, vmap_method="sequential")
+
+    def into(context: Any, out: Any, *buffers: Any) -> None:
+        np.asarray(out)[...] = function(*map(np.asarray, buffers))
+
+    return buffer_callback(into, shape, vmap_method="sequential")(*args)

@@ -1,5 +1,8 @@
 """Images enter a wrapped function as Pillow and closed forms say; what does not fit is one line."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -11,6 +14,7 @@ from PIL import Image
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn.on_host import on_host
 from ganfail_jax.nn.wrapped import Entry, wrap
+from tests.test_imports import ROOT
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.uniform(-1, 1, (2, 12, 16, 3)).astype(np.float32)
@@ -161,3 +165,22 @@ def test_what_cannot_be_padded_or_cropped_is_refused(resize):
     two = np.zeros((1, 4, 4, 2), np.float32)
     with pytest.raises(InputError, match="images have 2 channels, but it takes 3"):
         Entry(channels=3).images(jnp.asarray(two))
+
+
+ONE_CORE = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+import jax, numpy as np
+from ganfail_jax.nn.wrapped import wrap
+how = {"size": 224, "channels": 3, "gradient": False}
+both = [wrap(lambda x, k=k: k * x[:, 0, :5, 0], **how)[0] for k in (1, 2)]
+images = np.ones((60, 8, 8, 1), np.float32)
+print(sum(y.sum() for y in jax.jit(lambda x: [c.logits(None, x) for c in both])(images)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_two_functions_of_the_host_do_not_wait_for_each_other_on_one_core():
+    called = [sys.executable, "-c", ONE_CORE]
+    done = subprocess.run(called, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.stdout == "900.0\n", done.stderr

@@ -74,6 +74,7 @@ def _call(function: Callable[..., np.ndarray], shape: jax.ShapeDtypeStruct, *arg
         return jax.pure_callback(function, shape, *args, vmap_method="sequential")
 
     def into(context: Any, out: Any, *buffers: Any) -> None:
-        np.asarray(out)[...] = function(*map(np.asarray, buffers))
+        copies = [np.asarray(each).copy() for each in buffers]  # theirs to keep and to change
+        np.asarray(out)[...] = function(*copies)
 
     return buffer_callback(into, shape, vmap_method="sequential")(*args)

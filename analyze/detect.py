@@ -7,9 +7,9 @@ ends: the paper finds artifacts at the top. Beyond the paper it measures whether
 distinguishes labelled artifacts (--labels), or what a classifier gets wrong (--classifier).
 """
 
-from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
-from ganfail_jax.cli import labels, models, rates
+from ganfail_jax.cli import classifiers, labels, models, rates
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts
@@ -29,8 +29,7 @@ def define(flags: FlagValues) -> None:
     DEFINE_integer("ends", 2_000, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "sum: paper; balanced: layers weigh alike."
     DEFINE_enum("combine", "sum", list(detect.SCORES), text, flag_values=flags)
-    text = "Classifier: bundled name or folder; measures whether the score finds its errors."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    classifiers.define_classifier(flags, "measures whether the score finds its errors")
 
 
 def plan(flags: FlagValues) -> Task:
@@ -42,7 +41,9 @@ def plan(flags: FlagValues) -> Task:
         own = labels.labels_from(flags, subject, least=2)
         known = known._replace(labels=own)
     if flags.classifier is not None:
-        known = known._replace(classified=load_classifiers(subject, [flags.classifier]))
+        entry = classifiers.entry_from(flags)
+        classified = load_classifiers(subject, [flags.classifier], entry)
+        known = known._replace(classified=classified)
     settings = settings_from(detect.Settings, flags)
     return detect.plan(subject, source, settings, run_from(flags), known=known).run
 

@@ -9,11 +9,10 @@ from functools import partial
 
 from absl.flags import DEFINE_string, FlagValues
 
-from ganfail_jax import zoo
 from ganfail_jax.cli import models
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
-from ganfail_jax.studies.inspect_generator import Inspected, inspect
+from ganfail_jax.studies.inspect_generator import inspect
 
 
 def define(flags: FlagValues) -> None:
@@ -26,9 +25,7 @@ def define(flags: FlagValues) -> None:
 def plan(flags: FlagValues) -> Task:
     if not flags.generator:
         raise InputError("which generator? Give --generator=FILE, a folder or a bundled name")
-    generator, params = zoo.load_generator(flags.generator)
-    stored, generator = zoo.read_generator(flags.generator), models.with_noise(generator, flags)
-    return partial(inspect, Inspected(stored, generator, params), flags.sheet)
+    return partial(inspect, models.inspected_from(flags), flags.sheet)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
-    return rank.plan(subject, settings_from(rank.Settings, flags), run_from(flags)).run
+    settings = settings_from(rank.Settings, flags, score=rankings.score_from(flags, subject))
+    return rank.plan(subject, settings, run_from(flags)).run
 
 
 if __name__ == "__main__":

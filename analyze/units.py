@@ -39,7 +39,8 @@ def define(flags: FlagValues) -> None:
     define_layers(flags, STOP)
     features.define_features(flags)
     images.define_real(flags)
-    text = "Classifier whose features are compared (default: the dataset's, if it fits)."
+    text = "Classifier whose feature map is compared: bundled name, folder or "
+    text += "package.module:factory (default: the dataset's, if it fits)."
     DEFINE_string("classifier", None, text, flag_values=flags)
     text = "Images per unit whose FID it has (default: 5 %)."
     DEFINE_integer("fid_top", None, text, 2, MOST_SAMPLES, flag_values=flags)

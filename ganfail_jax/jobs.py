@@ -28,7 +28,8 @@ class Run(NamedTuple):
 
     def folder(self, study: str, *names: object) -> Path:
         """The folder of the result, by default `runs/<study>/<names joined>`."""
-        return Path(self.out) if self.out else Path("runs", study, "-".join(map(str, names)))
+        name = "-".join(map(str, names)).replace(":", ".")  # of `package.module:factory`
+        return Path(self.out) if self.out else Path("runs", study, name)
 
 
 class Job(NamedTuple):

@@ -66,7 +66,7 @@ def most_at_once(generator: Generator) -> int | None:
         devices = jax.local_devices()
         each = (devices[0].memory_stats() or {}).get("bytes_limit")  # a CPU says nothing
         there = memory.of_machine() if each is None else each * len(devices)
-        each_sample = 4 * WORKSPACE * layers
+        each_sample = 4 * WORKSPACE * max(1, layers)  # a generator in hand may have none
         return None if there is None else b"%d" % max(1, there // 2 // each_sample)
 
     told = hosts.from_first(on_first)

@@ -113,7 +113,7 @@ class FindsFeatures(Protocol):
 
 
 class Decides(Protocol):
-    """The last feature map to logits."""
+    """The last feature map (images, where a classifier shows none) to logits."""
 
     def __call__(
         self, params: Params, features: Float[Array, "b _ _ _"], /
@@ -121,20 +121,32 @@ class Decides(Protocol):
 
 
 class Classifier(NamedTuple):
-    """Pure functions of a classifier; logits = head(features)."""
+    """Pure functions of a classifier; logits = head(features(images))."""
 
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, int, int] | None  # None: whatever its functions take
     num_classes: int
     class_names: tuple[str, ...]
-    features: FindsFeatures
+    features: FindsFeatures | None  # None: no map to show; `head` takes the images
     head: Decides
     # rows above (and below) and columns left (and right) of the image that features do not see; the
     # feature map covers what is between
     margins: tuple[int, int] = (0, 0)
+    has_gradient: bool = True  # of the logits by the images
+    origin: str = ""  # what identifies it beside its parameters, such as a hash of other weights
 
     def logits(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b k"]:
         """Class logits [b, k] of images in [-1, 1]."""
-        return self.head(params, self.features(params, images))
+        return self.head(params, images if self.features is None else self.features(params, images))
+
+    def feature_map(self, params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b ..."]:
+        """What `features` finds.
+
+        Raises:
+            InputError: the classifier has no feature map.
+        """
+        if self.features is None:
+            raise InputError("this classifier has no feature map; Grad-CAM and features need one")
+        return self.features(params, images)
 
 
 class Scores(Protocol):

@@ -9,7 +9,9 @@ import shlex
 import pytest
 from absl.flags import FlagValues
 
+from ganfail_jax import own_models, results
 from ganfail_jax.cli.main import parse
+from ganfail_jax.studies import fingerprints
 from tests.analyze import commands
 
 ROOT = commands.ROOT
@@ -36,7 +38,7 @@ SMALL = {  # command -> flags that make it quick
     "analyze.table": "--num_samples=64 --ends=20 --num_real=40 --rates_samples=64",
     "analyze.evaluate": "--num_samples=40 --metrics=fid,kid,pr,realism",
 }
-FILES = re.compile(r"GENERATOR|=RUN|\bnetwork\.pkl|my_samples|package/|=runs/|=digits|=10\.")
+FILES = re.compile(r"my_|looks_at|GENERATOR|=RUN|\bnetwork\.pkl|package/|=runs/|=digits|=10\.")
 FIGURES = re.compile(r"figures/[\w.]+")
 
 
@@ -54,6 +56,14 @@ def command_lines():
                 if match and match.groups() not in shown:
                     shown.append(match.groups())
     return shown
+
+
+def write_modules(folder):
+    """Write the Python files that pages show, which begin with their names."""
+    for page in PAGES:
+        for code in blocks(page, "python"):
+            if match := re.match(r"# (\w+\.py)\n", code):
+                (folder / match[1]).write_text(code)
 
 
 def anchors(page):
@@ -103,12 +113,44 @@ RUN = [(n, a) for n, a in command_lines() if n in SMALL and not FILES.search(a)]
 def test_commands_that_need_no_files_run(line, tmp_path, monkeypatch):
     monkeypatch.delitem(commands.ENVIRONMENT, "GANFAIL_MNIST_DIR", raising=False)
     monkeypatch.delenv("GANFAIL_MNIST_DIR", raising=False)
+    write_modules(tmp_path)
     name, arguments = line
     package, command = name.split(".")
     flags = [*shlex.split(arguments), *SMALL[name].split()]
     done = commands.run(command, *flags, cwd=tmp_path, package=package)
     assert done.returncode == 0, done.stderr
     assert "results in runs/" in done.stdout
+
+
+OWN = [
+    *("my_classifier:classifier", "my_classifier:plain"),
+    *("my_flax:with_linen", "my_flax:with_nnx", "my_forest:classifier"),
+]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_classifiers_of_pages_take_digits(name, tmp_path, monkeypatch):
+    write_modules(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    shape = 32, 32, 1
+    classifier, params = own_models.load_classifier(name, shape, {})
+    assert classifier.class_names == tuple("0123456789")
+    assert len(fingerprints.of_classifier(classifier, params, shape)) == 64
+
+
+def test_the_ranking_of_the_toy_is_known_by_construction(tmp_path):
+    write_modules(tmp_path)
+    models = ["--generator=toy:generator", "--classifier=toy:looks_at_the_centre"]
+    done = commands.run("rank", *models, "--num_samples=400", "--bootstrap=2", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    result = results.load(tmp_path / "runs/rank/toy.generator-toy.looks_at_the_centre-0")
+    top = {each["dimension"]: each for each in result.summary["groups"]["all"]["top"]}
+    assert [*top][:3] == ["ring[0]", "bright[0]", "blur[0]"]
+    assert top["bright[0]"]["degrading_direction"] == -1
+    assert top["blur[0]"]["degrading_direction"] == 1
+    for name in ("position[0]", "position[1]"):  # symmetric
+        low, high = top[name]["interval95"]
+        assert low < 0 < high
 
 
 def test_most_commands_that_can_run_do():

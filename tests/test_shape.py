@@ -11,6 +11,7 @@ MOST_ARGUMENTS, MOST_LINES = 8, 50
 MANY = {  # functions of more arguments -> why
     "analysis/ranking.py: rank": "every choice of Le Coz 2022, sec. 2.2, and of the bootstrap",
     "analysis/push.py: push_effect": "the design of an experiment: whom, how many, how far",
+    "nn/wrapped.py: wrap": "what a network expects of images, as its publisher states it",
     "training/quality.py: evaluator": "two networks with their data, and four sizes",
 }
 ENTRIES = ("main", "plan", "define")

@@ -29,8 +29,12 @@ def coarse_map(
     images: Float[Array, "b h w c"],
     target: Int[Array, " b"],
 ) -> Float[Array, "b _ _"]:
-    """ReLU(sum_c alpha_c A_c) of each image for its target class, of the size of A."""
-    features = classifier.features(params, images)
+    """ReLU(sum_c alpha_c A_c) of each image for its target class, of the size of A.
+
+    Raises:
+        InputError: the classifier has no feature map.
+    """
+    features = classifier.feature_map(params, images)
     gradient = jax.grad(lambda a: jnp.sum(logit_score(classifier.head(params, a), target)))
     alpha = jnp.mean(gradient(features), axis=(1, 2))
     return jax.nn.relu(jnp.einsum("bc,bhwc->bhw", alpha, features, precision="highest"))

@@ -44,6 +44,7 @@ from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.types import dimension_names
 
+AUC = "auc"  # the score of `auc_ranking`, which needs no gradient
 BOOTSTRAP_STREAM = 1  # folded into a sample's key for its bootstrap weights
 POISSON_CDF = np.cumsum([1 / math.e / math.factorial(k) for k in range(9)]).astype(np.float32)
 
@@ -64,7 +65,10 @@ class Statistics(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The result; group 0 is everything, group 1 + i is class i. s: dimensions of StyleSpace."""
+    """The result; group 0 is everything, group 1 + i is class i. s: dimensions of StyleSpace.
+
+    Scores are mean gradients, or AUCs less 1/2 (`auc_ranking`), which have no unit.
+    """
 
     groups: tuple[str, ...]
     names: tuple[str, ...]
@@ -90,6 +94,26 @@ class Ranking(NamedTuple):
     def interval(self) -> tuple[Float[np.ndarray, "g s"], Float[np.ndarray, "g s"]]:
         """95 % confidence interval of every score."""
         return self.score - Z95 * self.standard_error, self.score + Z95 * self.standard_error
+
+
+class Stability(NamedTuple):
+    """Fields of a `Ranking` that bootstrap replicates give."""
+
+    top_share: Float[np.ndarray, "g s"]
+    top_overlap: Float[np.ndarray, " g"]
+    stability: Float[np.ndarray, " g"]
+
+
+def describe_score(score: str, normalize: str, of: str = "true") -> str:
+    """What the numbers of a ranking are, for a person.
+
+    Args:
+        of: which class's output.
+    """
+    if score == AUC:
+        return "AUC of right over wrong samples of a class, less 1/2"
+    per = "standard deviation" if normalize == "std" else "unit"
+    return f"mean gradient of the {of} class's {score} per {per}"
 
 
 def style_gradients(
@@ -223,6 +247,23 @@ def rank_correlation(
     return standardized_ranks(a) @ standardized_ranks(b).T
 
 
+def bootstrap_stability(
+    score: Float[np.ndarray, "g s"],
+    order: Int[np.ndarray, "g s"],
+    replicas: Float[np.ndarray, "r g s"],
+    top: int,
+) -> Stability:
+    """How far the ranking recurs in bootstrap replicates of the scores."""
+    top = min(top, score.shape[1])
+    top_share, overlap, stability = np.zeros_like(score), [], []
+    for g in range(len(score)):
+        tops = np.argsort(-np.abs(replicas[:, g]), axis=1, kind="stable")[:, :top]
+        np.add.at(top_share[g], tops.ravel(), 1 / max(len(tops), 1))
+        overlap.append(top_share[g, order[g, :top]].mean())
+        stability.append(rank_correlation(score[g : g + 1], replicas[:, g]).mean())
+    return Stability(top_share, np.asarray(overlap), np.asarray(stability))
+
+
 def summarize(models: Models, total: Statistics, *, normalize: str, top: int) -> Ranking:
     """Scores, errors and stability from the sums of a whole pass."""
     gradients, styles = _with_all(total.gradients), _with_all(total.styles)
@@ -239,13 +280,6 @@ def summarize(models: Models, total: Statistics, *, normalize: str, top: int) ->
     weights = np.concatenate([weights.sum(1, keepdims=True), weights], axis=1)
     replicas = sums / np.maximum(weights, 1) * unit
 
-    top = min(top, score.shape[1])
-    top_share, overlap, stability = np.zeros_like(score), [], []
-    for g in range(len(score)):
-        tops = np.argsort(-np.abs(replicas[:, g]), axis=1, kind="stable")[:, :top]
-        np.add.at(top_share[g], tops.ravel(), 1 / max(len(tops), 1))
-        overlap.append(top_share[g, order[g, :top]].mean())
-        stability.append(rank_correlation(score[g : g + 1], replicas[:, g]).mean())
     return Ranking(
         groups=("all", *models.classifier.class_names),
         names=tuple(dimension_names(models.generator.style_dims)),
@@ -255,9 +289,7 @@ def summarize(models: Models, total: Statistics, *, normalize: str, top: int) ->
         score=score,
         standard_error=standard_error(gradients) * unit,
         order=order,
-        top_share=top_share,
-        top_overlap=np.asarray(overlap),
-        stability=np.asarray(stability),
+        **bootstrap_stability(score, order, replicas, top)._asdict(),
         agreement=rank_correlation(score, score),
         style_mean=np.asarray(styles.mean),
         style_std=style_std,

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 
 from absl.flags import DEFINE_enum, DEFINE_string, FlagValues
 
-from ganfail_jax import zoo
+from ganfail_jax import own_models, zoo
 from ganfail_jax.cli.models import defaults_from
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.names import last_part
+from ganfail_jax.studies import fingerprints
 from ganfail_jax.studies.subject import Subject
 from ganfail_jax.weights.errors import WeightsError
 
@@ -26,18 +27,36 @@ def define_features(flags: FlagValues) -> None:
         DEFINE_string(f"{name}_weights", None, text, flag_values=flags)
 
 
-def of_subject(subject: Subject) -> Features:
-    """Features of the first classifier."""
+def of_subject(subject: Subject) -> Features | None:
+    """Features of the first classifier; None: it has no feature map."""
     models, identity = subject.models[0], subject.identity
+    if models.classifier.features is None:
+        return None
     name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
-    return classifier_features(name, models.classifier, models.classifier_params, sha256)
+    shape = models.generator.image_shape
+    return classifier_features(name, models.classifier, models.classifier_params, sha256, shape)
 
 
-def of_classifier(name: str) -> tuple[Features, Shape]:
-    """Features of a stored classifier, and the shape of the images that it takes."""
-    classifier, params = zoo.load_classifier(name)
-    sha256 = zoo.read_classifier(name).sha256
-    return classifier_features(last_part(name), classifier, params, sha256), classifier.image_shape
+def of_classifier(name: str, shape: Shape | None = None) -> tuple[Features, Shape]:
+    """Features of a classifier, and the shape of the images that it takes.
+
+    Args:
+        shape: of the images; a classifier of a factory may have none of its own.
+
+    Raises:
+        InputError: it cannot be read, or has no feature map.
+    """
+    if own_models.is_own(name):
+        if shape is None:
+            raise InputError(f"--classifier={name}: features of pictures need a stored classifier")
+        classifier, params = own_models.load_classifier(name, shape, {})
+        shape = classifier.image_shape or shape
+        sha256 = fingerprints.of_classifier(classifier, params, shape)
+    else:
+        classifier, params = zoo.load_classifier(name)
+        sha256, shape = zoo.read_classifier(name).sha256, classifier.image_shape
+        assert shape is not None
+    return classifier_features(last_part(name), classifier, params, sha256, shape), shape
 
 
 def features_from(flags: FlagValues, classifier: Features | None) -> Features:
@@ -63,7 +82,7 @@ def _fitting_classifier(flags: FlagValues, shape: Shape) -> Features | None:
     if not required and flags.dataset not in zoo.DEFAULTS:
         return None
     name = flags.classifier or defaults_from(flags).classifiers[0]
-    features, taken = of_classifier(name)
+    features, taken = of_classifier(name, shape)
     if taken == shape:
         return features
     if required:
@@ -95,7 +114,9 @@ def choose(
             raise InputError(
                 f"--{name}_weights does not go with features of {requested}; leave it out"
             )
-    if requested == "classifier" and classifier is not None:
+    if requested == "classifier":
+        if classifier is None:
+            raise InputError("--features=classifier: this classifier has no feature map")
         return classifier
     name = requested or DEFAULT
     try:

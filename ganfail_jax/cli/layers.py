@@ -25,12 +25,19 @@ def layers_from(flags: FlagValues, generator: Generator, resolutions: int = 3) -
         resolutions: number of those that the paper's early layers are taken of.
 
     Raises:
-        InputError: one is unknown, or there is none.
+        InputError: one is unknown, or there is none (of the paper's).
     """
     if flags.layers == []:
         raise InputError("--layers is empty; give some, or leave it out for the paper's")
     if flags.layers == ["all"]:
         return list(generator.layers)
     if flags.layers is None:
-        return early_layers(generator.layers, resolutions)
+        early = early_layers(generator.layers, resolutions)
+        if not early:
+            names = ", ".join(generator.layers) or "none"
+            raise InputError(
+                f"this generator has none of the paper's early layers; choose some by --layers, or "
+                f"--layers=all: {names}"
+            )
+        return early
     return find_layers(generator.layers, flags.layers)

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_list, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_string, FlagValues
 
-from ganfail_jax import runtime, zoo
+from ganfail_jax import own_models, runtime, zoo
+from ganfail_jax.cli import classifiers
 from ganfail_jax.cli.bounds import MOST_PSI
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import subject
+from ganfail_jax.studies.inspect_generator import Inspected
 from ganfail_jax.studies.subject import GeneratorSubject, Subject
 from ganfail_jax.types import NOISES, Generator, Noise
 from ganfail_jax.weights.store import Stored
@@ -19,7 +21,8 @@ LABELLED = "that of the labelled images"
 
 
 def define_generator(flags: FlagValues) -> None:
-    text = "Generator: bundled name, folder or published file (default: the dataset's)."
+    text = f"Generator: bundled name, folder, published file, or {classifiers.OWN} "
+    text += "(default: the dataset's)."
     DEFINE_string("generator", None, text, flag_values=flags)
 
 
@@ -43,16 +46,14 @@ def define_models(flags: FlagValues) -> None:
     """The generator and one classifier."""
     define_generator(flags)
     define_truncation(flags)
-    text = "Classifier: bundled name or folder (default: the dataset's own)."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    classifiers.define_classifier(flags, "default: the dataset's own")
 
 
 def define_several_models(flags: FlagValues) -> None:
     """The generator and classifiers to compare."""
     define_generator(flags)
     define_truncation(flags)
-    text = "Classifiers: bundled names or folders, by commas (default: all that the dataset has)."
-    DEFINE_list("classifiers", None, text, flag_values=flags)
+    classifiers.define_classifiers(flags)
 
 
 def defaults_from(flags: FlagValues) -> zoo.Defaults:
@@ -106,6 +107,21 @@ def _limit_batch_size(flags: FlagValues, generator: Generator) -> None:
         flags.batch_size = most
 
 
+def inspected_from(flags: FlagValues) -> Inspected:
+    """The generator that --generator names, and what is known of its weights.
+
+    Raises:
+        InputError: unreadable weights, or noise for a generator without inputs.
+    """
+    name = flags.generator
+    if own_models.is_factory(name):
+        made = subject.load(name)
+        stored = Stored("generator", {"factory": name}, {}, {}, made.identity["generator_sha256"])
+        return Inspected(stored, with_noise(made.generator, flags), made.params)
+    generator, params = zoo.load_generator(name)
+    return Inspected(zoo.read_generator(name), with_noise(generator, flags), params)
+
+
 def subject_from(flags: FlagValues) -> Subject:
     """The generator and the classifier that the flags name.
 
@@ -113,7 +129,8 @@ def subject_from(flags: FlagValues) -> Subject:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
     """
     name = flags.classifier or defaults_from(flags).classifiers[0]
-    return subject.load_classifiers(generator_from(flags), [name])
+    entry = classifiers.entry_from(flags)
+    return subject.load_classifiers(generator_from(flags), [name], entry)
 
 
 def several_from(flags: FlagValues) -> Subject:
@@ -125,4 +142,5 @@ def several_from(flags: FlagValues) -> Subject:
     names = flags.classifiers or list(defaults_from(flags).classifiers)
     if len({*names}) < len(names):
         raise InputError(f"--classifiers names one twice: {', '.join(names)}")
-    return subject.load_classifiers(generator_from(flags), names)
+    entry = classifiers.entry_from(flags)
+    return subject.load_classifiers(generator_from(flags), names, entry)

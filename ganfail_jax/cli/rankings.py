@@ -3,7 +3,7 @@
 from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax.analysis.outputs import SCORES
-from ganfail_jax.analysis.ranking import NORMALIZATIONS
+from ganfail_jax.analysis.ranking import AUC, NORMALIZATIONS
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import settings_from
 from ganfail_jax.errors import InputError
@@ -13,8 +13,11 @@ from ganfail_jax.studies.subject import Subject
 
 
 def define_score(flags: FlagValues) -> None:
-    text = "Output whose gradient ranks; softmax: paper."
-    DEFINE_enum("score", "softmax", list(SCORES), text, flag_values=flags)
+    text = (
+        "Output whose gradient ranks (softmax: paper); auc: how well a dimension separates right "
+    )
+    text += "from wrong samples, which needs no gradient, the default of classifiers without one."
+    DEFINE_enum("score", "softmax", [*SCORES, AUC], text, flag_values=flags)
     text = "Gradient per unit of a dimension (none) or per standard deviation of it (std)."
     DEFINE_enum("normalize", "none", list(NORMALIZATIONS), text, flag_values=flags)
 
@@ -33,9 +36,23 @@ def define_ranking(flags: FlagValues) -> None:
     DEFINE_string("ranking", None, text, flag_values=flags)
 
 
+def score_from(flags: FlagValues, subject: Subject) -> str:
+    """--score; where it is left out and a classifier has no gradient, AUCs rank all."""
+    without = [
+        name
+        for name, models in zip(subject.classifiers, subject.models, strict=True)
+        if not models.classifier.has_gradient
+    ]
+    if not without or flags["score"].present:
+        return flags.score
+    print(f"{', '.join(without)} without a gradient: dimensions are ranked by --score=auc")
+    return AUC
+
+
 def rankings_from(flags: FlagValues, subject: Subject) -> RankingSource:
     """Rankings to be made by the flags of `define_rankings`."""
-    settings = settings_from(rankings.Settings, flags, num_samples=flags.ranking_samples)
+    others = {"num_samples": flags.ranking_samples, "score": score_from(flags, subject)}
+    settings = settings_from(rankings.Settings, flags, **others)
     return rankings.make(subject, settings)
 
 

@@ -54,23 +54,31 @@ def over_devices(
 
 
 def classifier_features(
-    name: str, classifier: Classifier, params: Params, weights: str = ""
+    name: str,
+    classifier: Classifier,
+    params: Params,
+    weights: str = "",
+    image_shape: tuple[int, int, int] | None = None,
 ) -> Features:
     """The last feature map of a classifier, averaged over its pixels.
 
     Args:
         name: of the classifier.
+        image_shape: of the images; None: the classifier's own.
 
     Raises:
-        InputError: it has none.
+        InputError: the classifier has no feature map.
     """
-    image = jax.ShapeDtypeStruct((1, *classifier.image_shape), np.float32)
-    maps = jax.eval_shape(classifier.features, params, image)
+    shape = image_shape or classifier.image_shape
+    if shape is None:
+        raise InputError(f"classifier {name} takes any images; say of which shape")
+    image = jax.ShapeDtypeStruct((1, *shape), np.float32)
+    maps = jax.eval_shape(classifier.feature_map, params, image)
     if len(maps.shape) != 4 or not maps.size:
         raise InputError(f"classifier {name} has no feature maps; give other --features")
 
     def pooled(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b d"]:
-        return jnp.mean(classifier.features(params, images), axis=(1, 2))
+        return jnp.mean(classifier.feature_map(params, images), axis=(1, 2))
 
     spread = over_devices(pooled, params)
     return Features(

@@ -100,11 +100,12 @@ def push_sheet(path: str | os.PathLike[str], ranking: Ranking, push: PushGrid, t
 FIGURES = ("top_dimensions.png", "classes.png", "push.png")
 
 
-def draw(
-    folder: Path, ranking: Ranking, push: PushGrid, models: str, score: str, per: str
-) -> tuple[str, ...]:
-    """All figures, below `folder`: their names."""
-    unit = f"mean gradient of the true class's {score} per {per}"
+def draw(folder: Path, ranking: Ranking, push: PushGrid, models: str, unit: str) -> tuple[str, ...]:
+    """All figures, below `folder`: their names.
+
+    Args:
+        unit: what a score is (`analysis.ranking.describe_score`).
+    """
     count = f"{ranking.num_samples[0]:,} samples"
     bars(folder / FIGURES[0], ranking, f"What breaks {models}\n({count})", unit)
     heat_map(folder / FIGURES[1], ranking, f"Score in every class: {models}, {count}", unit)

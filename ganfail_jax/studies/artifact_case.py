@@ -21,7 +21,8 @@ from ganfail_jax.data.labels import Labelled, of_kinds
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import generate
 from ganfail_jax.runtime import Sweep
-from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise, params_hash
+from ganfail_jax.studies.fingerprints import of_classifier
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 from ganfail_jax.types import Classifier, Params
 
 ARTIFACT, NORMAL = "artifact", "normal"
@@ -68,7 +69,7 @@ def with_classifier(
     Args:
         about: what the classifier remembers: generator_sha256, seed, and samples: of each part
             (train, held_out) and kind (artifact, normal) the indices.
-        sha256: of the classifier; None: of its parameters' bytes.
+        sha256: of the classifier; None: its fingerprint.
         name: of the classifier, for messages.
 
     Raises:
@@ -87,7 +88,8 @@ def with_classifier(
     if of_generator != subject.identity["generator_sha256"]:
         whose = about.get("generator", "unknown")
         raise InputError(f"{name} knows the artifacts of another generator: {whose}")
-    own = {"artifact_classifier_sha256": sha256 or params_hash(params), "seed": seed}
+    sha256 = sha256 or of_classifier(classifier, params, subject.generator.image_shape)
+    own = {"artifact_classifier_sha256": sha256, "seed": seed}
     return ArtifactCase(
         models=Models(subject.generator, subject.params, classifier, params),
         artifact=classifier.class_names.index(ARTIFACT),

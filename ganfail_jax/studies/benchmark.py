@@ -18,7 +18,7 @@ from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies import passes
 from ganfail_jax.studies.passes import Pass
-from ganfail_jax.studies.subject import Subject, check_truncation
+from ganfail_jax.studies.subject import Subject, check_gradient, check_truncation
 
 REPOSITORY = Path(__file__).parents[2]
 TABLE = "benchmark.md"
@@ -48,6 +48,7 @@ def plan(
         InputError: the folder holds a result, or truncation of a generator without any.
     """
     check_truncation(subject.generator, settings.truncation_psi)
+    check_gradient(subject, "its pass is measured")
     folder = run.folder("benchmark", time.strftime("%Y%m%d-%H%M%S"))
     if (folder / results.SUMMARY).exists():
         raise InputError(f"{folder} already holds a result; choose another --out")

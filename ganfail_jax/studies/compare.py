@@ -3,16 +3,17 @@
 The same fresh samples for all, their rankings, and the samples on which they disagree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import comparison, samples
 from ganfail_jax.analysis.comparison import Contrast, Shares, Sheet
+from ganfail_jax.analysis.ranking import describe_score
 from ganfail_jax.analysis.samples import Samples, outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
@@ -75,7 +76,9 @@ def _compute(
         dimensions=rankings[0].names,
         scores=np.stack([ranking.score[0] for ranking in rankings]),
         tops=np.stack([ranking.order[0, : settings.top] for ranking in rankings]),
-        unit=_unit(source.identity, known),
+        unit=describe_score(
+            source.identity["score"], source.identity["normalize"], "true" if known else "predicted"
+        ),
         class_known=known,
         right_means=outcome_names(generator)[0],
     )
@@ -94,13 +97,6 @@ def _compute(
         "right": drawn.right,
         **_sheets(subject, settings, drawn),
     }
-
-
-def _unit(ranking: Mapping[str, Any], class_known: bool) -> str:
-    """Of the scores."""
-    per = "standard deviation" if ranking["normalize"] == "std" else "unit"
-    of = "true" if class_known else "predicted"
-    return f"mean gradient of the {of} class's {ranking['score']} per {per}"
 
 
 def _sheets(subject: Subject, settings: Settings, drawn: Samples) -> Arrays:

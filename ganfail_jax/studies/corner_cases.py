@@ -27,7 +27,7 @@ from ganfail_jax.names import last_part
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.rankings import RankingSource
-from ganfail_jax.studies.subject import Subject, check_truncation, class_index
+from ganfail_jax.studies.subject import Subject, check_gradient, check_truncation, class_index
 
 Styles = Float[np.ndarray, "n s"]
 
@@ -63,9 +63,10 @@ def plan(
 
     Raises:
         InputError: an unknown start or class, styles of another shape, or truncation of a generator
-            without any.
+            without any, or a classifier without a gradient.
     """
     check_truncation(subject.generator, settings.truncation_psi)
+    check_gradient(subject, "joint corner cases need one")
     (models,) = subject.models
     _class_indices(models, settings)
     identity = {**subject.identity, **settings._asdict(), "ranking": dict(source.identity)}

@@ -22,8 +22,9 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.metrics.feature_cache import images_hash
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies.fingerprints import of_discriminator
 from ganfail_jax.studies.pictures import pictures
-from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise, params_hash
+from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 from ganfail_jax.types import Discriminator, Params
 
 SHOWN = 6  # artifacts and normals in the row of images, at most
@@ -57,12 +58,12 @@ def judge(
     images_seen: int | None = None,
     relation: str = "of unknown training",
 ) -> Judge:
-    """A discriminator in hand; its parameters' bytes identify it.
+    """A discriminator in hand; its parameters and its scores of fixed images identify it.
 
     Args:
         relation: what it is to the generator, for a person.
     """
-    sha256 = params_hash(params)
+    sha256 = of_discriminator(discriminator, params)
     identity = {"discriminator": name, "discriminator_sha256": sha256}
     return Judge(
         discriminator, params, identity | {"images_seen": images_seen, "relation": relation}

@@ -15,6 +15,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95, show
+from ganfail_jax.studies import rankings
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 
 FRESH = 1_000  # samples of the push test
@@ -26,7 +27,7 @@ class Settings(NamedTuple):
     num_samples: int = 10_000
     seed: int = 0
     truncation_psi: float = 1.0
-    score: str = "softmax"  # of `outputs.SCORES`
+    score: str = "softmax"  # of `outputs.SCORES`, or "auc"
     normalize: str = "none"  # of `ranking.NORMALIZATIONS`
     bootstrap: int = 100  # replicates
     top: int = 10  # dimensions reported
@@ -37,9 +38,11 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
     """The job for one classifier.
 
     Raises:
-        InputError: no such class, or truncation of a generator without any.
+        InputError: no such class, truncation of a generator without any, or gradients of a
+            classifier without any.
     """
     check_truncation(subject.generator, settings.truncation_psi)
+    rankings.check(subject, settings.score, settings.normalize)
     if settings.show_class is not None:
         class_index(settings.show_class, subject.models[0].classifier)
     return Job(
@@ -48,7 +51,7 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
         subject=subject.title,
         compute=partial(_compute, subject, settings),
         draw=partial(_draw, subject.title, settings),
-        describe=_describe,
+        describe=partial(_describe, settings),
         settings=run,
     )
 
@@ -56,7 +59,7 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
 def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summary, Arrays]:
     (models,) = subject.models
     shared = {"truncation_psi": settings.truncation_psi, "top": settings.top}
-    ranked = ranking.rank(
+    ranked = rankings.rank_one(
         models,
         settings.num_samples,
         sweep.named("gradients"),
@@ -115,19 +118,20 @@ def _top_dimensions(ranked: ranking.Ranking, group: int, top: int) -> list[dict[
 
 
 def _draw(title: str, settings: Settings, folder: Path, result: Result) -> tuple[str, ...]:
-    per = "standard deviation" if settings.normalize == "std" else "unit"
+    score = ranking.describe_score(settings.score, settings.normalize)
     ranked = restore(ranking.Ranking, result.arrays)
     pushed = restore(push.PushGrid, result.arrays, "push_")
-    return plots.ranking.draw(folder, ranked, pushed, title, settings.score, per)
+    return plots.ranking.draw(folder, ranked, pushed, title, score)
 
 
-def _describe(summary: Summary) -> Iterator[str]:
+def _describe(settings: Settings, summary: Summary) -> Iterator[str]:
     everything, effect = summary["groups"]["all"], summary["push_test"]
     yield (
         f"{everything['samples']:,} samples, accuracy {everything['accuracy']:.1%}; "
         f"{everything['bootstrap_overlap_of_top']:.0%} of the top recurs in a bootstrap replicate"
     )
-    yield "dimension, + or - the direction that breaks the classifier, mean gradient [95 %]:"
+    score = ranking.describe_score(settings.score, settings.normalize)
+    yield f"dimension, + or - the direction that breaks the classifier, {score} [95 %]:"
     for top in everything["top"]:
         sign = "+" if top["degrading_direction"] > 0 else "-"
         yield (

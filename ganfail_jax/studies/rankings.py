@@ -4,11 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ganfail_jax import results
-from ganfail_jax.analysis.ranking import Ranking, rank
+from ganfail_jax.analysis.auc_ranking import rank_by_auc
+from ganfail_jax.analysis.outputs import Models
+from ganfail_jax.analysis.ranking import AUC, Ranking, rank
+from ganfail_jax.errors import InputError
 from ganfail_jax.results import restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies import earlier
-from ganfail_jax.studies.subject import Subject
+from ganfail_jax.studies.subject import Subject, check_gradient
 
 
 class RankingSource(NamedTuple):
@@ -33,13 +36,39 @@ class Settings(NamedTuple):
     normalize: str = "none"
 
 
+def check(subject: Subject, score: str, normalize: str) -> None:
+    """
+    Raises:
+        InputError: a gradient is asked for, but a classifier has none; or AUCs per standard
+            deviation.
+    """
+    if score == AUC and normalize != "none":
+        raise InputError(f"AUCs have no unit: --normalize={normalize} does not go with --score=auc")
+    if score != AUC:
+        check_gradient(subject, "--score=auc ranks without one")
+
+
+def rank_one(
+    models: Models, num_samples: int, sweep: Sweep, *, score: str, normalize: str, **settings: Any
+) -> Ranking:
+    """By gradients or by AUCs; see `ranking.rank`."""
+    if score == AUC:
+        return rank_by_auc(models, num_samples, sweep, **settings)
+    return rank(models, num_samples, sweep, score=score, normalize=normalize, **settings)
+
+
 def make(subject: Subject, settings: Settings = Settings()) -> RankingSource:
-    """Rank every classifier."""
+    """Rank every classifier.
+
+    Raises:
+        InputError: as `check`.
+    """
+    check(subject, settings.score, settings.normalize)
 
     def rankings(sweep: Sweep) -> tuple[Ranking, ...]:
         pairs = zip(subject.models, subject.classifiers, strict=True)
         return tuple(
-            rank(models, sweep=sweep.named(f"ranking {name}"), **settings._asdict())
+            rank_one(models, sweep=sweep.named(f"ranking {name}"), **settings._asdict())
             for models, name in pairs
         )
 

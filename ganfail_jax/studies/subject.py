@@ -3,17 +3,15 @@
 Beside the functions and parameters stands what identifies them in a result: names and hashes.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
-import numpy as np
-
-from ganfail_jax import zoo
+from ganfail_jax import own_models, zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.errors import InputError
 from ganfail_jax.names import last_part, printable
+from ganfail_jax.studies import fingerprints
 from ganfail_jax.types import Classifier, Generator, Noise, Params
 
 
@@ -56,20 +54,11 @@ class Subject(NamedTuple):
         return f"classifier {' and '.join(self.classifiers)} on generator {self.names[0]}"
 
 
-def params_hash(params: Params) -> str:
-    """SHA-256 over the names, shapes, types and bytes of all arrays."""
-    digest = hashlib.sha256()
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        array = np.ascontiguousarray(leaf)
-        digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
 def load(name: str, noise: Noise | None = None) -> GeneratorSubject:
-    """A generator by its bundled name, folder or published file; the file's hash identifies it.
+    """A generator by its bundled name, folder or published file, or by its factory.
 
-    So results, labels and classifiers that commands made of it are known as its own.
+    The file's hash identifies it, so results, labels and classifiers that commands made of it are
+    known as its own; one of a factory, `package.module:factory`, is as `of_generator`.
 
     Args:
         noise: what its noise inputs get; None: as it was stored.
@@ -77,6 +66,10 @@ def load(name: str, noise: Noise | None = None) -> GeneratorSubject:
     Raises:
         InputError: it cannot be read.
     """
+    if own_models.is_factory(name):
+        generator, params = own_models.load_generator(name)
+        generator = generator if noise is None else generator.with_noise(noise)
+        return of_generator(generator, params, name)
     generator, params = zoo.load_generator(name)
     generator = generator if noise is None else generator.with_noise(noise)
     stored = zoo.read_generator(name)
@@ -90,20 +83,46 @@ def load(name: str, noise: Noise | None = None) -> GeneratorSubject:
     return GeneratorSubject(generator, params, identity)
 
 
-def load_classifiers(subject: GeneratorSubject, names: Sequence[str]) -> Subject:
-    """The generator with stored classifiers, by bundled names or folders.
+def load_classifiers(
+    subject: GeneratorSubject,
+    names: Sequence[str],
+    entry: Mapping[str, Any] = MappingProxyType({}),
+) -> Subject:
+    """The generator with classifiers, by bundled names, folders, factories or files.
+
+    Args:
+        entry: arguments of `nn.wrapped.wrap` for those of factories and files.
 
     Raises:
-        InputError: unreadable weights, or models that do not fit each other.
+        InputError: unreadable weights, models that do not fit each other, or `entry` for stored
+            classifiers alone.
     """
-    classifiers = {name: zoo.load_classifier(name) for name in names}
-    hashes = {name: zoo.read_classifier(name).sha256 for name in names}
+    own = [name for name in names if own_models.is_own(name)]
+    if entry and not own:
+        raise InputError(
+            f"{', '.join(names)} says itself how images enter it; leave out {', '.join(entry)}"
+        )
+    classifiers, hashes, shape = {}, {}, subject.generator.image_shape
+    for name in names:
+        if name in own:
+            classifiers[name] = own_models.load_classifier(name, shape, entry)
+        else:
+            classifiers[name] = zoo.load_classifier(name)
+            hashes[name] = zoo.read_classifier(name).sha256
     return with_classifiers(subject, classifiers, hashes)
 
 
 def of_generator(generator: Generator, params: Params, name: str) -> GeneratorSubject:
-    """A generator in hand; its parameters' bytes identify it."""
-    identity = {"generator": name, "generator_sha256": params_hash(params)}
+    """A generator in hand; its parameters and its images of fixed latents identify it.
+
+    Raises:
+        InputError: it does not keep the contract of `types.Generator`.
+    """
+    try:
+        sha256 = fingerprints.of_generator(generator, params)
+    except InputError as error:
+        raise InputError(f"generator {name}: {error}") from error
+    identity = {"generator": name, "generator_sha256": sha256}
     return GeneratorSubject(generator, params, identity | {"noise": generator.noise})
 
 
@@ -115,24 +134,33 @@ def with_classifiers(
     """The generator with classifiers, by their names.
 
     Args:
-        hashes: of the classifiers; None: of their parameters' bytes. They do not see a change of a
-            classifier's functions: give it another name then, or a hash of its own.
+        hashes: of the classifiers; of others their parameters and logits of fixed images make one.
 
     Raises:
-        InputError: one does not take the generator's images or has other classes.
+        InputError: one does not take the generator's images, has other classes, or does not keep
+            the contract of `types.Classifier`.
     """
     models = []
     for name, (classifier, params) in classifiers.items():
         models.append(Models(subject.generator, subject.params, classifier, params))
         _check_fit(subject.name, name, models[-1])
-    if hashes is None:
-        hashes = {name: params_hash(params) for name, (_, params) in classifiers.items()}
-    names = list(classifiers)
+    names, hashes = list(classifiers), hashes or {}
     identity = {
         "classifiers": _unique_names(names),
-        "classifier_sha256": [hashes[name] for name in names],
+        "classifier_sha256": [
+            hashes.get(name) or _fingerprint(name, each)
+            for name, each in zip(names, models, strict=True)
+        ],
     }
     return Subject(tuple(models), {**subject.identity, **identity})
+
+
+def _fingerprint(name: str, models: Models) -> str:
+    shape = models.generator.image_shape
+    try:
+        return fingerprints.of_classifier(models.classifier, models.classifier_params, shape)
+    except InputError as error:
+        raise InputError(f"classifier {name}: {error}") from error
 
 
 def _unique_names(paths: list[str]) -> list[str]:
@@ -142,8 +170,9 @@ def _unique_names(paths: list[str]) -> list[str]:
 
 def _check_fit(generator_name: str, classifier_name: str, models: Models) -> None:
     generator, classifier = models.generator, models.classifier
-    if generator.image_shape != classifier.image_shape:
-        made, taken = ("x".join(map(str, m.image_shape)) for m in (generator, classifier))
+    if classifier.image_shape is not None and classifier.image_shape != generator.image_shape:
+        shapes = generator.image_shape, classifier.image_shape
+        made, taken = ("x".join(map(str, shape)) for shape in shapes)
         raise InputError(
             f"generator {generator_name} makes {made} images, but classifier "
             f"{classifier_name} takes {taken}; give two that fit"
@@ -162,6 +191,19 @@ def check_truncation(subject: GeneratorSubject, truncation_psi: float) -> None:
     """
     if subject.generator.mapping is None and truncation_psi != 1:
         raise InputError(f"{subject.name} has no truncation; --truncation_psi must be 1")
+
+
+def check_gradient(subject: Subject, instead: str) -> None:
+    """
+    Args:
+        instead: what would do without a gradient, for a person.
+
+    Raises:
+        InputError: a classifier has none.
+    """
+    for name, models in zip(subject.classifiers, subject.models, strict=True):
+        if not models.classifier.has_gradient:
+            raise InputError(f"classifier {name} has no gradient; {instead}")
 
 
 def check_labelled_noise(generator: Generator) -> None:

@@ -112,3 +112,13 @@ def assign(stored: Stored, template: Any) -> Any:
     arrays = [stored.arrays[name] for name in wanted]
     # not jnp.asarray, which compiles a program for every shape
     return jax.tree.unflatten(jax.tree.structure(template), jax.device_put(arrays, may_alias=False))
+
+
+def params_hash(params: Any) -> str:
+    """SHA-256 over the names, shapes, types and bytes of all arrays."""
+    digest = hashlib.sha256()
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{jax.tree_util.keystr(path)} {array.shape} {array.dtype}".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -32,7 +32,7 @@ def redrawn(tmp_path_factory):
 
 def test_a_ranking_is_redrawn_from_its_arrays(redrawn, tmp_path):
     ranking, pushed = redrawn
-    plots.draw(tmp_path, ranking, pushed, "classifier c on generator g", "softmax", "unit")
+    plots.draw(tmp_path, ranking, pushed, "classifier c on generator g", "mean gradient")
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["classes.png", "push.png", "top_dimensions.png"]
     for name in files:

@@ -16,13 +16,18 @@ class Measurement(NamedTuple):
     samples: Mapping[str, int]  # size of each set by name, such as {"real": .., "generated": ..}
     convention: str
     interval: Interval | None = None  # of 95 %
-    interval_method: str = ""
+    interval_method: str = ""  # begins with what varies, such as "over both sets: ..."
     warnings: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
         """Such as "FID on mnist_c classifier features"."""
         return f"{self.metric} on {self.features}"
+
+    @property
+    def interval_note(self) -> list[str]:
+        """What the interval says; empty without one."""
+        return [f"95 % interval {self.interval_method}"] if self.interval else []
 
     def summary(self) -> dict[str, Any]:
         """For result.json."""
@@ -34,5 +39,6 @@ class Measurement(NamedTuple):
         sizes = ", ".join(f"{size:,} {name}" for name, size in self.samples.items())
         undefined = self.value is None or math.isnan(self.value)
         value = "undefined" if undefined else f"{self.value:.4g}{within}"
-        lines = [f"{self.title}: {value} ({sizes}; {self.convention})"]
+        how = "; ".join([sizes, self.convention, *self.interval_note])
+        lines = [f"{self.title}: {value} ({how})"]
         return "\n".join([*lines, *(f"  warning: {text}" for text in self.warnings)])

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from ganfail_jax.metrics.measurement import Measurement
 
-FIELDS = ("row", "column", "metric", "value", "low", "high", "samples", "features", "convention")
+FIELDS = (
+    *("row", "column", "metric", "value", "low", "high", "samples", "features", "convention"),
+    "interval",
+)
 
 
 class Cell(NamedTuple):
@@ -36,7 +39,8 @@ def to_csv(cells: Sequence[Cell]) -> str:
         sizes = "; ".join(f"{size} {name}" for name, size in measured.samples.items())
         low, high = measured.interval or ("", "")
         told = (measured.metric, measured.value, low, high, sizes)
-        writer.writerow([row, column, *told, measured.features, measured.convention])
+        how = (measured.features, measured.convention, measured.interval_method)
+        writer.writerow([row, column, *told, *how])
     return text.getvalue()
 
 
@@ -66,4 +70,4 @@ def _text(measured: Measurement | None) -> str:
 
 def _note(measured: Measurement) -> str:
     sizes = ", ".join(f"{size:,} {name}" for name, size in measured.samples.items())
-    return f"{measured.title}: {sizes}; {measured.convention}; brackets: 95 %"
+    return "; ".join([f"{measured.title}: {sizes}", measured.convention, *measured.interval_note])

@@ -196,7 +196,7 @@ def _correction_fid(
 def _stopping_layer(
     images: CorrectedImages, reference: Reference, stops: list[str], shares: list[float]
 ) -> list[Cell]:
-    real = manifold(reference.features, images.compared.settings.neighbours)
+    real = manifold(reference.images.features, images.compared.settings.neighbours)
     samples = images.populations.artifacts
 
     def measure(

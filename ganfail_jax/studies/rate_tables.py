@@ -22,7 +22,7 @@ from ganfail_jax.images import to_uint8
 from ganfail_jax.jobs import Arrays
 from ganfail_jax.latents import renderer, sample_labels
 from ganfail_jax.metrics.features import Features
-from ganfail_jax.metrics.frechet import feature_moments, frechet
+from ganfail_jax.metrics.frechet import feature_set, frechet
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 from ganfail_jax.metrics.table import Cell
 from ganfail_jax.runtime import Sweep
@@ -167,7 +167,7 @@ def ablation_fid(
 def _ablation_fid(
     choices: Sequence[Choice], layer_sets: Sequence[Sequence[str]], scored: Scored
 ) -> list[Cell]:
-    top, real = scored.ends()[0], feature_moments(scored.real)
+    top, real = scored.ends()[0], feature_set(scored.real)
     cells: list[Cell] = []
     for choice in choices:
         for layers in layer_sets:

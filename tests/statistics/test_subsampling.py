@@ -9,12 +9,15 @@ from ganfail_jax.statistics.subsampling import standard_errors
 def test_the_error_of_a_difference_of_means_is_its_closed_form():
     rng = np.random.default_rng(0)
     x, y = rng.normal(0, 1, 400), rng.normal(0, 3, 1203)
-    errors = [
-        standard_errors(lambda a, b: np.array([x[a].mean() - y[b].mean()]), [400, 1203], seed=s)
-        for s in range(20)
-    ]
+
+    def difference(a, b):
+        return np.array([x[a].mean() - y[b].mean()])
+
+    errors = [standard_errors(difference, [400, 1203], seed=s) for s in range(20)]
+    assert all(each is not None for each in errors)
     expected = np.sqrt(x.var(ddof=1) / 400 + y.var(ddof=1) / 1203)
-    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(expected, rel=0.1)  # 24 x 20 values
+    found = np.sqrt(np.mean(np.square(np.asarray(errors, float))))
+    assert found == pytest.approx(expected, rel=0.1)  # 24 x 20 values
 
 
 def test_parts_are_disjoint_and_of_one_size():

@@ -166,6 +166,8 @@ class CorrectedImages(NamedTuple):
 
         images = Images((len(samples.indices), *models.generator.image_shape), take)
         how = None if setting is None else [method, dict(setting.numbers)]
+        if setting is not None and setting.draw:
+            how = [method, dict(setting.numbers), setting.draw]
         key = str([corrections.identity, samples.indices.tolist(), how])
         of_generator = ImageSet(corrections.case.names[0], images, key)
         return of_generator.features(self.compared.features, self.batch_size, name)

@@ -71,7 +71,7 @@ SHARES = {"precision": "generated", "recall": "real", "coverage": "real"}  # of 
 
 
 def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> PrecisionRecall:
-    """Compare two sets of images: 2 n m d operations, and three times that for the intervals.
+    """Compare two sets of images: 2 n m d operations; intervals: 4 (n^2 + m^2 + n m) d more.
 
     The 95 % intervals are over both sets: a ball depends on the images around its centre, so that
     other images of either set change more than the numbers averaged. Their errors are those of
@@ -109,7 +109,7 @@ def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> P
             value=value,
             samples=samples,
             convention=f"k = {k}, self excluded, edges included",
-            interval=interval if np.isfinite(error) else None,
+            interval=interval if np.isfinite([value, error]).all() else None,
             interval_method=f"over both sets: {kind}, error by splits",
         )
 

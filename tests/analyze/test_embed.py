@@ -44,7 +44,7 @@ def test_without_classes_the_class_is_the_prediction(folders, models, tmp_path):
 BAD = [
     (["--perplexity=40"], "--perplexity=40 needs more than 40 samples"),
     (["--neighbours=73"], "--neighbours=73 needs more than 72 reference samples"),
-    (["--perplexity=0"], "flag --perplexity=0: 0.0 is not number >= 1.0"),
+    (["--perplexity=0"], "flag --perplexity=0: 0.0 is not a number in the range [1.0, "),
 ]
 
 

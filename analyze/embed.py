@@ -8,6 +8,7 @@ space how well neighbours and a linear model predict the class of a sample and i
 
 from absl.flags import DEFINE_float, DEFINE_integer, FlagValues
 
+from ganfail_jax.analysis import embedding
 from ganfail_jax.cli import models
 from ganfail_jax.cli.bounds import MOST
 from ganfail_jax.cli.flags import (
@@ -30,6 +31,8 @@ def define(flags: FlagValues) -> None:
     text = "Samples on the maps, at most num_samples."
     DEFINE_integer("embedded", 2_500, text, 3, MOST, flag_values=flags)
     DEFINE_integer("neighbours", 10, "k of the nearest neighbours.", 1, MOST, flag_values=flags)
+    text = "Samples that neighbours are sought among and a linear model learns from, at most 4/5."
+    DEFINE_integer("reference", embedding.REFERENCE, text, 2, MOST, flag_values=flags)
     DEFINE_float("perplexity", 30.0, "Perplexity of t-SNE.", 1.0, MOST, flag_values=flags)
 
 

@@ -17,6 +17,7 @@ from ganfail_jax.cli.images import define_real
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import tables
+from ganfail_jax.studies.tables import RANDOM_DRAWS
 
 PAPERS = (rate_tables, correction_tables)
 TABLES = {name: table for paper in PAPERS for name, table in paper.TABLES.items()}
@@ -34,6 +35,8 @@ def define(flags: FlagValues) -> None:
     DEFINE_integer("num_real", 10_000, text, 4, MOST_SAMPLES, flag_values=flags)
     text = "k of precision, recall and realism."
     DEFINE_integer("neighbours", 3, text, 1, MOST, flag_values=flags)
+    text = "Draws of random neurons or units, of whose FIDs a table has the mean and the spread."
+    DEFINE_integer("random_draws", RANDOM_DRAWS, text, 1, MOST, flag_values=flags)
     for paper in PAPERS:
         paper.define(flags)
     DEFINE_enum("table", None, list(TABLES), "Which table.", flag_values=flags)

@@ -84,6 +84,8 @@ def ablation(
     return {layer: zero_activated(jnp.asarray(masks[layer])) for layer in layers}
 
 
-def ablation_keys(seed: int, indices: Int[Array, " b"]) -> Array:
-    """A key per sample, other than that of its z."""
-    return jax.vmap(jax.random.fold_in, (0, None))(sample_keys(seed, indices), STREAM)
+def ablation_keys(seed: int, indices: Int[Array, " b"], draw: int = 0) -> Array:
+    """A key per sample, other than that of its z, for one of several draws."""
+    split = jax.vmap(jax.random.fold_in, (0, None))
+    keys = split(sample_keys(seed, indices), STREAM)
+    return split(keys, draw) if draw else keys

@@ -73,6 +73,8 @@ class SharedDimensions(NamedTuple):
     candidates: int  # dimensions that have an effect on either classifier
     expected: float  # size of the overlap of two random tops, on average, in either direction
     p: float  # that two random tops overlap at least as much, in either direction
+    expected_shared: float  # the same of `shared`
+    p_shared: float
 
     def summary(self, names: Sequence[str]) -> dict[str, Any]:
         """For result.json."""
@@ -85,11 +87,18 @@ class SharedDimensions(NamedTuple):
             "in_both": len(self.shared) + len(self.opposite),
             "in_both_expected_by_chance": self.expected,
             "in_both_p": self.p,
+            "shared_expected_by_chance": self.expected_shared,
+            "shared_p": self.p_shared,
         }
 
 
 def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDimensions:
-    """What breaks both classifiers and what only one, in one group of the rankings."""
+    """What breaks both classifiers and what only one, in one group of the rankings.
+
+    Chance is that of two random tops (hypergeometric), and that two directions agree which are
+    drawn independently with the shares that they have in the two tops: half of the overlap where
+    both directions are equally frequent.
+    """
     scores = np.stack([a.score[group], b.score[group]])
     candidates = int(np.any(scores != 0, axis=0).sum())
     top = min(top, candidates)
@@ -99,6 +108,10 @@ def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDime
     varied = np.ptp(scores, axis=1).min() > 0
     overlaps = np.arange(top + 1)
     chance = scipy.stats.hypergeom.pmf(overlaps, max(candidates, 1), top, top)
+    tops = (a.direction[group, top_a], b.direction[group, top_b])
+    up_a, up_b = (np.sum(directions > 0) / max(top, 1) for directions in tops)
+    agree = up_a * up_b + (1 - up_a) * (1 - up_b)
+    reached = scipy.stats.binom.sf(same.sum() - 1, overlaps, agree)
     return SharedDimensions(
         float(rank_correlation(scores[:1], scores[1:])[0, 0]),
         float(np.corrcoef(scipy.stats.rankdata(scores, axis=1))[0, 1]) if varied else float("nan"),
@@ -109,6 +122,8 @@ def compare_rankings(a: Ranking, b: Ranking, group: int, top: int) -> SharedDime
         candidates,
         float(chance @ overlaps),
         min(float(chance[len(common) :].sum()), 1.0),
+        float(chance @ overlaps * agree),
+        min(float(chance @ reached), 1.0),
     )
 
 

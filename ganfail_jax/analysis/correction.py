@@ -68,9 +68,12 @@ def given_units(units: Sequence[int], size: int) -> Bool[np.ndarray, " c"]:
     return chosen
 
 
-def random_units(layer: str, number: int, size: int, seed: int) -> Bool[np.ndarray, " c"]:
-    """Random units of a layer of `size`; of one seed, more of them include the fewer."""
-    order = np.random.default_rng([seed, zlib.crc32(layer.encode())]).permutation(size)
+def random_units(
+    layer: str, number: int, size: int, seed: int, draw: int = 0
+) -> Bool[np.ndarray, " c"]:
+    """Random units of a layer of `size`; of one draw, more of them include the fewer."""
+    stream = [seed, zlib.crc32(layer.encode()), draw][: 3 if draw else 2]
+    order = np.random.default_rng(stream).permutation(size)
     return given_units([int(u) for u in order[:number]], size)
 
 

@@ -63,6 +63,7 @@ class Setting(NamedTuple):
     manual: Sequence[int] = ()  # units of the stopping layer
     strength: float = STRENGTH  # lambda
     seed: int = 0  # of random units
+    draw: int = 0  # of several draws of random units
 
     def inspects(self, method: Method) -> bool:
         """Whether a method needs to inspect the uncorrected samples."""
@@ -132,7 +133,7 @@ def _units(
 ) -> Bool[Array | np.ndarray, "*s _"]:
     number, size = setting.numbers[layer], setting.layers[layer].channels
     if method.by == "random":
-        return random_units(layer, number, size, setting.seed)
+        return random_units(layer, number, size, setting.seed, setting.draw)
     if method.by == "manual":
         return given_units(setting.manual, size)
     if method.by == "fid":

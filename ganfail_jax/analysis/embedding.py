@@ -3,10 +3,14 @@
 The paper shows t-SNE maps of Z, W and S. Beyond the paper, the claim that S separates best as
 numbers, measured in the spaces themselves on all samples and compared in pairs:
 
-- how often the k nearest neighbours of a sample give its class, leaving it out;
-- the AUC of misclassification by the share of misclassified neighbours, and by a cross-validated
-  logistic regression; both over all pairs of samples and over pairs of the same class, because
-  classes differ in how often they fail.
+- how often the k nearest neighbours of a sample give its class;
+- the AUC of misclassification by the share of misclassified neighbours, and by a logistic
+  regression; both over all pairs of samples and over pairs of the same class, because classes
+  differ in how often they fail.
+
+Neighbours, and what a regression learns from, are a number of reference samples from the other
+folds: what a space tells grows with it, but not with the number of samples, so that results of
+different numbers of samples compare. Intervals are over the samples judged, references held fixed.
 
 Distances are those of raw coordinates, as in the paper. The styles of a StyleGAN are affine in w,
 so a linear probe finds in S what it finds in W; what S adds is its metric.
@@ -14,6 +18,7 @@ so a linear probe finds in S what it finds in W; what S adds is its metric.
 scikit-learn is imported where it is used: it takes longer than JAX, and --help needs none of it.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -37,9 +42,12 @@ MEASURES = (
     "outcome AUC within classes, linear",
 )
 FOLDS = 5
+REFERENCE = 4_000  # samples that neighbours are sought among and a regression learns from
+HELD = "over the samples judged; the reference samples are held"
 PENALTY = 0.01  # C of the logistic regression: weak enough for W, strong enough for S
 
 Space = Float[np.ndarray, "n _"]
+Folds = Sequence[tuple[Int[np.ndarray, " r"], Int[np.ndarray, " j"]]]  # references, judged
 
 
 class Embedding(NamedTuple):
@@ -91,12 +99,36 @@ def latent_spaces(
     return {**{name: rows[name] for name in sorted(rows, reverse=True)}, "S": samples.styles}
 
 
-def neighbours(space: Space, k: int) -> Int[np.ndarray, "n k"]:
-    """The k nearest other samples of every sample."""
+def reference_size(reference: int, num_samples: int) -> int:
+    """How many reference samples there are: as many as wanted, or all of the other folds."""
+    return min(reference, num_samples - -(-num_samples // FOLDS))
+
+
+def split(wrong: Bool[np.ndarray, " n"], reference: int, seed: int) -> Folds:
+    """Every sample is judged once; both outcomes have their shares in all parts, where they can."""
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    enough = min(wrong.sum(), (~wrong).sum()) >= FOLDS
+    kind = StratifiedKFold if enough else KFold
+    rng, size = np.random.default_rng(seed), reference_size(reference, len(wrong))
+    folds = []
+    for others, judged in kind(FOLDS, shuffle=True, random_state=seed).split(wrong, wrong):
+        order = rng.permutation(others)
+        order = order[np.argsort(wrong[order], kind="stable")]
+        evenly = np.linspace(0, len(order) - 1, min(size, len(order))).round().astype(int)
+        folds.append((order[evenly], judged))
+    return folds
+
+
+def neighbours(space: Space, k: int, folds: Folds) -> Int[np.ndarray, "n k"]:
+    """The k nearest references of every sample."""
     from sklearn.neighbors import NearestNeighbors
 
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(space)
-    return search.kneighbors(return_distance=False)
+    near = np.empty((len(space), k), np.int64)
+    for references, judged in folds:
+        search = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(space[references])
+        near[judged] = references[search.kneighbors(space[judged], return_distance=False)]
+    return near
 
 
 def majority(labels: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
@@ -105,22 +137,27 @@ def majority(labels: Int[np.ndarray, "n k"]) -> Int[np.ndarray, " n"]:
     return votes.argmax(axis=1)
 
 
-def probe(space: Space, wrong: Bool[np.ndarray, " n"], seed: int) -> Float[np.ndarray, " n"]:
-    """How a logistic regression of the other folds' samples judges each sample."""
+def probe(space: Space, wrong: Bool[np.ndarray, " n"], folds: Folds) -> Float[np.ndarray, " n"]:
+    """How a logistic regression of the references judges each sample."""
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1_000))
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    return np.asarray(cross_val_predict(model, space, wrong, cv=folds, method="decision_function"))
+    scores = np.empty(len(space))
+    for references, judged in folds:
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1_000))
+        model.fit(space[references], wrong[references])
+        scores[judged] = model.decision_function(space[judged])
+    return scores
 
 
-def measure(space: Space, samples: Samples, *, k: int, seed: int) -> Estimate:
+def measure(
+    space: Space, samples: Samples, *, k: int, seed: int, reference: int = REFERENCE
+) -> Estimate:
     """MEASURES of one space; outcomes are NaN with less than FOLDS samples of either."""
     wrong, classes = ~samples.right[0], samples.target
-    near = neighbours(space, k)
+    folds = split(wrong, reference, seed)
+    near = neighbours(space, k, folds)
     known = mean(majority(classes[near]) == classes)
     if min(wrong.sum(), (~wrong).sum()) < FOLDS:
         missing = (len(MEASURES) - 1,)
@@ -128,7 +165,7 @@ def measure(space: Space, samples: Samples, *, k: int, seed: int) -> Estimate:
             np.append(known.value, np.full(missing, np.nan)),
             np.append(known.influence, np.full((len(wrong), *missing), np.nan), axis=1),
         )
-    scores = [wrong[near].mean(axis=1), probe(space, wrong, seed)]
+    scores = [wrong[near].mean(axis=1), probe(space, wrong, folds)]
     found = [known]
     for score in scores:
         found += [auc(score[:, None], wrong), auc(score[:, None], wrong, classes)]
@@ -146,16 +183,20 @@ def embed(
     k: int = 10,
     perplexity: float = 30.0,
     seed: int = 0,
+    reference: int = REFERENCE,
 ) -> Embedding:
     """Maps of the first `embedded` samples, and what each space says of all samples.
 
     Args:
         perplexity: of t-SNE; less than the samples it maps.
+        reference: samples that neighbours are sought among and a regression learns from.
     """
     from sklearn.manifold import TSNE
 
     mapper = TSNE(perplexity=perplexity, init="pca", random_state=seed)
-    found = [measure(space, samples, k=k, seed=seed) for space in spaces.values()]
+    found = [
+        measure(space, samples, k=k, seed=seed, reference=reference) for space in spaces.values()
+    ]
     gains = [later.minus(earlier) for earlier, later in pairwise(found)]
     return Embedding(
         tuple(spaces),

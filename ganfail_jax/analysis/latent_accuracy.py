@@ -9,6 +9,10 @@ distance summarises robustness.
 Beyond the paper: intervals, the area under the curve, and comparisons on shared axes. Curves whose
 centre and dimensions are their own, as in the paper, have different x axes; two classifiers on the
 same samples at the same distances can be tested as pairs.
+
+More samples reach further out, and bins of too few samples are not drawn. So that numbers of other
+numbers of samples compare, the slope is of all samples, and the area is over a range between
+quantiles of the distance. (Over the bins drawn, a slope of -0.14 was -0.06 of 500 samples.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
+from ganfail_jax.analysis.distance import Axis, axis, join
 from ganfail_jax.analysis.ranking import Ranking, bootstrap_weights
 from ganfail_jax.analysis.samples import Samples
 from ganfail_jax.statistics.proportions import wilson
@@ -27,6 +32,9 @@ from ganfail_jax.statistics.proportions import wilson
 BINNINGS = ("width", "quantile")
 REPLICATES = 1_000  # of the bootstrap
 PERCENTILES = (2.5, 97.5)
+RANGE, RANGE_BINS = (0.05, 0.95), 10  # of the area: quantiles of the distance, equal widths
+AT_ONCE = 2**21  # samples times replicates
+HELD = "centre fitted anew in every bootstrap replicate; dimensions, units and bins held"
 
 COMPARISONS = {  # name -> what distance means there; a curve per classifier, or class of the first
     "own": "each classifier's own centre and own {top} (fig. 6a)",
@@ -56,8 +64,9 @@ class Binning(NamedTuple):
 class Curves(NamedTuple):
     """c curves of up to p points, padded with NaN (0 samples); intervals are of 95 %.
 
-    Slopes and areas leave out the samples beyond the last point's bin. Bootstrap intervals resample
-    the samples, alike for all curves, and hold centre, dimensions and bins fixed.
+    Slopes and areas are of all samples. Their intervals are by a bootstrap that resamples the
+    samples, alike for all curves, and fits the centre anew; dimensions (which other samples
+    ranked), units and bins are held fixed.
     """
 
     distance: Float[np.ndarray, "c p"]  # mean of the bin's samples
@@ -68,11 +77,11 @@ class Curves(NamedTuple):
     slope_interval: Float[np.ndarray, "c 2"]
     slope_difference: Float[np.ndarray, " c"]  # to the first curve
     slope_difference_interval: Float[np.ndarray, "c 2"]
-    area: Float[np.ndarray, " c"]  # mean height of the curve over the common range
+    area: Float[np.ndarray, " c"]  # mean accuracy over bins of one width in the common range
     area_interval: Float[np.ndarray, "c 2"]
     area_difference: Float[np.ndarray, " c"]  # to the first curve
     area_difference_interval: Float[np.ndarray, "c 2"]
-    common_range: Float[np.ndarray, " 2"]  # distances that all curves cover; NaN: none
+    common_range: Float[np.ndarray, " 2"]  # that 5 to 95 % of every curve have; NaN: none
     rises: Int[np.ndarray, " c"]  # points higher than the one before
     clear_rises: Int[np.ndarray, " c"]  # their lower limit is above the upper limit before
 
@@ -119,29 +128,6 @@ def by_area(curves: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return sorted(curves, key=area)
 
 
-def distances(
-    styles: Float[np.ndarray, "n s"],
-    right: Bool[np.ndarray, " n"],
-    dims: Int[np.ndarray, " d"],
-    unit: Float[np.ndarray, " s"],
-) -> Float[np.ndarray, " n"]:
-    """Distance of samples to the mean of the right ones but themselves.
-
-    NaN where none is right and where there are no dimensions.
-
-    Args:
-        unit: standard deviation of every dimension; one that never varies adds nothing.
-    """
-    if not right.any() or not len(dims):
-        return np.full(len(styles), np.nan)
-    dims = dims[unit[dims] > 0]
-    scaled = styles[:, dims].astype(np.float64) / unit[dims]
-    distance = np.linalg.norm(scaled - scaled[right].mean(axis=0), axis=1)
-    others = right.sum() - 1
-    distance[right] *= (others + 1) / max(others, 1)  # exactly the distance to the others' mean
-    return distance
-
-
 def bin_edges(distance: Float[np.ndarray, " n"], binning: Binning) -> Float[np.ndarray, " e"]:
     """Edges of the kept bins, each lower <= distance < upper; one edge alone: no bin.
 
@@ -176,50 +162,82 @@ def resampling(indices: Int[np.ndarray, " n"], seed: int) -> UInt8[np.ndarray, "
 
 
 class _Points(NamedTuple):
-    """One curve of p points; r: the samples as they are, then the replicates (NaN: empty bin)."""
+    """One curve of p points."""
 
     distance: Float[np.ndarray, " p"]
     samples: Int[np.ndarray, " p"]
     right: Int[np.ndarray, " p"]
-    heights: Float[np.ndarray, "r p"]
-    slopes: Float[np.ndarray, " r"]
 
 
 def _points(
-    distance: Float[np.ndarray, " n"],
-    right: Bool[np.ndarray, " n"],
-    binning: Binning,
-    counts: UInt8[np.ndarray, "n r"],
+    distance: Float[np.ndarray, " n"], right: Bool[np.ndarray, " n"], binning: Binning
 ) -> _Points:
     edges = bin_edges(distance[np.isfinite(distance)], binning)
     inside = (distance >= edges[0]) & (distance < edges[-1])
-    x, y = distance[inside] - edges[0], right[inside].astype(np.float64)
-    members = (np.searchsorted(edges, distance[inside], side="right") - 1)[:, None] == np.arange(
-        len(edges) - 1
-    )
-    terms = np.column_stack([np.ones_like(x), x, x * x, y, x * y, members, members * y[:, None]])
-    blocks = np.array_split(counts[inside].T, 10)  # float64 takes eight times the memory
-    sums = np.concatenate([block.astype(np.float64) @ terms for block in blocks])
-    n, sx, sxx, sy, sxy = sums[:, :5].T
-    size, hits = np.split(sums[:, 5:], 2, axis=1)
+    bins = len(edges) - 1
+    place = np.searchsorted(edges, distance[inside], side="right") - 1
+    size = np.bincount(place, minlength=bins)
+    hits = np.bincount(place[right[inside]], minlength=bins)
+    return _Points(np.bincount(place, distance[inside], bins) / size, size, hits)
+
+
+def _slope(
+    x: Float[np.ndarray, "own r"], y: Bool[np.ndarray, " own"], counts: Float[np.ndarray, "own r"]
+) -> Float[np.ndarray, " r"]:
+    """Least squares; NaN of samples at one distance."""
+    x = x - x.mean()
+    weighted = counts * x
+    n, sx, sy = counts.sum(axis=0), weighted.sum(axis=0), y @ counts
+    sxx, sxy = np.einsum("nr,nr->r", weighted, x), y @ weighted
     spread = n * sxx - sx * sx
-    return _Points(
-        edges[0] + (x @ members) / size[0],
-        np.rint(size[0]).astype(np.int64),
-        np.rint(hits[0]).astype(np.int64),
-        np.divide(hits, size, out=np.full_like(hits, np.nan), where=size > 0),
-        np.divide(n * sxy - sx * sy, spread, out=np.full_like(n, np.nan), where=spread > 0),
+    return np.divide(n * sxy - sx * sy, spread, out=np.full_like(n, np.nan), where=spread > 0)
+
+
+def _area(
+    x: Float[np.ndarray, "own r"],
+    y: Bool[np.ndarray, " own"],
+    counts: Float[np.ndarray, "own r"],
+    low: float,
+    high: float,
+) -> Float[np.ndarray, " r"]:
+    """Mean share of y over the bins that have samples."""
+    place = np.floor((x - low) / (high - low) * RANGE_BINS).astype(np.int32)
+    inside = (place >= 0) & (place < RANGE_BINS)
+    place += RANGE_BINS * np.arange(x.shape[1], dtype=np.int32)
+    cells = RANGE_BINS * x.shape[1]
+    size, hits = (
+        np.bincount(place[inside], each[inside], cells).reshape(-1, RANGE_BINS)
+        for each in (counts, counts * y[:, None])
     )
+    filled = size > 0
+    shares = np.divide(hits, size, out=np.zeros_like(hits), where=filled)
+    with np.errstate(invalid="ignore"):
+        return shares.sum(axis=1) / filled.sum(axis=1)
 
 
-def area_weights(
-    distance: Float[np.ndarray, " p"], low: float, high: float
-) -> Float[np.ndarray, " p"]:
-    """Weights whose product with heights is the mean height of the straight lines between them."""
-    inner = distance[(distance > low) & (distance < high)]
-    grid = np.concatenate([[low], inner, [high]])
-    hats = [np.interp(grid, distance, one) for one in np.eye(len(distance))]
-    return np.asarray(np.trapezoid(hats, grid, axis=1)) / (high - low)
+def _replicas(
+    axis: Axis,
+    right: Bool[np.ndarray, " n"],
+    counts: UInt8[np.ndarray, "n r"],
+    common: tuple[float, float],
+) -> tuple[Float[np.ndarray, " r"], Float[np.ndarray, " r"]]:
+    """Slopes and areas: first of the samples as they are, then of the replicates."""
+    own = np.flatnonzero(np.isfinite(axis.distance))
+    y, (low, high), replicates = right[own], common, counts.shape[1]
+    parts = []
+    for start in range(0, replicates, step := max(1, AT_ONCE // len(counts))):
+        here = counts[:, start : start + step].astype(np.float32)
+        weights = here[own].astype(np.float64)
+        x = np.repeat(axis.distance[own][:, None], here.shape[1], axis=1)
+        if axis.refit is not None:
+            first = int(start == 0)  # as they are: exact
+            x[:, first:] = axis.refit(here[:, first:])
+        areas = np.full(len(weights[0]), np.nan)
+        if low < high:
+            areas = _area(x, y, weights, low, high)
+        parts.append((_slope(x, y, weights), areas))
+    slopes, areas = zip(*parts, strict=True)
+    return np.concatenate(slopes), np.concatenate(areas)
 
 
 def _padded(rows: list[np.ndarray], fill: float = np.nan) -> np.ndarray:
@@ -241,34 +259,33 @@ def _estimate(
 
 
 def make_curves(
-    distance: Float[np.ndarray, "c n"],
+    axes: Sequence[Axis],
     right: Bool[np.ndarray, "c n"],
     binning: Binning,
     counts: UInt8[np.ndarray, "n r"],
 ) -> Curves:
-    """Accuracy against distance, one curve per row, of samples that the rows share.
+    """Accuracy against distance, one curve per axis, of samples that they share.
 
     Args:
-        distance: NaN where a sample does not belong to a curve.
         counts: of `resampling`.
     """
-    found = [_points(*row, binning, counts) for row in zip(distance, right, strict=True)]
-    drawn = [points.distance for points in found if len(points.distance)]
-    low = max((x[0] for x in drawn), default=np.nan)
-    high = min((x[-1] for x in drawn), default=np.nan)
-    slopes = np.stack([points.slopes for points in found])
-    areas = np.full_like(slopes, np.nan)
-    for c, points in enumerate(found):
-        if low < high and len(points.distance):
-            weights = area_weights(points.distance, low, high)
-            areas[c] = points.heights[:, weights > 0] @ weights[weights > 0]
-    heights = _padded([points.heights[0] for points in found])
-    limits = _padded([wilson(points.right, points.samples) for points in found])
+    pairs = list(zip(axes, right, strict=True))
+    points = [_points(own.distance, hit, binning) for own, hit in pairs]
+    drawn = [own.distance for own, each in zip(axes, points, strict=True) if len(each.distance)]
+    ends = np.reshape([np.nanquantile(x, RANGE) for x in drawn], (-1, 2))
+    low, high = (ends[:, 0].max(), ends[:, 1].min()) if len(ends) else (np.nan, np.nan)
+    slopes, areas = np.full((2, len(pairs), counts.shape[1]), np.nan)
+    for c, (own, hit) in enumerate(pairs):
+        if len(points[c].distance):
+            slopes[c], areas[c] = _replicas(own, hit, counts, (low, high))
+    with np.errstate(invalid="ignore"):
+        heights = _padded([each.right / each.samples for each in points])
+    limits = _padded([wilson(each.right, each.samples) for each in points])
     return Curves(
-        _padded([points.distance for points in found]),
+        _padded([each.distance for each in points]),
         heights,
         limits,
-        _padded([points.samples for points in found], 0.0).astype(np.int64),
+        _padded([each.samples for each in points], 0.0).astype(np.int64),
         *_estimate(slopes),
         *_estimate(slopes - slopes[:1]),
         *_estimate(areas),
@@ -305,31 +322,37 @@ def accuracy_curves(
             return np.zeros(0, np.int64)
         return reduce(np.union1d, [found.order[group, :top] for found in of])
 
-    def by_class(hit: np.ndarray, dims: list[np.ndarray]) -> np.ndarray:
-        """[classes, n]: the samples of each class from its centre, NaN elsewhere."""
-        out = np.full((classes, len(styles)), np.nan)
-        for c in range(classes):
-            own = samples.in_group(1 + c)
-            out[c, own] = distances(styles[own], hit[own], dims[c], unit)
-        return out
+    members = [samples.in_group(1 + c) for c in range(classes)]
 
-    def curves(distance: np.ndarray | list[np.ndarray], hits: np.ndarray) -> Curves:
-        return make_curves(np.broadcast_to(distance, hits.shape), hits, binning, counts)
+    def of_class(c: int, hit: np.ndarray, dims: np.ndarray) -> Axis:
+        """The samples of a class from its centre."""
+        own = members[c]
+        return join([axis(styles[own], hit[own], dims, unit)], [own])
+
+    def curves(axes: Sequence[Axis], hits: np.ndarray) -> Curves:
+        return make_curves(axes, hits, binning, counts)
 
     own = [
-        distances(styles, hit, found.order[0, :top], unit)
+        axis(styles, hit, found.order[0, :top], unit)
         for hit, found in zip(right, rankings, strict=True)
     ]
-    own_class = by_class(agreed, [tops(1 + c, rankings) for c in range(classes)])
+    own_class = join(
+        [
+            axis(styles[each], agreed[each], tops(1 + c, rankings), unit)
+            for c, each in enumerate(members)
+        ],
+        members,
+    )
     first = np.broadcast_to(right[0], (classes, len(styles)))
     first_tops = [tops(1 + c, rankings[:1]) for c in range(classes)]
+    shared = axis(styles, agreed, tops(0, rankings), unit)
     made = {
         "own": curves(own, right),
-        "own_all": curves([distances(styles, hit, every, unit) for hit in right], right),
-        "shared": curves(distances(styles, agreed, tops(0, rankings), unit), right),
-        "shared_class": curves(own_class[samples.target, np.arange(len(styles))], right),
-        "classes": curves(by_class(right[0], first_tops), first),
-        "classes_all": curves(by_class(right[0], [every] * classes), first),
+        "own_all": curves([axis(styles, hit, every, unit) for hit in right], right),
+        "shared": curves([shared] * len(right), right),
+        "shared_class": curves([own_class] * len(right), right),
+        "classes": curves([of_class(c, right[0], d) for c, d in enumerate(first_tops)], first),
+        "classes_all": curves([of_class(c, right[0], every) for c in range(classes)], first),
     }
     if len(right) == 1:
         del made["shared"]

@@ -10,12 +10,19 @@ from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.starts import CONFIDENT, TOGETHER, at_samples, at_styles
 from ganfail_jax.analysis.views import Views, target_softmax
 from ganfail_jax.runtime import progress_bar
+from ganfail_jax.statistics import estimates
+from ganfail_jax.statistics.intervals import Z95
 
+DRAWS = 10  # of random dimensions
 SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
 
 
 class PushEffect(NamedTuple):
-    """Mean true-class softmax of n samples: unmoved, moved along the top, along random ones."""
+    """Mean true-class softmax of n samples: unmoved, moved along the top, along random ones.
+
+    Intervals are of 95 %, over samples; that of random ones over draws of dimensions, too. The
+    ranking is held fixed.
+    """
 
     num_samples: int
     dimensions: int  # how many were pushed together
@@ -23,6 +30,8 @@ class PushEffect(NamedTuple):
     top: float
     random: float
     standard_errors: tuple[float, float, float]  # of before, top, random
+    random_draws: tuple[float, ...]  # the mean of every draw of dimensions
+    reach: tuple[float, float, float]  # of the intervals, to either side
 
 
 def push_effect(
@@ -34,7 +43,7 @@ def push_effect(
     truncation_psi: float = 1.0,
     top: int = 10,
     deviations: float = 1.0,
-    draws: int = 3,
+    draws: int = DRAWS,
     progress: str | None = None,
 ) -> PushEffect:
     """Does the ranking hold where it was not made? Push fresh samples in the degrading direction.
@@ -63,9 +72,19 @@ def push_effect(
             softmax.append(target_softmax(logits, start.target))
             bar.update(num_samples)
     before, pushed, *random = np.asarray(softmax, np.float64)
-    values = np.stack([before, pushed, np.mean(random, axis=0)])
-    means, errors = values.mean(axis=1), values.std(axis=1, ddof=1) / np.sqrt(num_samples)
-    return PushEffect(num_samples, top, *map(float, means), tuple(map(float, errors)))  # pyright: ignore
+    singles = [estimates.mean(each) for each in (before, pushed)]
+    drawn = estimates.mean_over_draws(np.stack(random))
+    errors = [float(each.standard_error[0]) for each in singles]
+    return PushEffect(
+        num_samples,
+        top,
+        float(before.mean()),
+        float(pushed.mean()),
+        drawn.value,
+        (errors[0], errors[1], drawn.standard_error),
+        tuple(np.mean(random, axis=1).tolist()),
+        (Z95 * errors[0], Z95 * errors[1], drawn.reach),
+    )
 
 
 class PushGrid(NamedTuple):

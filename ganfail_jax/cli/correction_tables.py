@@ -45,7 +45,8 @@ def define(flags: FlagValues) -> None:
 def _correction_fid(flags: FlagValues) -> Table:
     methods = corrections.methods_from(flags)
     compared = _compared(flags, _case(flags), flags.stop)
-    return correction_tables.correction_fid(compared, methods=methods, share=flags.share)
+    own = {"share": flags.share, "random_draws": flags.random_draws}
+    return correction_tables.correction_fid(compared, methods=methods, **own)
 
 
 def _stopping_layer(flags: FlagValues) -> Table:
@@ -62,7 +63,8 @@ def _ablated_units(flags: FlagValues) -> Table:
     case = _case(flags)
     correction_tables.numbers_of(case.models.generator, flags.stop, numbers)
     compared = _compared(flags, case, flags.stop)
-    return correction_tables.ablated_units(compared, numbers=numbers)
+    draws = flags.random_draws
+    return correction_tables.ablated_units(compared, numbers=numbers, random_draws=draws)
 
 
 def _case(flags: FlagValues) -> ArtifactCase:
@@ -110,8 +112,10 @@ def _shares(flags: FlagValues) -> list[float]:
 
 TABLES = {
     "correction_fid": TableFlags(
-        _correction_fid, (*COMMON, "unit_fid", "methods", "stop", "share")
+        _correction_fid, (*COMMON, "unit_fid", "methods", "stop", "share", "random_draws")
     ),
     "stopping_layer": TableFlags(_stopping_layer, (*COMMON, "stops", "shares", "neighbours")),
-    "ablated_units": TableFlags(_ablated_units, (*COMMON, "unit_fid", "stop", "numbers")),
+    "ablated_units": TableFlags(
+        _ablated_units, (*COMMON, "unit_fid", "stop", "numbers", "random_draws")
+    ),
 }

@@ -45,7 +45,8 @@ def _ablation_fid(flags: FlagValues) -> Table:
     rate_tables.check(subject, settings, sets=flags.sets)
     needed = {*early_layers(layers), *(n for each in find_layer_sets(layers, sets) for n in each)}
     compared = _compared(flags, subject, find_layers(layers, [*needed]))
-    return rate_tables.ablation_fid(compared, settings, sets=flags.sets, layer_sets=sets)
+    own = {"sets": flags.sets, "random_draws": flags.random_draws}
+    return rate_tables.ablation_fid(compared, settings, layer_sets=sets, **own)
 
 
 def _top_bottom(flags: FlagValues) -> Table:
@@ -73,6 +74,6 @@ def _compared(flags: FlagValues, subject: GeneratorSubject, layers: Sequence[str
 
 
 TABLES = {
-    "ablation_fid": TableFlags(_ablation_fid, (*COMMON, "sets", "layer_sets")),
+    "ablation_fid": TableFlags(_ablation_fid, (*COMMON, "sets", "layer_sets", "random_draws")),
     "top_bottom": TableFlags(_top_bottom, (*COMMON, "neighbours")),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Float64
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.metrics.frechet import feature_moments, frechet
+from ganfail_jax.metrics.frechet import feature_set, frechet
 from ganfail_jax.metrics.kernel import kid
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import PrecisionRecall, manifold, precision_recall
@@ -58,8 +58,7 @@ def measure(
     """
     found: list[Measurement] = []
     if "fid" in asked:
-        moments = feature_moments(real)
-        found.append(frechet(moments, generated[: asked["fid"]], features=features))
+        found.append(frechet(feature_set(real), generated[: asked["fid"]], features=features))
     if "kid" in asked:
         found.append(kid(real, generated[: asked["kid"]], features=features))
     sizes = {asked[name] for name in ("pr", "realism") if name in asked}

@@ -28,27 +28,34 @@ def kid(
 ) -> Measurement:
     """KID over all pairs of images: (n + m)^2 d operations, d (n + m) float32 in memory.
 
-    The 95 % interval is by the influences of the generated images, the real ones taken as fixed; it
-    is of first order, and too narrow where the two sets are alike.
+    The 95 % interval is over both sets, by the influence of every image. Where the sets are alike
+    the first order vanishes: the variance is at least what Gretton et al. 2012 ("A Kernel
+    Two-Sample Test", sec. 4.2 with unequal sizes) give for two sets of one distribution. Coverage
+    in simulations (300 repetitions, error 0.013; Gaussians of 8 to 64 dimensions, 200 to 1,000
+    images): 1.00 for equal sets, 0.93 to 1.00 for others; of 2 dimensions 0.85.
 
     Raises:
         ValueError: fewer than two images, or features that are not finite.
     """
     _check(real, generated)
-    within_real, within, across = _sums(real), _sums(generated), _cross_sums(generated, real)
     n, m = len(real), len(generated)
-    near, far = within / (m - 1), across / n  # of each generated image: mean kernel
-    value = within_real.sum() / (n * (n - 1)) + near.mean() - 2 * far.mean()
-    effect = 2 * (near - far) / m
-    half = Z95 * float(np.sqrt(np.square(effect - effect.mean()).sum()))
+    to_generated, to_real, squares = _cross_sums(real, generated)
+    far = to_generated / m, to_real / n  # of each image: its mean kernel with the other set's
+    near = _sums(real) / (n - 1), _sums(generated) / (m - 1)
+    value = float(near[0].mean() + near[1].mean() - 2 * far[0].mean())
+    effects = [2 * (own - other) / len(own) for own, other in zip(near, far, strict=True)]
+    first_order = sum(np.square(effect - effect.mean()).sum() for effect in effects)
+    centred = squares / (n * m) - np.square(far[0]).mean() - np.square(far[1]).mean()
+    alike = max(centred + far[0].mean() ** 2, 0) * 2 * (1 / n + 1 / m) ** 2
+    half = Z95 * float(np.sqrt(max(first_order, alike)))
     return Measurement(
         metric="KID",
         features=features,
-        value=float(value),
+        value=value,
         samples={"real": n, "generated": m},
         convention=f"{KERNEL}, all pairs",
-        interval=(float(value) - half, float(value) + half),
-        interval_method="normal, influences of the generated images; the real images are fixed",
+        interval=(value - half, value + half),
+        interval_method="over both sets: normal, influences",
     )
 
 
@@ -76,7 +83,7 @@ def kid_subsets(
         x = real[rng.choice(len(real), size, replace=False)]
         y = generated[rng.choice(len(generated), size, replace=False)]
         within = (_sums(x).sum() + _sums(y).sum()) / (size * (size - 1))
-        values.append(within - 2 * _cross_sums(y, x).sum() / size**2)
+        values.append(within - 2 * _cross_sums(x, y)[0].sum() / size**2)
     value, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(subsets))
     return Measurement(
         metric="KID",
@@ -85,7 +92,7 @@ def kid_subsets(
         samples={"real": len(real), "generated": len(generated)},
         convention=f"{KERNEL}, mean over {subsets} subsets of {size:,}",
         interval=(value - Z95 * error, value + Z95 * error),
-        interval_method="normal, standard error over subsets; all images are fixed",
+        interval_method="over subsets, all images fixed: normal",
     )
 
 
@@ -118,10 +125,13 @@ def _sums(x: Float[np.ndarray, "n d"]) -> Float64[np.ndarray, " n"]:
 
 def _cross_sums(
     x: Float[np.ndarray, "a d"], y: Float[np.ndarray, "b d"]
-) -> Float64[np.ndarray, " a"]:
-    """Of each row of x: the sum of the kernel with all rows of y."""
-    sums = np.zeros(len(x))
+) -> tuple[Float64[np.ndarray, " a"], Float64[np.ndarray, " b"], float]:
+    """Of each row of either: the sum of the kernel with all rows of the other; and of squares."""
+    of_x, of_y, squares = np.zeros(len(x)), np.zeros(len(y)), 0.0
     for rows, a in _blocks(x):
-        for _, b in _blocks(y):
-            sums[rows] += polynomial_kernel(a, b).sum(axis=1)
-    return sums
+        for others, b in _blocks(y):
+            kernel = polynomial_kernel(a, b)
+            of_x[rows] += kernel.sum(axis=1)
+            of_y[others] += kernel.sum(axis=0)
+            squares += float(np.vdot(kernel, kernel))
+    return of_x, of_y, squares

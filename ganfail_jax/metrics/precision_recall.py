@@ -16,12 +16,13 @@ feature (plain Euclidean distances, k = 3, edges included).
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float32, Float64
+from jaxtyping import Bool, Float32, Float64, Int
 
 from ganfail_jax.metrics import neighbours
 from ganfail_jax.metrics.measurement import Interval, Measurement
 from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.statistics.proportions import wilson
+from ganfail_jax.statistics.subsampling import standard_errors
 
 COPY = 1e3  # realism of the copy of a trusted real image, or more: features have rounding errors
 
@@ -65,11 +66,18 @@ class PrecisionRecall(NamedTuple):
     scores: Float64[np.ndarray, " n"]
 
 
-def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> PrecisionRecall:
-    """Compare two sets of images: 2 n m d operations.
+NAMES = PrecisionRecall._fields[:5]
+SHARES = {"precision": "generated", "recall": "real", "coverage": "real"}  # of which images
 
-    The 95 % intervals are Wilson's for shares, else normal. They take the balls as fixed, as well
-    as the set over which no share or mean is taken.
+
+def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> PrecisionRecall:
+    """Compare two sets of images: 2 n m d operations; intervals: 4 (n^2 + m^2 + n m) d more.
+
+    The 95 % intervals are over both sets: a ball depends on the images around its centre, so that
+    other images of either set change more than the numbers averaged. Their errors are those of
+    `subsampling`; of shares they are Wilson's, of as many independent images as would have that
+    error, else normal. Coverage in simulations (300 repetitions, error 0.013; Gaussians of 2 to 32
+    dimensions, 200 to 1,000 images): 0.90 to 0.97; Wilson's of all images had 0.64 to 0.92.
 
     Args:
         features: name of the extractor.
@@ -79,51 +87,74 @@ def precision_recall(real: Manifold, generated: Manifold, *, features: str) -> P
     """
     if real.k != generated.k:
         raise ValueError(f"balls of {real.k} and of {generated.k} neighbours do not compare")
-    found = neighbours.balls(*generated[:2], *real[:2], chosen=trusted(real))
+    near, k = _near(real, generated), real.k
+    values = _values(near, k)
     samples = {"real": len(real.features), "generated": len(generated.features)}
-    balls = f"k = {real.k}, self excluded, edges included"
 
-    def measure(
-        name: str, values: Bool[np.ndarray, " s"] | Float64[np.ndarray, " s"], over: str
-    ) -> Measurement:
-        shares = values.dtype == bool
+    def of_parts(x: Int[np.ndarray, " a"], y: Int[np.ndarray, " b"]) -> Float64[np.ndarray, "5"]:
+        parts = manifold(real.features[x], k), manifold(generated.features[y], k)
+        return _values(_near(*parts), k)
+
+    errors = standard_errors(of_parts, [*samples.values()], least=k + 1)
+    known = np.full(len(NAMES), np.nan) if errors is None else errors
+
+    def measured(name: str, value: float, error: float) -> Measurement:
+        interval, kind = (value - Z95 * error, value + Z95 * error), "normal"
+        if name in SHARES:
+            sizes = samples[SHARES[name]], min(samples.values())
+            interval, kind = _share_interval(value, error, *sizes), "Wilson"
         return Measurement(
             metric=name,
             features=features,
-            value=float(values.mean()) if len(values) else float("nan"),
+            value=value,
             samples=samples,
-            convention=balls,
-            interval=_share_interval(values) if shares else _mean_interval(values),
-            interval_method=f"{'Wilson' if shares else 'normal'}, over the {over} images",
+            convention=f"k = {k}, self excluded, edges included",
+            interval=interval if np.isfinite([value, error]).all() else None,
+            interval_method=f"over both sets: {kind}, error by splits",
         )
 
-    others = found.ratio[found.ratio < COPY]
-    copies = len(found.ratio) - len(others)
-    mean_realism = measure("realism", others, "generated")
+    numbers = [measured(*each) for each in zip(NAMES, values.tolist(), known.tolist(), strict=True)]
+    numbers[-1] = _without_copies(numbers[-1], near.ratio)
+    return PrecisionRecall(*numbers, scores=near.ratio)  # pyright: ignore
+
+
+def _near(real: Manifold, generated: Manifold) -> neighbours.Balls:
+    return neighbours.balls(*generated[:2], *real[:2], chosen=trusted(real))
+
+
+def _values(near: neighbours.Balls, k: int) -> Float64[np.ndarray, "5"]:
+    """In the order of NAMES."""
+    others = near.ratio[near.ratio < COPY]
+    return np.asarray(
+        [
+            np.mean(near.around_x > 0),
+            np.mean(near.y_in_x),
+            np.mean(near.around_x) / k,
+            np.mean(near.y_holds_x),
+            np.mean(others) if len(others) else np.nan,
+        ]
+    )
+
+
+def _without_copies(realism: Measurement, scores: Float64[np.ndarray, " n"]) -> Measurement:
+    copies = int(np.sum(scores >= COPY))
     warning = (
         f"{copies:,} generated images equal one of the half of the real images with the smaller "
         f"radii: their realism, {COPY:g} or more, is not counted"
     )
-    return PrecisionRecall(
-        precision=measure("precision", found.around_x > 0, "generated"),
-        recall=measure("recall", found.y_in_x, "real"),
-        density=measure("density", found.around_x / real.k, "generated"),
-        coverage=measure("coverage", found.y_holds_x, "real"),
-        realism=mean_realism._replace(
-            convention=f"{balls}, the half of the real images with the smaller radii",
-            warnings=(warning,) if copies else (),
-        ),
-        scores=found.ratio,
+    return realism._replace(
+        convention=f"{realism.convention}, the half of the real images with the smaller radii",
+        warnings=(warning,) if copies else (),
     )
 
 
-def _share_interval(hits: Bool[np.ndarray, " s"]) -> Interval:
-    low, high = wilson(np.asarray([hits.sum()]), np.asarray([len(hits)]))[0]
+def _share_interval(share: float, error: float, images: int, fewer: int) -> Interval:
+    """
+    Args:
+        images: that it is a share of; its error is at least that of so many independent ones.
+        fewer: images of the smaller set, which say how sure 0 and 1 are.
+    """
+    variance = share * (1 - share)
+    independent = min(images, variance / error**2) if variance and error else fewer
+    low, high = wilson(np.asarray([share * independent]), np.asarray([independent]))[0]
     return float(low), float(high)
-
-
-def _mean_interval(values: Float64[np.ndarray, " s"]) -> Interval | None:
-    if len(values) < 2:
-        return None
-    middle, half = np.mean(values), Z95 * np.std(values, ddof=1) / np.sqrt(len(values))
-    return float(middle - half), float(middle + half)

@@ -7,7 +7,10 @@ from typing import Any, NamedTuple
 
 from ganfail_jax.metrics.measurement import Measurement
 
-FIELDS = ("row", "column", "metric", "value", "low", "high", "samples", "features", "convention")
+FIELDS = (
+    *("row", "column", "metric", "value", "low", "high", "samples", "features", "convention"),
+    *("interval", "draws", "deviation_of_draws"),
+)
 
 
 class Cell(NamedTuple):
@@ -36,7 +39,9 @@ def to_csv(cells: Sequence[Cell]) -> str:
         sizes = "; ".join(f"{size} {name}" for name, size in measured.samples.items())
         low, high = measured.interval or ("", "")
         told = (measured.metric, measured.value, low, high, sizes)
-        writer.writerow([row, column, *told, measured.features, measured.convention])
+        how = (measured.features, measured.convention, measured.interval_method)
+        how += (len(measured.draws) or 1, "" if measured.spread is None else measured.spread)
+        writer.writerow([row, column, *told, *how])
     return text.getvalue()
 
 
@@ -61,9 +66,13 @@ def _text(measured: Measurement | None) -> str:
     if measured is None:
         return ""
     within = measured.interval
-    return f"{measured.value:.4g}" + (f" [{within[0]:.4g}, {within[1]:.4g}]" if within else "")
+    text = f"{measured.value:.4g}" + (f" [{within[0]:.4g}, {within[1]:.4g}]" if within else "")
+    return text + measured.spread_note
 
 
 def _note(measured: Measurement) -> str:
     sizes = ", ".join(f"{size:,} {name}" for name, size in measured.samples.items())
-    return f"{measured.title}: {sizes}; {measured.convention}; brackets: 95 %"
+    notes = [f"{measured.title}: {sizes}", measured.convention, *measured.interval_note]
+    if measured.spread is not None:
+        notes.append("± standard deviation between the draws")
+    return "; ".join(notes)

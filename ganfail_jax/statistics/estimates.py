@@ -60,6 +60,35 @@ def mean(values: Float[np.ndarray, " n"] | Bool[np.ndarray, " n"]) -> Estimate:
     return Estimate(value, (values[:, None] - value) / len(values))
 
 
+class DrawnMean(NamedTuple):
+    """A mean over samples and over random draws that all of them share."""
+
+    value: float
+    standard_error: float
+    reach: float  # of the 95 % interval, to either side
+
+
+def mean_over_draws(values: Float[np.ndarray, "d n"]) -> DrawnMean:
+    """The mean over d draws and n samples, d and n > 1, as sure as so few draws allow.
+
+    Draws and samples are both random (two-way analysis of variance without replication): the
+    variances of the means of either, over their numbers, have that of single values in common.
+    That of few draws has Student's quantile.
+    """
+    d, n = values.shape
+    rows, columns = values.mean(axis=1), values.mean(axis=0)
+    single = values - rows[:, None] - columns + values.mean()
+    common = np.square(single).sum() / ((d - 1) * (n - 1) * d * n)
+    of_draws = rows.var(ddof=1) / d
+    of_samples = max(columns.var(ddof=1) / n - common, 0.0)
+    t = scipy.special.stdtrit(d - 1, 0.975)
+    return DrawnMean(
+        float(values.mean()),
+        float(np.sqrt(of_draws + of_samples)),
+        float(np.sqrt(t**2 * of_draws + Z95**2 * of_samples)),
+    )
+
+
 def _pairs_in_order(
     values: Float[np.ndarray, "n d"], positive: Bool[np.ndarray, " n"]
 ) -> Float[np.ndarray, "n d"]:

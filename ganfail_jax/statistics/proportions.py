@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
 from ganfail_jax.statistics.intervals import Z95
 
 
 def wilson(
-    successes: Int[np.ndarray, "*s"], trials: Int[np.ndarray, "*s"]
+    successes: Num[np.ndarray, "*s"], trials: Num[np.ndarray, "*s"]
 ) -> Float[np.ndarray, "*s 2"]:
-    """Wilson intervals of shares; NaN where there were no trials."""
+    """Wilson intervals of shares; NaN where there were no trials.
+
+    Trials that are not independent count as fewer, so that numbers need not be whole.
+    """
     z, n = Z95, np.where(trials > 0, trials, np.nan)
     p = successes / n
     middle = p + z**2 / (2 * n)

@@ -12,6 +12,7 @@ from ganfail_jax import plots
 from ganfail_jax.analysis import samples
 from ganfail_jax.analysis.latent_accuracy import (
     COMPARISONS,
+    HELD,
     Binning,
     Curves,
     Setting,
@@ -29,6 +30,7 @@ from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation
 
 MOST_LINES, WORST = 20, 10  # of more curves, only the worst are printed
+OF = {"slope_and_area_of": "all samples"}  # earlier results have those of the bins drawn
 
 
 class Settings(NamedTuple):
@@ -60,7 +62,7 @@ def plan(
         )
     return Job(
         folder=run.folder("accuracy", *subject.names, settings.seed),
-        identity={**subject.identity, **settings._asdict(), "ranking": dict(source.identity)},
+        identity={**subject.identity, **settings._asdict(), **OF, "ranking": dict(source.identity)},
         subject=subject.title,
         compute=partial(_compute, subject, source, settings),
         draw=partial(_draw, subject.title),
@@ -95,6 +97,7 @@ def _compute(
     )
     summary = {
         "samples": setting.num_samples,
+        "held": HELD,
         "first_index": first_index,
         "right_means": setting.right_means,
         "comparisons": {
@@ -121,7 +124,8 @@ def _draw(title: str, folder: Path, result: Result) -> tuple[str, ...]:
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
         f"{summary['samples']:,} samples; right means {summary['right_means']}. Slope: percentage "
-        "points per unit of distance; area: mean height of the curve in per cent"
+        "points per unit of distance; area: mean accuracy in per cent over distances that 5 to "
+        f"95 % of every curve's samples have. Brackets: 95 %, {summary['held']}"
     )
     for name, comparison in summary["comparisons"].items():
         low, high = comparison["common_range"]

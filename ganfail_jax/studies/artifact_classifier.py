@@ -233,7 +233,7 @@ def _describe(summary: Summary) -> Iterator[str]:
     edge = " (the end of those tried)" if penalty in (tried[0], tried[-1]) else ""
     yield f"penalty {penalty:.3g}{edge}, of the least cross-entropy in {linear_probe.FOLDS} folds"
     measured = summary["held_out"]
-    yield "on what was held out, 95 % intervals in brackets:"
+    yield "on what was held out; brackets: 95 % over these samples, the classifier held"
     yield (
         f"  accuracy {_share(measured['accuracy'])}; always the most frequent class: "
         f"{measured['most_frequent']:.1%}"

@@ -141,8 +141,16 @@ def _describe(summary: Summary) -> Iterator[str]:
         )
         yield (
             f"  rank correlation of magnitudes {magnitudes}, of signed scores {signed}; "
-            f"top dimensions: {ranked['in_both']} in both, "
-            f"{len(ranked['opposite'])} of these with opposite direction, "
-            f"{len(ranked['only_a'])} only of A, {len(ranked['only_b'])} only of B; by chance "
-            f"{ranked['in_both_expected_by_chance']:.1f} in both, p = {ranked['in_both_p']:.2g}"
+            f"top dimensions: {len(ranked['shared'])} in both with the same direction"
+            f"{_chance(ranked, 'shared')}, {len(ranked['opposite'])} with opposite directions "
+            f"(in both {ranked['in_both']}{_chance(ranked, 'in_both')}), "
+            f"{len(ranked['only_a'])} only of A, {len(ranked['only_b'])} only of B"
         )
+
+
+def _chance(ranked: Mapping[str, Any], kind: str) -> str:
+    """Empty for a result that lacks it."""
+    if f"{kind}_p" not in ranked:
+        return ""
+    expected, p = ranked[f"{kind}_expected_by_chance"], ranked[f"{kind}_p"]
+    return f" [by chance {expected:.2f}, p = {p:.2g}]"

@@ -146,7 +146,11 @@ def _draw(text: str, folder: Path, result: Result) -> list[str]:
 
 
 def _describe(summary: Summary) -> Iterator[str]:
-    yield f"corrected layers {', '.join(summary['layers'])}; brackets: 95 %"
+    random = next(iter(summary["methods"].values())).keys() & {"random"}
+    yield (
+        f"corrected layers {', '.join(summary['layers'])}; brackets: 95 % over samples, the units "
+        f"held{'; random: one draw of units' if random else ''}"
+    )
     for kind, methods in summary["methods"].items():
         yield f"{summary['samples'][kind]:,} held-out {kind}: probability of an artifact"
         for name, row in methods.items():

@@ -21,7 +21,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import renderer
 from ganfail_jax.metrics.features import Features
-from ganfail_jax.metrics.frechet import FeatureMoments, feature_moments, frechet
+from ganfail_jax.metrics.frechet import FeatureSet, feature_set, frechet
 from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import Manifold, manifold, precision_recall
 from ganfail_jax.runtime import Sweep
@@ -166,6 +166,8 @@ class CorrectedImages(NamedTuple):
 
         images = Images((len(samples.indices), *models.generator.image_shape), take)
         how = None if setting is None else [method, dict(setting.numbers)]
+        if setting is not None and setting.draw:
+            how = [method, dict(setting.numbers), setting.draw]
         key = str([corrections.identity, samples.indices.tolist(), how])
         of_generator = ImageSet(corrections.case.names[0], images, key)
         return of_generator.features(self.compared.features, self.batch_size, name)
@@ -176,22 +178,21 @@ class CorrectedImages(NamedTuple):
         if real is None:
             normals = self.populations.reference
             rows = self.features(normals, NORMALS)
-            return Reference(features.name, rows, feature_moments(rows), normals)
+            return Reference(features.name, feature_set(rows), normals)
         rows = real.features(features, self.batch_size, "real images")
-        return Reference(features.name, rows, feature_moments(rows), None)
+        return Reference(features.name, feature_set(rows), None)
 
 
 class Reference(NamedTuple):
     """What samples are compared with."""
 
     name: str  # of the features
-    features: Float32[np.ndarray, "n d"]
-    moments: FeatureMoments
+    images: FeatureSet
     normals: Population | None  # the generator's own; None: real images
 
     def fid(self, features: Float32[np.ndarray, "n d"], samples: Population) -> Measurement:
         """FID of samples, by their features."""
-        return self._named(frechet(self.moments, features, features=self.name), samples)
+        return self._named(frechet(self.images, features, features=self.name), samples)
 
     def realism(
         self, real: Manifold, features: Float32[np.ndarray, "n d"], samples: Population
@@ -199,13 +200,17 @@ class Reference(NamedTuple):
         """Mean realism of samples.
 
         Args:
-            real: the manifold of `self.features`.
+            real: the manifold of `self.images.features`.
         """
         measured = precision_recall(real, manifold(features, real.k), features=self.name)
         return self._named(measured.realism, samples)
 
     def _named(self, measured: Measurement, samples: Population) -> Measurement:
-        metric, warnings, sizes = measured.metric, measured.warnings, {"real": len(self.features)}
+        metric, warnings, sizes = (
+            measured.metric,
+            measured.warnings,
+            {"real": len(self.images.features)},
+        )
         if self.normals is not None:
             metric, sizes = f"{metric} against the generator's own normals", self.normals.sizes
             warnings = tuple(text.replace("real images", NORMALS) for text in warnings)

@@ -3,10 +3,10 @@
 correction_fid (tables 2 and 4): FID of artifact samples after each correction, uncorrected, and of
 normal samples. stopping_layer (fig. 12): FID and mean realism after sequential correction, by
 stopping layer and share of units. ablated_units (fig. 10, 11): FID by the number of units of one
-layer that are set to zero; random ones are one draw, in which the more include the fewer.
+layer that are set to zero; in a draw of random ones the more include the fewer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from ganfail_jax.analysis.correction_methods import METHODS, Method, Setting
 from ganfail_jax.analysis.rates import find_layers
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays
-from ganfail_jax.metrics.measurement import Measurement
+from ganfail_jax.metrics.measurement import Measurement, over_draws
 from ganfail_jax.metrics.precision_recall import manifold
 from ganfail_jax.metrics.table import Cell
 from ganfail_jax.runtime import Sweep
@@ -26,7 +26,7 @@ from ganfail_jax.studies.corrected_images import (
     corrected_images,
 )
 from ganfail_jax.studies.corrections import methods_of
-from ganfail_jax.studies.tables import Layout, Table
+from ganfail_jax.studies.tables import RANDOM_DRAWS, Layout, Table
 from ganfail_jax.types import Generator, find_layer
 
 ROWS = {"random": "Random", "fid": "FID", "ds": "DS", "sequential": "Sequential", "local": "Local"}
@@ -42,13 +42,18 @@ Cells = Callable[[CorrectedImages, Reference], list[Cell]]
 
 
 def correction_fid(
-    compared: Compared, *, methods: Sequence[str] | None = None, share: float = SHARE
+    compared: Compared,
+    *,
+    methods: Sequence[str] | None = None,
+    share: float = SHARE,
+    random_draws: int = RANDOM_DRAWS,
 ) -> Table:
     """Tables 2 and 4.
 
     Args:
         methods: of `corrections.AUTOMATIC`; None: all that can be had.
         share: of a layer's units that is corrected.
+        random_draws: of units, that the row Random is the mean of.
 
     Raises:
         InputError: as `corrections.methods_of` and `Compared.check`, or it is not a share.
@@ -60,8 +65,8 @@ def correction_fid(
         "correction_fid",
         compared,
         f"{100 * share:g} % of the units, to layer {stop}",
-        {"stop": stop, "share": share, "methods": list(chosen)},
-        partial(_correction_fid, methods=chosen, share=share),
+        {"stop": stop, "share": share, "methods": list(chosen), **_draws(chosen, random_draws)},
+        partial(_correction_fid, methods=chosen, share=share, draws=random_draws),
     )
 
 
@@ -93,11 +98,17 @@ def stopping_layer(
     )
 
 
-def ablated_units(compared: Compared, *, numbers: Sequence[int] | None = None) -> Table:
+def ablated_units(
+    compared: Compared,
+    *,
+    numbers: Sequence[int] | None = None,
+    random_draws: int = RANDOM_DRAWS,
+) -> Table:
     """Figures 10 and 11.
 
     Args:
         numbers: of units of the last layer; None: 2, 5, 10, 20 and 40 % of them.
+        random_draws: of units, that the row Random is the mean of.
 
     Raises:
         InputError: the layer has not so many units, or as `Compared.check`.
@@ -110,8 +121,8 @@ def ablated_units(compared: Compared, *, numbers: Sequence[int] | None = None) -
         "ablated_units",
         compared,
         f"units of layer {stop} at zero",
-        {"stop": stop, "numbers": numbers},
-        partial(_ablated_units, numbers=numbers, methods=methods),
+        {"stop": stop, "numbers": numbers, **_draws(methods, random_draws)},
+        partial(_ablated_units, numbers=numbers, methods=methods, draws=random_draws),
     )
 
 
@@ -129,6 +140,11 @@ def numbers_of(generator: Generator, stop: str, numbers: Sequence[int] | None = 
         if not 1 <= n <= size:
             raise InputError(f"--numbers has {n}, but layer {stop} has units 1 to {size}")
     return list(dict.fromkeys(numbers))
+
+
+def _draws(methods: Collection[str], random_draws: int) -> dict[str, int]:
+    """For the identity of a result."""
+    return {"random_draws": random_draws} if "random" in methods and random_draws > 1 else {}
 
 
 def stops_of(generator: Generator, names: Sequence[str] | None = None) -> list[str]:
@@ -178,16 +194,37 @@ def _measure(
     return cells(images, images.reference()), arrays
 
 
+def _fid(
+    images: CorrectedImages, reference: Reference, setting: Setting, method: str, draws: int
+) -> Callable[[str], Measurement]:
+    """FID of the artifacts after a correction, of random units the mean of several draws.
+
+    It takes the name of the progress bar.
+    """
+    samples = images.populations.artifacts
+    settings = [setting._replace(draw=i) for i in range(draws if method == "random" else 1)]
+
+    def measure(name: str) -> Measurement:
+        features = (images.features(samples, name, METHODS[method], each) for each in settings)
+        return over_draws([reference.fid(each, samples) for each in features])
+
+    return measure
+
+
 def _correction_fid(
-    images: CorrectedImages, reference: Reference, methods: Mapping[str, Method], share: float
+    images: CorrectedImages,
+    reference: Reference,
+    methods: Mapping[str, Method],
+    share: float,
+    draws: int,
 ) -> list[Cell]:
     artifacts, normals = images.populations.artifacts, images.populations.normals
     stop = images.compared.corrections.layers[-1]
     setting = images.setting(stop, partial(number_of_units, share))
     cells = []
-    for name, method in methods.items():
-        features = images.features(artifacts, ROWS[name], method, setting)
-        cells.append((ROWS[name], reference.fid(features, artifacts)))
+    for name in methods:
+        measure = _fid(images, reference, setting, name, draws)
+        cells.append((ROWS[name], measure(ROWS[name])))
     for row, samples in ((UNCORRECTED, artifacts), (NORMALS, normals)):
         cells.append((row, reference.fid(images.features(samples, row), samples)))
     return [Cell(row, measured.metric, measured) for row, measured in cells]
@@ -196,7 +233,7 @@ def _correction_fid(
 def _stopping_layer(
     images: CorrectedImages, reference: Reference, stops: list[str], shares: list[float]
 ) -> list[Cell]:
-    real = manifold(reference.features, images.compared.settings.neighbours)
+    real = manifold(reference.images.features, images.compared.settings.neighbours)
     samples = images.populations.artifacts
 
     def measure(
@@ -221,7 +258,11 @@ def _stopping_layer(
 
 
 def _ablated_units(
-    images: CorrectedImages, reference: Reference, numbers: list[int], methods: list[str]
+    images: CorrectedImages,
+    reference: Reference,
+    numbers: list[int],
+    methods: list[str],
+    draws: int,
 ) -> list[Cell]:
     samples, stop = images.populations.artifacts, images.compared.corrections.layers[-1]
     before = reference.fid(images.features(samples, UNCORRECTED), samples)
@@ -230,7 +271,7 @@ def _ablated_units(
     for method in methods:
         for n in numbers:
             setting = images.setting(stop, lambda _, n=n: n)
+            measure = _fid(images, reference, setting, method, draws)
             name = f"{ROWS[method]}, {columns[n]}"
-            features = images.features(samples, name, METHODS[method], setting)
-            cells.append(Cell(ROWS[method], columns[n], reference.fid(features, samples)))
+            cells.append(Cell(ROWS[method], columns[n], measure(name)))
     return cells

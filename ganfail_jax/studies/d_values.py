@@ -198,7 +198,9 @@ def _describe(summary: Summary) -> Iterator[str]:
             f"  {name} ({part['n']:,}): mean D-value {part['mean']:.3f}, "
             f"standard deviation {part['standard_deviation']:.3f}"
         )
-    yield "is the D-value of the first lower? Area under the ROC curve (0.5: no), 95 % interval:"
+    yield (
+        "is the D-value of the first lower? Area under the ROC curve (0.5: no), 95 % over samples:"
+    )
     for name, table in summary["told"].items():
         for part in ("auc", "auc_within_classes"):
             if part in table:

@@ -19,6 +19,7 @@ from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.studies import defective_scores
 from ganfail_jax.studies.artifact_case import ArtifactCase
 
@@ -137,7 +138,8 @@ def _describe(summary: Summary) -> Iterator[str]:
     )
     yield (
         f"units are active above their {1 - summary['tau']:g} quantile over "
-        f"{summary['threshold_samples']:,} samples; mean score of a layer, and its highest:"
+        f"{summary['threshold_samples']:,} samples; mean score of a layer, and its highest (±: "
+        "95 % over the artifact images, quantiles and masks held):"
     )
     for name, layer in summary["layers"].items():
         top = ", ".join(f"{each['unit']} ({_score(each)})" for each in layer["top"])
@@ -146,4 +148,4 @@ def _describe(summary: Summary) -> Iterator[str]:
 
 def _score(unit: Mapping[str, Any]) -> str:
     error = unit["standard_error"]  # None: of a single image
-    return f"{unit['score']:.3f}" + ("" if error is None else f" ± {error:.3f}")
+    return f"{unit['score']:.3f}" + ("" if error is None else f" ± {Z95 * error:.3f}")

@@ -224,7 +224,7 @@ def _describe(summary: Summary) -> Iterator[str]:
     for name, table in summary["told"].items():
         yield (
             f"does the score distinguish {name} samples ({table['positive']:,}) from the others "
-            f"({table['negative']:,})? Area under the ROC curve (0.5: no), 95 % interval:"
+            f"({table['negative']:,})? Area under the ROC curve (0.5: no), 95 % over samples:"
         )
         for part in ("auc", "auc_within_classes"):
             for kind, area in table.get(part, {}).items():

@@ -13,7 +13,14 @@ import numpy as np
 
 from ganfail_jax import plots
 from ganfail_jax.analysis import embedding, samples
-from ganfail_jax.analysis.embedding import MEASURES, Embedding, Mapped
+from ganfail_jax.analysis.embedding import (
+    HELD,
+    MEASURES,
+    REFERENCE,
+    Embedding,
+    Mapped,
+    reference_size,
+)
 from ganfail_jax.analysis.samples import outcome_names
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
@@ -32,6 +39,7 @@ class Settings(NamedTuple):
     embedded: int = 2_500  # samples on the maps, at most num_samples
     neighbours: int = 10  # k of the nearest neighbours
     perplexity: float = 30.0  # of t-SNE
+    reference: int = REFERENCE  # samples that are neighbours and that the linear model learns from
 
 
 def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) -> Job:
@@ -45,8 +53,9 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
     mapped = min(settings.embedded, total)
     if settings.perplexity >= mapped:
         raise InputError(f"--perplexity={settings.perplexity:g} needs more than {mapped} samples")
-    if k >= total:
-        raise InputError(f"--neighbours={k} needs more than {total} samples")
+    references = reference_size(settings.reference, total)
+    if k > references:
+        raise InputError(f"--neighbours={k} needs more than {references} reference samples")
     return Job(
         folder=run.folder("embed", *subject.names, settings.seed),
         identity={**subject.identity, **settings._asdict()},
@@ -69,12 +78,16 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
         k=settings.neighbours,
         perplexity=settings.perplexity,
         seed=settings.seed,
+        reference=settings.reference,
     )
     outcomes = outcome_names(models.generator)
     counts = int(drawn.right.sum()), int((~drawn.right).sum())
     summary = {
         "samples": dict(zip(outcomes, counts, strict=True)),
         "class_is": "label" if models.generator.num_classes else "prediction",
+        "reference": reference_size(settings.reference, settings.num_samples),
+        "reference_wanted": settings.reference,
+        "held": HELD,
         **_summarize(embedded),
     }
     shown = embedded.points.shape[1]
@@ -118,6 +131,15 @@ def _describe(summary: Summary) -> Iterator[str]:
     yield " and ".join(f"{n:,} {name}" for name, n in summary["samples"].items())
     if summary["class_is"] == "prediction":
         yield "the generator has no classes: a sample's class is the classifier's prediction"
+    yield (
+        f"neighbours and the linear model are of {summary['reference']:,} reference samples; "
+        f"brackets: 95 % {summary['held']}"
+    )
+    if summary["reference"] < summary["reference_wanted"]:
+        yield (
+            f"warning: fewer than the {summary['reference_wanted']:,} wanted: the numbers compare "
+            "only with those of as few; give more --num_samples"
+        )
     for part, form in (("spaces", ".3f"), ("differences", "+.3f")):
         for name, measures in summary[part].items():
             for measure in MEASURES:

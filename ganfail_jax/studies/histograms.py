@@ -124,7 +124,7 @@ def _describe(summary: Summary) -> Iterator[str]:
     yield (
         f"median AUC of the top {top} dimensions and of all others: the chance that a "
         f"{tuple(counts)[1]} sample lies further in the degrading direction than another (0.5: no "
-        "difference)"
+        "difference); brackets: 95 % over samples, the ranking held"
     )
     for name, group in groups.items():
         separated = group["separation"]

@@ -139,10 +139,12 @@ def _describe(settings: Settings, summary: Summary) -> Iterator[str]:
             f"{show(top['score'], top['interval95'], '+.4f')}  "
             f"in the top of {top['bootstrap_share_in_top']:.0%}"
         )
-    before, pushed, random = (Z95 * error for error in effect["standard_errors"])
+    errors = [Z95 * error for error in effect["standard_errors"]]
+    before, pushed, random = effect.get("reach", errors)
+    draws = f", {len(effect['random_draws'])} draws" if "random_draws" in effect else ""
     yield (
         f"mean true-class softmax of {effect['num_samples']:,} fresh samples: "
         f"{effect['before']:.3f} ± {before:.3f}; with the top {effect['dimensions']} dimensions "
         f"pushed by one standard deviation {effect['top']:.3f} ± {pushed:.3f}; with as many random "
-        f"ones {effect['random']:.3f} ± {random:.3f}"
+        f"ones{draws} {effect['random']:.3f} ± {random:.3f}"
     )

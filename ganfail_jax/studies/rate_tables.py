@@ -22,14 +22,15 @@ from ganfail_jax.images import to_uint8
 from ganfail_jax.jobs import Arrays
 from ganfail_jax.latents import renderer, sample_labels
 from ganfail_jax.metrics.features import Features
-from ganfail_jax.metrics.frechet import feature_moments, frechet
+from ganfail_jax.metrics.frechet import feature_set, frechet
+from ganfail_jax.metrics.measurement import over_draws
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 from ganfail_jax.metrics.table import Cell
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.images import ImageSet
 from ganfail_jax.studies.subject import GeneratorSubject
-from ganfail_jax.studies.tables import Layout, Table
+from ganfail_jax.studies.tables import RANDOM_DRAWS, Layout, Table
 from ganfail_jax.types import LayerInfo
 
 SETS = ("LR:0.7", "LR:0.5", "LR:0.3", "LR:0.1", "HR:0.7", "random:0.3")
@@ -81,21 +82,24 @@ class Scored(NamedTuple):
         name: str,
         choice: Choice = NONE,
         layers: Sequence[str] = (),
+        draw: int = 0,
     ) -> Float32[np.ndarray, "s d"]:
         """Features of samples, some of whose neurons at these layers are ablated.
 
         Args:
             name: of the progress bar.
+            draw: of random neurons.
         """
         subject = self.compared.subject
 
         def take(places: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
             some = jnp.asarray(indices[places], jnp.int32)
-            keys = ablation_keys(self.settings.seed, some)
+            keys = ablation_keys(self.settings.seed, some, draw)
             edits = ablation(choice, self.rates, layers, keys)
             return to_uint8(np.asarray(self.render(subject.params, some, edits)))
 
         which = {"indices": indices.tolist(), "choice": str(choice), "layers": list(layers)}
+        which |= {"draw": draw} if draw else {}
         images = Images((len(indices), *subject.generator.image_shape), take)
         samples = ImageSet(subject.name, images, str({**self.identity, **which}))
         return samples.features(self.compared.features, self.batch_size, name)
@@ -145,12 +149,14 @@ def ablation_fid(
     *,
     sets: Sequence[str] = SETS,
     layer_sets: Sequence[Sequence[str]] | None = None,
+    random_draws: int = RANDOM_DRAWS,
 ) -> Table:
-    """Table 1; beyond it, every FID with its interval.
+    """Table 1; beyond it, every FID with its interval, and random ablation several times.
 
     Args:
         sets: of neurons: LR:R, HR:R and random:SHARE.
         layer_sets: see `find_layer_sets`; the rates are of all their layers.
+        random_draws: that a random set's FID is the mean of.
 
     Raises:
         InputError: no such set or layer, no rates of one, overlapping ends, or too few images.
@@ -158,16 +164,22 @@ def ablation_fid(
     together = find_layer_sets(compared.subject.generator.layers, layer_sets)
     _check_rates(compared.source, itertools.chain(*together))
     names = None if layer_sets is None else ";".join(map(",".join, layer_sets))
-    measure = partial(_ablation_fid, [NONE, *map(parse_choice, sets)], together)
-    identity = {"sets": list(sets), "layer_sets": names}
+    choices = [NONE, *map(parse_choice, sets)]
+    measure = partial(_ablation_fid, choices, together, random_draws)
+    identity: dict[str, Any] = {"sets": list(sets), "layer_sets": names}
+    if random_draws > 1 and any(choice.kind == "random" for choice in choices):
+        identity["random_draws"] = random_draws
     layout = Layout("ablated", "draw_grid")
     return _table("ablation_fid", layout, measure, identity, compared, settings)
 
 
 def _ablation_fid(
-    choices: Sequence[Choice], layer_sets: Sequence[Sequence[str]], scored: Scored
+    choices: Sequence[Choice],
+    layer_sets: Sequence[Sequence[str]],
+    random_draws: int,
+    scored: Scored,
 ) -> list[Cell]:
-    top, real = scored.ends()[0], feature_moments(scored.real)
+    top, real = scored.ends()[0], feature_set(scored.real)
     cells: list[Cell] = []
     for choice in choices:
         for layers in layer_sets:
@@ -175,8 +187,16 @@ def _ablation_fid(
             if choice == NONE and cells:  # one and the same for all layers
                 measured = cells[0].measured
             else:
-                features = scored.features(top, f"{choice}, {name}", choice, layers)
-                measured = frechet(real, features, features=scored.compared.features.name)
+                measured = over_draws(
+                    [
+                        frechet(
+                            real,
+                            scored.features(top, f"{choice}, {name}", choice, layers, draw),
+                            features=scored.compared.features.name,
+                        )
+                        for draw in range(random_draws if choice.kind == "random" else 1)
+                    ]
+                )
             cells.append(Cell(choice.text, name, measured))
     return cells
 

@@ -11,6 +11,8 @@ from ganfail_jax.metrics.table import Cell, restore, to_csv, to_markdown
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 
+RANDOM_DRAWS = 5  # that the rows of random units or neurons are the mean of
+
 
 class Layout(NamedTuple):
     """How a table looks."""

@@ -109,11 +109,35 @@ def test_the_overlap_by_chance_counts_dimensions_with_an_effect():
     assert not same.opposite.size + same.only_a.size + same.only_b.size
 
 
+@pytest.mark.parametrize("up", [0.5, 0.9])
+def test_the_same_direction_by_chance(up):
+    """Of two rankings of 60 dimensions with unrelated magnitudes and directions, up in a share."""
+    rng, s, top = np.random.default_rng(0), 60, 12
+    scores = np.abs(rng.normal(size=(2, 2_000, s))) * np.where(
+        rng.random((2, 2_000, s)) < up, 1, -1
+    )
+    tops = np.argsort(-np.abs(scores), axis=2)[..., :top]
+    member = np.zeros(scores.shape, bool)
+    np.put_along_axis(member, tops, True, axis=2)
+    same = np.sum(member.all(axis=0) & (scores[0] * scores[1] > 0), axis=1)
+    rankings = [[make_ranking([row]) for row in each[:300]] for each in scores]
+    pairs = zip(*rankings, strict=True)
+    found = [comparison.compare_rankings(a, b, 0, top) for a, b in pairs]
+    assert [len(each.shared) for each in found] == same[:300].tolist()
+    expected = np.mean([each.expected_shared for each in found])
+    assert expected == pytest.approx(same.mean(), abs=4 * same.std() / 2_000**0.5)
+    p = np.asarray([each.p_shared for each in found])
+    for reached in (1, 2, 3):
+        tail = p[same[:300] == reached].mean()
+        assert tail == pytest.approx((same >= reached).mean(), abs=0.05)
+
+
 def test_a_top_larger_than_what_has_an_effect():
     a, b = make_ranking([SCORE_A]), make_ranking([SCORE_B])
     found = comparison.compare_rankings(a, b, 0, 100)
     assert len(found.shared) + len(found.opposite) == found.candidates == 8
     assert found.p == 1
+    assert 0 < found.p_shared < 1
 
 
 def test_a_classifier_that_nothing_affects():
@@ -123,6 +147,7 @@ def test_a_classifier_that_nothing_affects():
     assert np.isnan(found.signed_correlation)
     silent = comparison.compare_rankings(nothing, nothing, 0, 4)
     assert (silent.candidates, silent.expected, silent.p) == (0, 0, 1)
+    assert (silent.expected_shared, silent.p_shared) == (0, 1)
 
 
 def test_the_clearest_disagreements_come_first(drawn):

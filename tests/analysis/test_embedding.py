@@ -57,12 +57,45 @@ def test_a_generator_without_w_has_z_and_s():
     assert list(spaces) == ["Z", "S"]
 
 
-def test_neighbours_are_the_nearest_others():
-    space, _ = toy(60)
+def test_neighbours_are_the_nearest_references():
+    space, samples = toy(60)
+    folds = embedding.split(~samples.right[0], 1000, 0)
     distance = np.linalg.norm(space[:, None] - space[None], axis=2)
-    np.fill_diagonal(distance, np.inf)
+    for references, judged in folds:
+        distance[np.ix_(judged, np.setdiff1d(np.arange(60), references))] = np.inf
     expected = np.sort(np.argsort(distance, axis=1)[:, :5], axis=1)
-    np.testing.assert_array_equal(np.sort(embedding.neighbours(space, 5), axis=1), expected)
+    found = embedding.neighbours(space, 5, folds)
+    np.testing.assert_array_equal(np.sort(found, axis=1), expected)
+
+
+@pytest.mark.parametrize(("wrong", "size"), [(12, 20), (12, 1000), (2, 20)])
+def test_each_sample_is_judged_once_by_so_many_references_of_other_folds(wrong, size):
+    outcome = np.random.default_rng(0).permutation(60) < wrong
+    folds = embedding.split(outcome, size, 0)
+    np.testing.assert_array_equal(np.sort(np.concatenate([j for _, j in folds])), np.arange(60))
+    for references, judged in folds:
+        assert not {*references} & {*judged}
+        assert len({*references}) == embedding.reference_size(size, 60) == min(size, 48)
+        assert abs(outcome[references].mean() - wrong / 60) < 0.05 or wrong < embedding.FOLDS
+
+
+def test_what_a_space_tells_does_not_grow_with_the_number_of_samples():
+    rng, d = np.random.default_rng(9), 60
+
+    def linear(n, reference, repeats):
+        values = []
+        for _ in range(repeats):
+            space = rng.normal(size=(n, d))
+            right = rng.random(n) < 1 / (1 + np.exp(space[:, 0] - 1))
+            made = Samples(np.arange(n), space, space[None], np.zeros(n, int), right[None])
+            values.append(
+                embedding.measure(space, made, k=10, seed=0, reference=reference).value[3]
+            )
+        return np.mean(values)
+
+    few = linear(300, 240, 8)
+    assert linear(2_000, 240, 1) == pytest.approx(few, abs=0.04)  # errors 0.012 and 0.013
+    assert linear(2_000, 10_000, 1) > few + 0.04  # of all the other samples
 
 
 def test_the_majority_decides_and_the_smallest_of_several():
@@ -86,7 +119,7 @@ def test_the_probe_never_judges_a_sample_it_was_fitted_to():
     """As many dimensions as samples: a probe of its own samples would be perfect."""
     noise = np.random.default_rng(6).normal(size=(300, 300))
     wrong = np.arange(300) % 3 == 0
-    score = embedding.probe(noise, wrong, 0)
+    score = embedding.probe(noise, wrong, embedding.split(wrong, 1000, 0))
     assert abs(score[wrong].mean() - score[~wrong].mean()) < 3 * score.std() / np.sqrt(50)
 
 
@@ -108,7 +141,8 @@ def test_the_map_keeps_neighbourhoods_and_repeats():
     spaces = {"Z": space, "S": space}
     first, second = embedding.embed(spaces, samples, embedded=80, perplexity=10.0).points
     np.testing.assert_array_equal(first, second)
-    near = samples.target[:80][embedding.neighbours(first, 5)]
+    folds = embedding.split(~samples.right[0, :80], 1000, 0)
+    near = samples.target[:80][embedding.neighbours(first, 5, folds)]
     assert (embedding.majority(near) == samples.target[:80]).mean() > 0.95
 
 

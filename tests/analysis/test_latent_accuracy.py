@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 
 from ganfail_jax.analysis import latent_accuracy as latent
-from ganfail_jax.analysis.latent_accuracy import Binning, make_curves
+from ganfail_jax.analysis.distance import Axis, axis
+from ganfail_jax.analysis.latent_accuracy import Binning
 from tests.analysis.made_up import make_ranking, make_samples
 
 SLOPE = -0.06
+
+
+def make_curves(distance, right, binning, counts):
+    """Of distances from known centres."""
+    return latent.make_curves([Axis(row) for row in distance], right, binning, counts)
 
 
 def linear_fall(n=4000, seed=0):
@@ -44,10 +50,10 @@ def test_distance_is_euclidean_in_standard_deviations():
         others = [y for j, y in enumerate(styles) if right[j] and j != i]
         centre = [np.mean([y[j] for y in others]) for j in range(5)]
         expected.append(sum(((x[j] - centre[j]) / unit[j]) ** 2 for j in (0, 2)) ** 0.5)
-    found = latent.distances(styles, right, np.asarray([2, 3, 0]), unit)
+    found = axis(styles, right, np.asarray([2, 3, 0]), unit).distance
     np.testing.assert_allclose(found, expected, rtol=1e-12)
-    assert np.isnan(latent.distances(styles, np.zeros(30, bool), np.arange(5), unit)).all()
-    assert np.isnan(latent.distances(styles, right, np.arange(0), unit)).all()
+    assert np.isnan(axis(styles, np.zeros(30, bool), np.arange(5), unit).distance).all()
+    assert np.isnan(axis(styles, right, np.arange(0), unit).distance).all()
 
 
 def test_outcomes_that_have_nothing_to_do_with_styles_make_no_slope(counts):
@@ -56,7 +62,7 @@ def test_outcomes_that_have_nothing_to_do_with_styles_make_no_slope(counts):
     n, dimensions = 100, 1000
     for _ in range(20):
         styles, right = rng.normal(size=(n, dimensions)), rng.random(n) < 0.7
-        distance = latent.distances(styles, right, np.arange(dimensions), np.ones(dimensions))
+        distance = axis(styles, right, np.arange(dimensions), np.ones(dimensions)).distance
         naive = np.linalg.norm(styles - styles[right].mean(axis=0), axis=1)
         rows = np.stack([distance, naive]), np.stack([right, right])
         found = make_curves(*rows, Binning(bins=1), counts[:n, :2])
@@ -115,23 +121,72 @@ def test_the_slope_is_that_of_least_squares(fall):
     assert (fall.rises[0], fall.clear_rises[0]) == (0, 0)
 
 
-def test_samples_beyond_the_last_bin_do_not_count(counts):
+def test_samples_beyond_the_last_bin_are_not_drawn_but_count(counts):
     distance, right = linear_fall()
     distance, right = distance.copy(), right.copy()
     distance[:20], right[:20] = 12.0, True
     found = make_curves(distance[None], right[None], Binning(bins=12), counts)
-    near = distance < 11
-    assert found.samples.sum() == near.sum()
-    assert found.slope[0] == pytest.approx(least_squares(distance[near], right[near])[0])
+    assert found.samples.sum() == np.sum(distance < 11)
+    assert found.slope[0] == pytest.approx(least_squares(distance, right)[0])
 
 
-def test_the_area_of_straight_lines():
-    distance = np.asarray([0.0, 1.0, 4.0])
-    weights = latent.area_weights(distance, 0.5, 3.0)
-    assert weights.sum() == pytest.approx(1)
-    assert weights @ (1 - 0.2 * distance) == pytest.approx(1 - 0.2 * 1.75)
-    bent = weights @ np.asarray([1.0, 0.0, 1.0])  # 1/8 below the first line, 2/3 below the second
-    assert bent == pytest.approx((0.5 * 0.5 / 2 + 2 * (2 / 3) / 2) / 2.5)
+def test_slope_and_area_do_not_depend_on_the_number_of_samples():
+    """Over the bins drawn, the slope of 300 samples was half of that of 6,000."""
+    rng, means = np.random.default_rng(6), []
+    for n, repeats in ((300, 200), (6_000, 20)):
+        found = []
+        for _ in range(repeats):
+            distance = np.linalg.norm(rng.normal(size=(n, 3)), axis=1)
+            right = rng.random(n) < 1 / (1 + np.exp(2 * (distance - 3.2)))
+            counts, binning = np.ones((n, 2), np.uint8), Binning(min_samples=10)
+            curves = make_curves(distance[None], right[None], binning, counts)
+            found.append([curves.slope[0], curves.area[0]])
+        means.append((np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(repeats)))
+    (few, few_error), (many, many_error) = means
+    assert (np.abs(few - many) < 4 * np.hypot(few_error, many_error)).all()
+    assert (few_error < 0.03 * np.abs(many)).all()
+
+
+def test_replicates_have_the_distances_from_their_own_centre():
+    rng = np.random.default_rng(7)
+    styles, right = rng.normal(3, 2, (40, 6)), rng.random(40) < 0.6
+    unit, counts = np.asarray([1.0, 2, 0.5, 0, 3, 1]), rng.poisson(1, (40, 5))
+    found = axis(styles, right, np.arange(6), unit)
+    kept = unit > 0
+    assert found.refit is not None
+    replicas = found.refit(counts.astype(np.float32))
+    once = found.refit(np.ones((40, 1), np.float32))
+    np.testing.assert_allclose(once[:, 0], found.distance, rtol=1e-5)
+    for r in range(5):
+        for i in range(40):
+            weights = counts[:, r] * right * (np.arange(40) != i)
+            centre = weights @ styles / weights.sum()
+            expected = np.linalg.norm(((styles[i] - centre) / np.where(kept, unit, 1))[kept])
+            assert replicas[i, r] == pytest.approx(expected, rel=1e-4)
+
+
+def test_intervals_of_slope_and_area_cover_what_is_expected_of_them():
+    """Of 60 samples in 10 dimensions the centre matters: it moves by a seventh of the distances."""
+    rng, n, d, repeats = np.random.default_rng(8), 60, 10, 300
+    every, found = np.arange(d), []
+    for _ in range(repeats):
+        styles = rng.normal(size=(n, d))
+        right = rng.random(n) < 1 / (1 + np.exp(2 * (np.linalg.norm(styles, axis=1) - 3.5)))
+        counts = np.concatenate([np.ones((n, 1)), rng.poisson(1, (n, 200))], axis=1)
+        own = axis(styles, right, every, np.ones(d))
+        made = latent.make_curves([own], right[None], Binning(bins=1), counts.astype(np.uint8))
+        found.append(np.stack([each[0] for each in _numbers(made)]))
+    for number in range(2):
+        values, low, high = np.transpose(np.asarray(found)[:, number])
+        covered = (low <= values.mean()) & (values.mean() <= high)
+        assert (
+            covered.mean() > 0.95 - 4 * 0.0126
+        )  # percentiles of 200 replicates are a little short
+
+
+def _numbers(curves):
+    for name in ("slope", "area"):
+        yield np.column_stack([getattr(curves, name), getattr(curves, f"{name}_interval")])
 
 
 def test_areas_are_over_the_range_that_all_curves_cover(counts):
@@ -139,7 +194,8 @@ def test_areas_are_over_the_range_that_all_curves_cover(counts):
     far = np.where(distance > 4, distance, np.nan)
     curves = make_curves(np.stack([distance, far]), np.stack([right, right]), Binning(), counts)
     low, high = curves.common_range
-    assert (low, high) == (curves.distance[1, 0], curves.distance[0, -1])
+    ends = [np.quantile(x, latent.RANGE) for x in (distance, distance[distance > 4])]
+    assert (low, high) == pytest.approx((ends[1][0], ends[0][1]))
     for c in range(2):
         assert (
             curves.area_interval[c, 0] < 1 + SLOPE * (low + high) / 2 < curves.area_interval[c, 1]
@@ -265,7 +321,7 @@ def test_one_classifier_alone_and_all_dimensions(two_classes):
     assert list(found) == ["own", "own_all", "shared_class", "classes", "classes_all"]
     for part, whole in (("own", "own_all"), ("classes", "classes_all")):
         for a, b in zip(found[part], found[whole], strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9)
+            np.testing.assert_allclose(a, b, rtol=1e-6)  # replicates are in float32
 
 
 def test_a_class_that_is_never_right_has_no_curve(two_classes):

@@ -22,6 +22,10 @@ def test_the_top_lowers_the_output_more_than_random_dimensions(found):
     assert effect.num_samples == 150
     assert effect.top < effect.random < effect.before
     assert all(0 < error < 0.1 for error in effect.standard_errors)
+    assert len(effect.random_draws) == push.DRAWS
+    assert np.mean(effect.random_draws) == pytest.approx(effect.random)
+    spread = np.std(effect.random_draws, ddof=1) / np.sqrt(push.DRAWS)
+    assert effect.standard_errors[2] > spread > 0  # the draws count, not only the samples
 
 
 def test_before_is_the_mean_of_the_fresh_samples(found):

@@ -108,6 +108,7 @@ def factors(row):
 def test_correction_fid(flags, models, artifacts, defects, unit_fid, pictures, tmp_path):
     args = [*flags, "--table=correction_fid", "--stop=b8.conv0", "--share=0.5", "--scores=global"]
     args += [f"--unit_fid={unit_fid}", f"--images={pictures}", "--num_artifacts=12"]
+    args += ["--random_draws=2"]
     done = run("table", *args, f"--defects={defects}", cwd=tmp_path)
     folder = tmp_path / "runs" / "correction_fid" / f"generator-{pictures.name}-3"
     found, arrays = measured(done, folder)
@@ -119,6 +120,12 @@ def test_correction_fid(flags, models, artifacts, defects, unit_fid, pictures, t
         assert warning in found[row, "FID"].warnings[-1]
         assert warning in done.stdout
     values = {row: found[row, "FID"].value for row in ROWS}
+    draws = found["Random", "FID"].draws
+    assert len(draws) == 2
+    assert draws[0] != draws[1]
+    assert values["Random"] == pytest.approx(np.mean(draws))
+    assert "and over 2 random draws; ± standard deviation" in done.stdout
+    assert not found["DS", "FID"].draws
     assert len({*values.values()}) == len(ROWS)
 
     generator, classifier = (flag.partition("=")[2] for flag in models)
@@ -147,7 +154,8 @@ def test_correction_fid(flags, models, artifacts, defects, unit_fid, pictures, t
         made = render(own, jnp.asarray(indices), factors(row))
         seen = extract_features(features, in_memory(to_uint8(np.asarray(made))), batch_size=12)
         expected = frechet_distance(real, feature_moments(seen))
-        assert values[row] == pytest.approx(expected, rel=1e-3), row
+        measured_value = draws[0] if row == "Random" else values[row]
+        assert measured_value == pytest.approx(expected, rel=1e-3), row
 
 
 def test_stopping_layer_against_the_generators_own_normals(flags, tmp_path):
@@ -186,12 +194,14 @@ def test_stopping_layer_against_the_generators_own_normals(flags, tmp_path):
 def test_all_units_are_all_units_in_any_order(flags, unit_fid, pictures, tmp_path):
     args = [*flags, *SCORED, "--table=ablated_units", f"--images={pictures}", "--stop=b8.conv0"]
     args += ["--numbers=1,4", f"--unit_fid={unit_fid}", "--scores=global", "--num_artifacts=12"]
+    args += ["--random_draws=2"]
     folder = tmp_path / "runs" / "ablated_units" / f"generator-{pictures.name}-3"
     found, _ = measured(run("table", *args, cwd=tmp_path), folder)
     rows = ["uncorrected", "DS", "Random", "FID"]
     assert list(found) == [(row, n) for row in rows for n in ("1 unit", "4 units")]
     values = {key: each.value for key, each in found.items()}
     assert values["DS", "4 units"] == pytest.approx(values["Random", "4 units"], rel=1e-5)
+    assert found["Random", "4 units"].spread == pytest.approx(0, abs=1e-9)
     assert values["DS", "4 units"] == pytest.approx(values["FID", "4 units"], rel=1e-5)
     assert values["DS", "4 units"] > values["uncorrected", "4 units"]
 

@@ -28,6 +28,8 @@ def test_it_writes_a_result_that_reloads_and_says_what_it_found(models, tmp_path
             value = result.arrays["numbers"][row, column, 0]
             assert found["value"] == (None if np.isnan(value) else value)
     assert "NaN" not in (folder / "result.json").read_text()
+    assert "of 72 reference samples; brackets: 95 % over the samples judged" in done.stdout
+    assert "warning: fewer than the 4,000 wanted: the numbers compare only" in done.stdout
     for part in (*files, "outcome AUC within classes, linear", "  S - W  class accuracy"):
         assert part in done.stdout
 
@@ -41,8 +43,8 @@ def test_without_classes_the_class_is_the_prediction(folders, models, tmp_path):
 
 BAD = [
     (["--perplexity=40"], "--perplexity=40 needs more than 40 samples"),
-    (["--neighbours=90"], "--neighbours=90 needs more than 90 samples"),
-    (["--perplexity=0"], "flag --perplexity=0: 0.0 is not number >= 1.0"),
+    (["--neighbours=73"], "--neighbours=73 needs more than 72 reference samples"),
+    (["--perplexity=0"], "flag --perplexity=0: 0.0 is not a number in the range [1.0, "),
 ]
 
 

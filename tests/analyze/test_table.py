@@ -24,19 +24,28 @@ def table(name, models, pictures, cwd, *args):
 
 
 def test_ablation_fid_has_a_cell_for_every_set_and_layers(models, pictures, tmp_path):
-    done = table("ablation_fid", models, pictures, tmp_path, "--sets=LR:0,LR:0.5,random:1")
+    done = table(
+        "ablation_fid",
+        models,
+        pictures,
+        tmp_path,
+        "--sets=LR:0,LR:0.5,random:0.9",
+        "--random_draws=2",
+    )
     assert done.returncode == 0, done.stderr
     folder = tmp_path / "runs" / "ablation_fid" / f"generator-{pictures.name}-1"
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["result.json", "result.npz", "table.csv", "table.md", "table.png"]
     cells = list(map(restore, json.loads((folder / "result.json").read_text())["cells"]))
     layers = ["b0004/conv1", "b0008/conv0", "b0004/conv1 + b0008/conv0"]
-    rows = ["none", "LR, R ≤ 0", "LR, R ≤ 0.5", "random 100%, of the activated"]
+    rows = ["none", "LR, R ≤ 0", "LR, R ≤ 0.5", "random 90%, of the activated"]
     assert [(c.row, c.column) for c in cells] == [(r, c) for r in rows for c in layers]
     values = {(cell.row, cell.column): cell.measured.value for cell in cells}
     for column in layers:  # neurons that never fire are not activated: nothing to ablate
         assert values[rows[1], column] == pytest.approx(values["none", column], rel=1e-3)
         assert abs(values[rows[3], column] / values["none", column] - 1) > 0.01
+        drawn = next(c.measured for c in cells if (c.row, c.column) == (rows[3], column))
+        assert len({*drawn.draws}) == 2
     assert cells[0].measured.samples == {"real": 30, "generated": 20}
     assert "covariance" in done.stdout
     assert (folder / "table.md").read_text().rstrip() in done.stdout

@@ -7,7 +7,7 @@ import pytest
 
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import measure, requests
-from ganfail_jax.metrics.frechet import feature_moments, frechet
+from ganfail_jax.metrics.frechet import feature_set, frechet
 from ganfail_jax.metrics.kernel import kid
 from ganfail_jax.metrics.precision_recall import manifold, precision_recall
 
@@ -25,7 +25,7 @@ def test_every_metric_takes_its_own_number_of_images():
     found, scores = measure(asked, REAL, FAKE, features="x")
     pr, realism = of(20), of(25)
     assert found == [
-        frechet(feature_moments(REAL), FAKE, features="x"),
+        frechet(feature_set(REAL), FAKE, features="x"),
         kid(REAL, FAKE[:30], features="x"),
         *(pr.precision, pr.recall, pr.density, pr.coverage),
         realism.realism,

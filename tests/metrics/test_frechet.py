@@ -8,6 +8,7 @@ from ganfail_jax.metrics import frechet
 from ganfail_jax.metrics.frechet import (
     FeatureMoments,
     feature_moments,
+    feature_set,
     frechet_distance,
     frechet_infinity,
     merge_moments,
@@ -115,24 +116,36 @@ def test_singular_covariances_agree_with_the_singular_values_of_the_samples(size
 
 
 @pytest.mark.parametrize("gap", [0.0, 0.3])
-def test_interval_has_the_spread_of_fresh_samples(gap):
+def test_interval_over_both_sets_covers_the_value_expected(gap):
     """Where the two sets are alike, the first order is known to be cautious."""
-    d, rng = 6, np.random.default_rng(1)
-    shape = rng.normal(size=(d, d))
-    real = feature_moments(rng.normal(size=(4000, d)) @ shape)
-    other = shape + gap * rng.normal(size=(d, d))
+    d, rng = 8, np.random.default_rng(1)
+    shape = np.diag(np.linspace(1, 0.3, d))
 
-    def measure(replicates=0):
-        generated = rng.normal(size=(1000, d)) @ other + gap
-        measured = frechet.frechet(real, generated, features="x", replicates=replicates)
+    def measure(*, fixed=False, replicates=0):
+        real = rng.normal(size=(300, d)) @ shape
+        generated = rng.normal(size=(200, d)) @ shape * (1 + gap / 3) + gap / 3
+        kept = feature_moments(real) if fixed else feature_set(real)
+        measured = frechet.frechet(kept, generated, features="x", replicates=replicates)
         assert measured.interval is not None
-        return measured.value, (measured.interval[1] - measured.value) / 1.96
+        return measured.value, *measured.interval
 
-    values, errors = np.transpose([measure() for _ in range(300)])
-    ratio = errors.mean() / values.std()
-    assert 0.85 < ratio < (1.2 if gap else 1.8)
-    by_bootstrap = np.mean([measure(replicates=40)[1] for _ in range(8)])
-    assert 0.7 < by_bootstrap / errors.mean() < 1.4
+    values, low, high = np.transpose([measure() for _ in range(300)])
+    covered = np.mean((low <= values.mean()) & (values.mean() <= high))
+    assert covered > 0.95 - 3 * 0.0126  # of 300 repetitions
+    assert covered < 0.975 or not gap
+    width = np.mean(high - low)
+    by_bootstrap = [np.ptp(measure(replicates=40)[1:]) for _ in range(8)]
+    assert 0.7 < np.mean(by_bootstrap) / width < 1.4
+    assert np.mean([np.ptp(measure(fixed=True)[1:]) for _ in range(50)]) < 0.9 * width
+
+
+def test_outputs_say_what_their_interval_holds_fixed():
+    real, generated = RNG.normal(size=(2, 50, 4))
+    both = frechet.frechet(feature_set(real), generated, features="x")
+    assert "95 % interval over both sets: normal" in str(both)
+    fixed = frechet.frechet(feature_moments(real), generated, features="x")
+    assert "over the generated images, real set fixed" in str(fixed)
+    assert both.value == fixed.value
 
 
 def test_influences_are_the_derivative_by_a_samples_weight():

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from ganfail_jax.metrics.precision_recall import manifold, precision_recall, realism, trusted
+from ganfail_jax.metrics.precision_recall import (
+    _near,
+    _share_interval,
+    _values,
+    manifold,
+    precision_recall,
+    realism,
+    trusted,
+)
+from ganfail_jax.statistics.intervals import Z95
 from tests import goldens
 
 RNG = np.random.default_rng(0)
@@ -38,15 +47,44 @@ def test_golden_realism(golden):
     assert "half of the real images" in measured.realism.convention
 
 
-def test_intervals_are_of_the_set_that_is_averaged(golden):
-    _, _, measured = golden
-    for name, size in (("precision", 300), ("recall", 400), ("coverage", 400)):
-        each = getattr(measured, name)
-        share = binomtest(round(each.value * size), size).proportion_ci(method="wilson")
-        assert each.interval == pytest.approx((share.low, share.high))
-    low, high = measured.realism.interval
-    assert (high - low) / 2 == pytest.approx(1.959964 * measured.scores.std(ddof=1) / np.sqrt(300))
-    assert (low + high) / 2 == pytest.approx(measured.realism.value)
+def test_intervals_have_the_spread_of_fresh_images_of_both_sets():
+    """The binomial error of recall is 0.7 of that spread: balls depend on the images around."""
+    rng = np.random.default_rng(0)
+
+    def measure():
+        real = rng.normal(size=(240, 8)).astype(np.float32)
+        generated = (rng.normal(0.3, 0.8, (160, 8))).astype(np.float32)
+        return manifold(real), manifold(generated)
+
+    fresh = [_values(_near(*measure()), 3) for _ in range(200)]
+    spread, errors = np.std(fresh, axis=0), []
+    for _ in range(5):
+        measured = precision_recall(*measure(), features="x")
+        intervals = [each.interval for each in measured[:5] if each.interval]
+        errors.append([(high - low) / 2 / Z95 for low, high in intervals])
+    ratio = np.sqrt(np.mean(np.square(errors), axis=0)) / spread
+    assert ratio.min() > 0.75  # errors: 5 % of 200 values, 10 % of 5 estimates
+    assert ratio.max() < 1.3
+    recall = np.mean(fresh, axis=0)[1]
+    assert np.sqrt(recall * (1 - recall) / 240) < 0.8 * spread[1]
+
+
+def test_a_share_has_at_least_the_binomial_error_and_none_is_not_sure():
+    few = binomtest(30, 100).proportion_ci(method="wilson")
+    assert _share_interval(0.3, 1e-9, 100, 40) == pytest.approx((few.low, few.high))
+    wide = binomtest(15, 50).proportion_ci(method="wilson")
+    error = np.sqrt(0.3 * 0.7 / 50)
+    assert _share_interval(0.3, error, 100, 40) == pytest.approx((wide.low, wide.high))
+    none = binomtest(0, 40).proportion_ci(method="wilson")
+    assert _share_interval(0.0, 0.0, 100, 40) == pytest.approx((none.low, none.high))
+
+
+def test_too_few_images_for_two_parts_have_no_interval():
+    measured = precision_recall(
+        manifold(line(0, 1, 2), k=1), manifold(line(3, 7), k=1), features=""
+    )
+    assert all(each.interval is None for each in measured[:5])
+    assert "interval" not in str(measured.precision)
 
 
 def test_half_of_the_modes_found_and_half_of_the_images_off_the_data():

@@ -10,7 +10,8 @@ from ganfail_jax.metrics.table import Cell, restore, to_csv, to_markdown
 
 def measured(value, interval=(1.0, 3.5), warnings=()):
     sizes = {"real": 10_000, "generated": 2000}
-    return Measurement("FID", "made-up features", value, sizes, "N", interval, "", warnings)
+    how = "over both sets"
+    return Measurement("FID", "made-up features", value, sizes, "N", interval, how, warnings)
 
 
 CELLS = [
@@ -26,6 +27,7 @@ def test_csv_has_a_line_per_cell_with_all_of_it():
     assert (first["value"], first["low"], first["high"]) == ("2.25", "1.0", "3.5")
     assert first["samples"] == "10000 real; 2000 generated"
     assert (first["features"], first["convention"]) == ("made-up features", "N")
+    assert first["interval"] == "over both sets"
     assert (second["low"], second["high"]) == ("", "")
 
 
@@ -35,8 +37,9 @@ def test_markdown_is_a_grid_with_what_is_shared_below_it():
     assert lines[1] == "|---|---|---|"
     assert lines[2] == "| none | 2.25 [1, 3.5] | 2 |"
     assert lines[3] == "| LR | 3.125 [1, 3.5] |  |"
-    assert lines[5].startswith("FID on made-up features: 10,000 real, 2,000 generated; N;")
-    assert lines[6:] == ["the covariance is singular"]
+    shared = "FID on made-up features: 10,000 real, 2,000 generated; N"
+    assert lines[5:7] == [shared, f"{shared}; 95 % interval over both sets"]
+    assert lines[7:] == ["the covariance is singular"]
 
 
 def test_cells_come_back_from_json():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import keras_models
+from ganfail_jax.nn import keras_models, onnx_classifiers
 from ganfail_jax.nn.functions import Function
 from ganfail_jax.nn.wrapped import as_function, wrap
 from ganfail_jax.types import Classifier, Generator, Params
@@ -20,12 +20,13 @@ from ganfail_jax.weights import torchvision
 from ganfail_jax.weights.errors import one_line
 
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*")
-EXTRAS = ("torch", "keras", "onnx")  # of pyproject.toml, by the package that they install
+EXTRAS = ("torch", "keras")  # of pyproject.toml, by the package that they install
 Shape = tuple[int, int, int]
 
 
 READERS: Mapping[str, Callable[[Path], Function]] = {  # suffix of a file -> what reads it
     ".keras": keras_models.read,
+    ".onnx": onnx_classifiers.read,
     ".pth": torchvision.read,
     ".pt": torchvision.read,
 }
@@ -71,6 +72,9 @@ def load_classifier(
         if not Path(name).is_file():
             raise InputError(f"no file {name}")
         function = READERS[Path(name).suffix](Path(name))
+    outputs = function.entry.get("outputs")
+    if outputs is not None and given.get("outputs", outputs) != outputs:
+        raise InputError(f"{name} is known to end in {outputs}; leave out --outputs")
     height, width, channels = image_shape
     entry = {"size": (height, width), "channels": channels, **function.entry, **given}
     try:

@@ -114,7 +114,7 @@ def _map(config: ArtifactClassifierConfig) -> Callable[[Params, Array], Array]:
     """The backbone as a function of its variables and images in [-1, 1]."""
     if config.cnn is not None:
         names = tuple(map(str, range(config.cnn.num_classes)))
-        return classifiers.build(config.cnn, names).features
+        return classifiers.build(config.cnn, names).feature_map
 
     def layers(named: Params) -> frozen.Layers:
         return {name: frozen.Folded(**arrays) for name, arrays in named.items()}

@@ -119,7 +119,7 @@ def _extractor(backbone: Backbone) -> Features:
     params = artifact_classifier.variables(backbone.layers, none, jnp.zeros(2))
 
     def pooled(params: Params, images: Array) -> Array:
-        return artifact_classifier.pool(config, network.features(params, images))
+        return artifact_classifier.pool(config, network.feature_map(params, images))
 
     spread = over_devices(pooled, params)
     return Features(

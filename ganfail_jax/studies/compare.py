@@ -3,10 +3,10 @@
 The same fresh samples for all, their rankings, and the samples on which they disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 

@@ -68,7 +68,7 @@ def probe():
         return plain(params, images)
 
     tiny = balanced()
-    plain = tiny.classifier.features
+    plain = tiny.classifier.feature_map
     generator = tiny.generator.with_noise("random")
     classifier = tiny.classifier._replace(features=features)
     return tiny._replace(generator=generator, classifier=classifier), counts

@@ -13,7 +13,10 @@ from tests import tiny
 from tests.analyze.commands import ENVIRONMENT, ROOT
 
 BY_DEFAULT = {  # of every command that makes images
-    "random": ("rank", "histograms", "embed", "accuracy", "compare", "evaluate", "benchmark"),
+    "random": (
+        *("rank", "describe", "histograms", "embed", "accuracy", "compare", "evaluate"),
+        "benchmark",
+    ),
     "const": (
         *("shift", "corner_cases", "rates", "detect", "heatmaps", "ablate", "table", "inspect"),
         *("units", "defects", "correct", "d_values", "label", "artifact_classifier"),

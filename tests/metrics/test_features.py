@@ -67,7 +67,7 @@ def test_classifier_features_are_its_pooled_last_feature_map():
     images = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 1), np.uint8)
     features = classifier_features("mnist_c_clean", classifier, params)
     found = extract_features(features, in_memory(images), batch_size=2)
-    expected = np.asarray(classifier.features(params, jnp.asarray(to_float(images))))
+    expected = np.asarray(classifier.feature_map(params, jnp.asarray(to_float(images))))
     np.testing.assert_allclose(found, expected.mean(axis=(1, 2)), rtol=1e-5, atol=1e-6)
     assert features.name == "mnist_c_clean classifier features"
     assert features.dim == found.shape[1] == expected.shape[3]

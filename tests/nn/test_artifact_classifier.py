@@ -52,7 +52,7 @@ def directly(name, backbone, images):
     if name == "inception":
         return inception.maps(backbone, to_levels(images))
     if name == "classifier":
-        return classifiers.build(NET, tuple("abcd")).features(backbone, images)
+        return classifiers.build(NET, tuple("abcd")).feature_map(backbone, images)
     entry = artifact_classifier.ENTRIES["unit_range"]
     return resnet.features(backbone, entry.resize(images), entry.normalize)
 
@@ -63,7 +63,7 @@ def test_it_is_the_backbone_and_a_linear_layer_also_from_its_folder(name, backbo
     params = variables(config, backbone)
     images = RNG.uniform(-1, 1, (2, *config.image_shape)).astype(np.float32)
     network = artifact_classifier.build(config, NAMES)
-    maps = jax.jit(network.features)(params, images)
+    maps = jax.jit(network.feature_map)(params, images)
     expected = jax.jit(partial(directly, name))(backbone, images)
     np.testing.assert_array_equal(maps, expected)
     assert np.ptp(np.asarray(maps)) > 0
@@ -82,7 +82,7 @@ def test_it_is_the_backbone_and_a_linear_layer_also_from_its_folder(name, backbo
     assert loaded.image_shape == config.image_shape
     assert loaded.margins == network.margins == ((2, 1) if name == "classifier" else (0, 0))
     np.testing.assert_array_equal(jax.jit(loaded.head)(theirs, maps), logits)
-    np.testing.assert_array_equal(jax.jit(loaded.features)(theirs, images), maps)
+    np.testing.assert_array_equal(jax.jit(loaded.feature_map)(theirs, images), maps)
     assert zoo.read_classifier(str(tmp_path / "net")).about == about
 
 
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_said(backbones):
     network = artifact_classifier.build(CONFIGS["inception"], NAMES)
     expected = f"images of shape (8, 8, 3), but this classifier wants {SHAPE}"
     with pytest.raises(InputError, match="^" + re.escape(expected)):
-        network.features({"backbone": {}}, jnp.zeros((1, 8, 8, 3)))
+        network.feature_map({"backbone": {}}, jnp.zeros((1, 8, 8, 3)))
 
 
 @pytest.mark.parametrize(

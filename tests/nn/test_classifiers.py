@@ -28,7 +28,7 @@ def make(config=CONFIG, batch=3):
 @pytest.mark.parametrize(("config", "last"), [(CONFIG, (7, 7, 64)), (COLOUR, (2, 2, 4))])
 def test_logits_are_the_head_of_the_last_feature_map(config, last):
     classifier, params, images = make(config)
-    features = jax.jit(classifier.features)(params, images)
+    features = jax.jit(classifier.feature_map)(params, images)
     assert features.shape == (3, *last)
     assert (features >= 0).all()
     logits = jax.jit(classifier.logits)(params, images)

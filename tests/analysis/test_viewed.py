@@ -38,6 +38,7 @@ SYNTHESIZE = {  # who may call a generator's networks; all others have images of
     "ganfail_jax/analysis/outputs.py",
     "ganfail_jax/analysis/unit_activity.py",  # activations, and a viewed image
     "ganfail_jax/nn/stylegan2.py",
+    "ganfail_jax/studies/fingerprints.py",  # checks a generator in hand
     "ganfail_jax/training/loop.py",  # sample sheets
     "ganfail_jax/types.py",
 }

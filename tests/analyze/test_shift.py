@@ -72,7 +72,7 @@ BAD = [
     (["--progress=-1"], "--progress takes numbers from 0 on, not '-1'"),
     (["--show_class=z"], "no class 'z'; the classes are a, b, c"),
     (["--start=3", "--show_class=a"], "give --start or --show_class, not both"),
-    (["--limit=0"], "flag --limit=0: 0.0 is not number >= 0.1"),
+    (["--limit=0"], "flag --limit=0: 0.0 is not a number in the range [0.1, "),
 ]
 
 

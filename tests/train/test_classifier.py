@@ -82,7 +82,8 @@ def test_the_corrupted_half_is_that_of_mnist_c(made_up):
 def test_unknown_dataset(start, tmp_path):
     status, _, errors = start("--dataset=svhn", f"--out={tmp_path / 'net'}")
     assert status == 1
-    assert errors == ["error: no classifier for dataset 'svhn'; datasets are mnist_c"]
+    message = "no dataset is called 'svhn'; datasets are mnist, mnist_c"
+    assert errors == [f"error: flag --dataset=svhn: {message}; see --help"]
     assert not (tmp_path / "net").exists()
 
 

@@ -217,18 +217,22 @@ def gather(
 
 
 def in_batches(
-    function: Callable[..., Array | np.ndarray],
+    function: Callable[..., Any],
     batch_size: int,
     *rows: Shaped[np.ndarray, "n ..."],
-) -> np.ndarray:
-    """A function of n rows; every batch is filled up, so that it compiles once, also for n = 0."""
+) -> Any:
+    """A function of n rows, as numpy arrays (a tree of them where it returns one).
+
+    Every batch is filled up, so that it compiles once, also for n = 0.
+    """
     n = len(rows[0])
     parts = []
     for start in range(0, max(n, 1), batch_size):
         batch = [row[start : start + batch_size] for row in rows]
         filled = [np.resize(row, (batch_size, *row.shape[1:])) for row in batch]
-        parts.append(np.asarray(function(*filled))[: len(batch[0])])
-    return np.concatenate(parts)
+        size = len(batch[0])
+        parts.append(jax.tree.map(lambda x, size=size: np.asarray(x)[:size], function(*filled)))
+    return jax.tree.map(lambda *each: np.concatenate(each), *parts)
 
 
 def write_partial(path: Path, mark: str, total: Any, done: int) -> None:

@@ -8,6 +8,7 @@ mode, whose dimensions are then moved together.
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import jax
@@ -19,8 +20,9 @@ from ganfail_jax.analysis import attributes
 from ganfail_jax.analysis.attributes import FIGURE, PLAIN, Attribute
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.samples import outcomes
-from ganfail_jax.analysis.starts import Starts, at_samples
+from ganfail_jax.analysis.starts import Starts, starts_of
 from ganfail_jax.analysis.views import Views
+from ganfail_jax.latents import sample_labels
 from ganfail_jax.runtime import in_batches, progress_bar
 
 OBSERVED = (0.005, 0.995)  # quantiles of a dimension over the population, the limits of moves
@@ -49,10 +51,10 @@ def population(
     never vary.
     """
     indices = first_index + np.arange(num_samples)
-    samples = at_samples(views, indices, truncation_psi=truncation_psi)
-    images = views.images(samples.styles, samples.noise)
-    logits = views.logits(samples.styles, samples.noise)[None]
-    right = outcomes(views.models.generator, logits, samples.target)[0]
+    generator, styles = views.models.generator, views.styles(indices, truncation_psi)
+    images, logits = itemgetter("images", "logits")(views.both(styles, indices))
+    samples = starts_of(styles, logits, sample_labels(generator, indices), indices)
+    right = outcomes(generator, logits[None], samples.target)[0]
     plain = np.median(_in_batches(views, attributes.border_spread, images)) <= PLAIN
     values = _in_batches(views, attributes.measure, images)
     spread = values.std(axis=0, ddof=1)
@@ -162,17 +164,16 @@ def effects(
         std: of each dimension.
         shown: how many pairs of images are kept.
     """
-    first = views.images(start.styles, start.noise)
-    measured, softmax = _in_batches(views, attributes.measure, first), _softmax(views, start)
+    first, softmax = _seen(views, start)
+    measured = _in_batches(views, attributes.measure, first)
     rows = np.arange(len(start.target))
     measures, pairs = [], []
     with progress_bar(progress, len(moves) * len(rows), 0) as bar:
         for move in moves:
             moved = start._replace(styles=_within(population, start.styles, move))
-            images = views.images(moved.styles, moved.noise)
+            images, after = _seen(views, moved)
             values = _in_batches(views, attributes.measure, images)
             change = (values - measured)[:, population.columns] / population.spread
-            after = _softmax(views, moved)
             own, gained = (after - softmax)[rows, start.target], (after - softmax).mean(axis=0)
             wrong = after.argmax(axis=1) != start.target
             dims = np.flatnonzero(move)
@@ -214,8 +215,12 @@ def _within(
     return np.where(move == 0, styles, np.clip(styles + move, low, high))
 
 
-def _softmax(views: Views, at: Starts) -> Float[np.ndarray, "n k"]:
-    return scipy.special.softmax(views.logits(at.styles, at.noise).astype(np.float64), axis=1)
+def _seen(
+    views: Views, at: Starts
+) -> tuple[Float[np.ndarray, "n h w c"], Float[np.ndarray, "n k"]]:
+    """Images and the softmax outputs of all classes."""
+    images, logits = itemgetter("images", "logits")(views.both(at.styles, at.noise))
+    return images, scipy.special.softmax(logits.astype(np.float64), axis=1)
 
 
 def _of_several_classes(

@@ -45,10 +45,19 @@ def at_styles(
 ) -> Starts:
     """Points by their styles; their class, where not given, is the one predicted."""
     index = np.full(len(styles), -1) if samples is None else samples
-    logits = views.logits(styles, np.maximum(index, 0))
+    return starts_of(styles, views.logits(styles, np.maximum(index, 0)), target, index)
+
+
+def starts_of(
+    styles: Float[np.ndarray, "n s"],
+    logits: Float[np.ndarray, "n k"],
+    target: Int[np.ndarray, " n"] | None,
+    samples: Int[np.ndarray, " n"],
+) -> Starts:
+    """Points whose logits are known; see `at_styles`."""
     predicted = logits.argmax(axis=1)
     own = predicted if target is None else target
-    return Starts(styles.astype(np.float32), own, target_softmax(logits, own), predicted, index)
+    return Starts(styles.astype(np.float32), own, target_softmax(logits, own), predicted, samples)
 
 
 def at_samples(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -28,6 +29,7 @@ class Views(NamedTuple):
     styles: Callable[[Int[np.ndarray, " n"], float], Float[np.ndarray, "n s"]]  # and truncation_psi
     logits: Callable[..., Float[np.ndarray, "n k"]]  # (styles [n,s], samples [n] | None)
     images: Callable[..., Float[np.ndarray, "n h w c"]]  # likewise
+    both: Callable[..., dict[str, np.ndarray]]  # likewise: {"images": , "logits": } in one pass
 
 
 def views_of(models: Models, batch_size: int, seed: int = 0) -> Views:
@@ -51,15 +53,16 @@ def views_of(models: Models, batch_size: int, seed: int = 0) -> Views:
         batch = partial(draw, models.params, sampling(generator, seed, truncation_psi))
         return in_batches(batch, batch_size, samples.astype(np.int32))
 
-    def one(name: str) -> Callable[..., np.ndarray]:
-        def of_points(styles: np.ndarray, samples: np.ndarray | None = None) -> np.ndarray:
+    def viewing(part: Callable[[dict[str, Array]], Any]) -> Callable[..., Any]:
+        def of_points(styles: np.ndarray, samples: np.ndarray | None = None) -> Any:
             noise = () if samples is None else (samples.astype(np.int32),)
-            batch = lambda *rows: view(models.params, key, *rows)[name]  # noqa: E731
+            batch = lambda *rows: part(view(models.params, key, *rows))  # noqa: E731
             return in_batches(batch, batch_size, styles.astype(np.float32), *noise)
 
         return of_points
 
-    return Views(models, batch_size, seed, styles, one("logits"), one("images"))
+    logits, images = (viewing(itemgetter(name)) for name in ("logits", "images"))
+    return Views(models, batch_size, seed, styles, logits, images, viewing(lambda seen: seen))
 
 
 def target_softmax(

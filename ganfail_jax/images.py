@@ -14,6 +14,8 @@ from jaxtyping import Array, Float, Float32, UInt8
 
 from ganfail_jax.errors import InputError
 
+LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R BT.601, as Pillow's "L"
+
 
 def to_float(images: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
     """0..255 to [-1, 1]."""

@@ -14,7 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+from ganfail_jax.images import LUMA
+
 EDGE_SHARE = 0.05  # of the pixels: those of the strongest edges
 FLAT_SHARE = 0.5  # of the pixels: those of the weakest edges, where noise is measured
 PLAIN = 0.1  # standard deviation along the border of a plain image, of the range 0..1

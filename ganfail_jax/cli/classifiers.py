@@ -10,7 +10,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.nn.wrapped import LAYOUTS, OUTPUTS, RESIZES
 
 OWN = "package.module:factory, a function of yours that is imported and run"
-FILES = "torchvision's .pth, Keras' .keras"
+FILES = ".onnx, torchvision's .pth, Keras' .keras"
 NUMBERS = {"input_size": "size", "input_range": "range", "mean": "mean", "std": "std"}
 CHOICES = ("layout", "resize", "outputs")
 

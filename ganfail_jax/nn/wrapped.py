@@ -10,13 +10,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import LUMA
 from ganfail_jax.nn import keras_models, torch_modules
 from ganfail_jax.nn.functions import Function
 from ganfail_jax.nn.on_host import on_host
 from ganfail_jax.types import Classifier, Params
+from ganfail_jax.weights.errors import one_line
 from ganfail_jax.weights.store import params_hash
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green, blue: ITU-R BT.601, as Pillow's "L"
 LEAST = 1e-12  # probability, so that its logarithm is finite
 LAYOUTS, RESIZES, OUTPUTS = (
     ("NHWC", "NCHW"),
@@ -228,8 +229,8 @@ def _num_classes(
             found = np.asarray(function(function.params, np.zeros(shape, np.float32)))
         outputs = found.shape
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        text = f"the function fails on images of shape {shape}: {type(error).__name__}: {reason}"
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        text = f"the function fails on images of shape {shape}: {reason}"
         raise InputError(text) from error
     if len(outputs) != 2 or outputs[0] != 1 or outputs[1] < 2:
         raise InputError(

@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Float32
 
 from ganfail_jax.errors import InputError
 from ganfail_jax.types import Classifier, Discriminator, Generator, Params
+from ganfail_jax.weights.errors import one_line
 from ganfail_jax.weights.store import params_hash
 
 PROBES = 8
@@ -162,8 +163,8 @@ def _check_shapes(generator: Generator, params: Params) -> None:
     except InputError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise InputError(f"its functions fail with {type(error).__name__}: {reason}") from error
+        reason = f"{type(error).__name__}: {one_line(error)}"
+        raise InputError(f"its functions fail with {reason}") from error
     wanted: dict[str, tuple[Any, tuple[int, ...]]] = {
         "images": (images, generator.image_shape),
         **{f"styles {n}": (styles.get(n), (k,)) for n, k in generator.style_dims.items()},

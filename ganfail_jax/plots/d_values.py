@@ -61,7 +61,7 @@ def draw(folder: Path, judged: DValues, title: str) -> tuple[str, ...]:
     axes.xaxis.set_label_position("top")
     axes.xaxis.tick_top()  # lines to the images leave at the bottom
     axes.set_ylabel("density")
-    axes.legend(frameon=False)
+    axes.legend(loc="best", frameon=False)
     for n, place in enumerate(lower.subplots(1, len(shown), squeeze=False)[0]):
         row = shown[n]
         colour = ORANGE if artifact[row] else BLUE

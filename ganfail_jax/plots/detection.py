@@ -65,5 +65,5 @@ def _histogram(path: Path, arrays: Mapping[str, np.ndarray], subject: str, score
     )
     axes.set_xlabel(score)
     axes.set_ylabel("samples")
-    axes.legend(frameon=False)
+    axes.legend(loc="best", frameon=False)
     save(figure, path)

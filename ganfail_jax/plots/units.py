@@ -121,6 +121,6 @@ def _distribution(
         label = f"{len(random)} random sets of as many images"
         axes.axvspan(random.min(), random.max(), color=SKY, alpha=0.7, lw=1, label=label)
         axes.set_ylabel("units")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(loc="best", frameon=False, fontsize=8)
     grid[-1].set_xlabel("FID of the top images")
     save(figure, path)

@@ -1,9 +1,13 @@
 """Names are drawn as they are; numbers on logarithmic axes are mathematics."""
 
+import ast
+from pathlib import Path
+
 import numpy as np
 from matplotlib import image
 from matplotlib.figure import Figure
 
+import ganfail_jax.plots
 from ganfail_jax.plots.figure import save
 
 NAME = r"g$x_{$y\frac"  # no mathematics: matplotlib would refuse it
@@ -19,7 +23,7 @@ def test_dollar_signs_are_drawn(tmp_path):
         axes.set_ylabel(NAME)
         axes.set_yticks([1, 2], [NAME, "b"])
         axes.text(1, 1, NAME)
-        axes.legend()
+        axes.legend(loc="best")
     right.set_xscale("log")
     right.set_xlabel(NAME)
     figure.legend()
@@ -28,3 +32,19 @@ def test_dollar_signs_are_drawn(tmp_path):
     numbers = [text.get_text() for text in right.get_xticklabels()]
     assert r"$\mathdefault{10^{2}}$" in numbers
     assert all(text.get_parse_math() for text in right.get_xticklabels())
+
+
+def test_legends_say_where_they_are():
+    """Without a word of it matplotlib warns wherever the search for a place takes a second."""
+    (folder,) = ganfail_jax.plots.__path__
+    calls = [
+        call
+        for path in Path(folder).glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "legend"
+    ]
+    assert len(calls) > 10
+    for call in calls:
+        assert "loc" in {keyword.arg for keyword in call.keywords}, ast.unparse(call)

@@ -122,3 +122,17 @@ def refusals(path: str | os.PathLike[str], error: type[InputError]) -> Iterator[
         raise error(f"{shown} cannot be read: {reason.strerror or reason}") from reason
     except Exception as reason:  # whatever a hostile file leads to: no file is trusted
         raise error(f"{shown}: {one_line(reason)}") from reason
+
+
+@contextmanager
+def expected(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Iterator[None]:
+    """What was read is used within: where it is laid out otherwise, that is an error of one line.
+
+    Errors of the input pass, for they say more.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as reason:  # whatever a damaged or hostile file leads to
+        raise error(f"{path} does not hold what is expected: {one_line(reason)}") from reason

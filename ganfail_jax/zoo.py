@@ -78,8 +78,8 @@ def bundled_names(kinds: tuple[str, ...]) -> list[str]:
 
 def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes whenever the files of these weights do."""
-    file = path / store.ARRAYS if (path / store.ARRAYS).exists() else path
-    files = file.parent.iterdir() if file.suffix == tfjs.SUFFIX else [file]  # with its shards
+    own = [path / name for name in (store.CONFIG, store.ARRAYS) if (path / name).exists()]
+    files = path.parent.iterdir() if path.suffix == tfjs.SUFFIX else own or [path]  # with shards
     states = [(file.name, file.lstat()) for file in files]
     return tuple(sorted((name, state.st_mtime_ns, state.st_size) for name, state in states))
 
@@ -123,7 +123,8 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     except OSError as error:
         raise WeightsError(f"{folder} cannot be read: {error.strerror or error}") from error
     if stored.kind not in kinds:
-        raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
+        held = stored.kind if stored.kind in NETWORKS else "network of unknown kind"
+        raise WeightsError(f"{folder} holds a {held}, not a {what}")
     return stored
 
 

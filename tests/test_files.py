@@ -108,7 +108,7 @@ def test_errors_and_warnings_within(tmp_path):
         np.multiply(np.float32(1e30), np.float32(1e30))
         raise FileError("no weights")
 
-    assert refusal(tmp_path, long).startswith(f"{tmp_path}: 'a\\nbccc")
+    assert refusal(tmp_path, long).startswith(f"{tmp_path}: missing 'a\\nbccc")
     assert len(refusal(tmp_path, long)) < 1_000
     assert refusal(tmp_path, warn) == f"{tmp_path}: no weights"
 
@@ -286,4 +286,4 @@ def test_directories_of_archives_are_bounded():
 
 def test_a_message_is_one_printable_line():
     assert one_line(ValueError("a\n\x1b[31mb")) == "a \\x1b[31mb"
-    assert one_line(KeyError()) == "KeyError"
+    assert one_line(KeyError("a")) == "missing 'a'"

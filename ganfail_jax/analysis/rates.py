@@ -39,6 +39,18 @@ class Rates(NamedTuple):
         return {"num_samples": np.asarray(self.num_samples), **counts}
 
 
+def fits(rates: Rates, generator: Generator) -> bool:
+    """Whether these may be counts of this generator's neurons."""
+    n = rates.num_samples
+
+    def fit(counts: np.ndarray, info: LayerInfo) -> bool:
+        shape = (info.resolution, info.resolution, info.channels)
+        whole = counts.shape == shape and counts.dtype.kind in "iu"
+        return whole and counts.min() >= 0 and counts.max() <= n
+
+    return n > 0 and all(fit(each, generator.layers[name]) for name, each in rates.counts.items())
+
+
 def restore(arrays: Mapping[str, np.ndarray]) -> Rates:
     """The rates in the arrays of a result.
 
@@ -198,7 +210,7 @@ def read_published(
     shape = (info.channels, info.resolution, info.resolution)
     if flat.size != np.prod(shape):
         raise InputError(f"{file} has {flat.size:,} rates, but {shape} (C, H, W) are wanted")
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):  # what is not a rate is refused below
         exact = flat.astype(np.float64).reshape(shape).transpose(1, 2, 0) * num_samples
     counts = np.rint(exact)
     inside = counts.min() >= 0 and counts.max() <= num_samples

@@ -46,7 +46,7 @@ def fits(rates: Rates, generator: Generator) -> bool:
     def fit(counts: np.ndarray, info: LayerInfo) -> bool:
         shape = (info.resolution, info.resolution, info.channels)
         whole = counts.shape == shape and counts.dtype.kind in "iu"
-        return whole and counts.min() >= 0 and counts.max() <= n
+        return whole and bool(counts.min() >= 0 and counts.max() <= n)
 
     return n > 0 and all(fit(each, generator.layers[name]) for name, each in rates.counts.items())
 

@@ -14,6 +14,4 @@ def one_line(error: BaseException) -> str:
     except ValueError:  # a number of too many digits
         text = ""
     text = " ".join(text.split()) or type(error).__name__
-    if isinstance(error, KeyError):
-        text = f"missing {text}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)[:LONGEST]

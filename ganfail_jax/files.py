@@ -135,4 +135,5 @@ def expected(path: str | os.PathLike[str], error: type[InputError] = InputError)
     except InputError:
         raise
     except Exception as reason:  # whatever a damaged or hostile file leads to
-        raise error(f"{path} does not hold what is expected: {one_line(reason)}") from reason
+        what = f"no {one_line(reason)}" if isinstance(reason, KeyError) else one_line(reason)
+        raise error(f"{path} does not hold what is expected: {what}") from reason

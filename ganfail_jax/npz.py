@@ -127,8 +127,8 @@ def _array(file: IO[bytes] | io.BufferedIOBase, size: int) -> np.ndarray:
     body = size - len(start) - width - length
     if math.prod(shape) * dtype.itemsize != body:
         raise FileError("an array whose data do not match its shape and type")
-    content = bytearray(body)
-    rest = memoryview(content)
+    content = np.empty(body, np.uint8)
+    rest = content.data
     while rest and (part := file.read(min(len(rest), CHUNK))):
         rest[: len(part)] = part
         rest = rest[len(part) :]
@@ -136,7 +136,7 @@ def _array(file: IO[bytes] | io.BufferedIOBase, size: int) -> np.ndarray:
         raise FileError("an array that is cut off")
     array = np.ndarray(shape, dtype, content, order="F" if header[2] == b"True" else "C")
     if dtype.kind == "U":
-        points = np.frombuffer(content, f"{dtype.str[0]}u4")
+        points = content.view(f"{dtype.str[0]}u4")
         if ((points > LAST_CHARACTER) | ((points >> 11) == 0x1B)).any():  # the latter: surrogates
             raise FileError("an array of text that is not Unicode")
     return array

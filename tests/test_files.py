@@ -108,7 +108,7 @@ def test_errors_and_warnings_within(tmp_path):
         np.multiply(np.float32(1e30), np.float32(1e30))
         raise FileError("no weights")
 
-    assert refusal(tmp_path, long).startswith(f"{tmp_path}: missing 'a\\nbccc")
+    assert refusal(tmp_path, long).startswith(f"{tmp_path}: 'a\\nbccc")
     assert len(refusal(tmp_path, long)) < 1_000
     assert refusal(tmp_path, warn) == f"{tmp_path}: no weights"
 
@@ -284,6 +284,22 @@ def test_directories_of_archives_are_bounded():
         npz.read(written(60_000), 2**30)
 
 
+def test_what_is_laid_out_otherwise_is_one_line(tmp_path):
+    def use(content):
+        with files.expected(tmp_path):
+            return content["score"] + 1
+
+    assert use({"score": 1}) == 2
+    with pytest.raises(
+        InputError, match=f"^{tmp_path} does not hold what is expected: no 'score'$"
+    ):
+        use({})
+    with pytest.raises(InputError, match="does not hold what is expected: "):
+        use({"score": None})
+    with pytest.raises(FileError, match="^cut off$"), files.expected(tmp_path):
+        raise FileError("cut off")
+
+
 def test_a_message_is_one_printable_line():
     assert one_line(ValueError("a\n\x1b[31mb")) == "a \\x1b[31mb"
-    assert one_line(KeyError("a")) == "missing 'a'"
+    assert one_line(KeyError()) == "KeyError"

@@ -35,6 +35,7 @@ ROADS = {  # the only calls that open or parse a file -> why
     "data/label_store.py: os.open": "locks, and the folder to sync",
     "data/label_store.py: open": "to write",
     "metrics/feature_cache.py: new.open": "to write",
+    "memory.py: file.read_text": "the kernel's, of limits",
     "cli/main.py: os.open": "the null device",
     "hosts.py: open": "the null device",
     "cli/index.py: (folder / f'{name}.py').read_text": "our own sources",

@@ -4,15 +4,12 @@ Nothing half-written is ever seen: files and folders are made under a temporary 
 place and renamed when complete.
 """
 
-import io
 import json
 import math
 import os
 import shutil
 import subprocess
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -22,11 +19,12 @@ from typing import Any, NamedTuple, TypeVar
 import jax
 import numpy as np
 
-from ganfail_jax import __version__
-from ganfail_jax.errors import InputError
+from ganfail_jax import __version__, files, npz
+from ganfail_jax.errors import InputError, one_line
 
 Record = TypeVar("Record", bound=tuple)
 SUMMARY, ARRAYS = "result.json", "result.npz"
+RATIO, BESIDE = 64, 2**29  # arrays have at most so many times the file's bytes, and so many beside
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
 
@@ -152,23 +150,7 @@ def save(
         )
 
 
-def read_arrays(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays of an npz file's content; pickled objects are refused.
-
-    Raises:
-        ValueError, EOFError, zipfile.BadZipFile: truncated or damaged, or two arrays of one name.
-    """
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = dict(file)
-        if len(arrays) < len(file.files):
-            raise ValueError("two arrays of one name")
-        return arrays
-
-
-DAMAGE = (  # what reading a damaged file may raise
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # of what a file holds
 
 
 def load(folder: str | os.PathLike[str]) -> Result:
@@ -179,13 +161,14 @@ def load(folder: str | os.PathLike[str]) -> Result:
     """
     folder = Path(folder)
     try:
-        summary = json.loads((folder / SUMMARY).read_text())
+        summary = files.read_json(folder / SUMMARY)
         made_by = summary.pop("provenance")
         if not isinstance(made_by["identity"], dict):
             raise TypeError("its provenance has no identity")
-        return Result(summary, made_by, read_arrays((folder / ARRAYS).read_bytes()))
+        content = files.read(folder / ARRAYS)
+        return Result(summary, made_by, npz.read(content, RATIO * len(content) + BESIDE))
     except DAMAGE as error:
-        raise ResultError(f"no readable result in {folder}: {error}") from error
+        raise ResultError(f"no readable result in {folder}: {one_line(error)}") from error
 
 
 @contextmanager

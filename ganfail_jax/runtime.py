@@ -21,9 +21,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Bool, Int, Shaped
 from tqdm import tqdm
 
-from ganfail_jax import hosts, memory
+from ganfail_jax import files, hosts, memory, npz
 from ganfail_jax.errors import InputError
-from ganfail_jax.results import DAMAGE, read_arrays, replace_file
+from ganfail_jax.files import FileError
+from ganfail_jax.results import DAMAGE, replace_file
 from ganfail_jax.types import Generator
 
 Total = TypeVar("Total")
@@ -256,14 +257,14 @@ def read_partial(path: Path | None, mark: str, structure: Callable[[], Any]) -> 
         return None, 0
 
     def read() -> bytes | None:
-        with contextlib.suppress(OSError):
-            return path.read_bytes()
+        with contextlib.suppress(OSError, FileError):
+            return files.read(path)
 
     content = hosts.from_first(read)
     if content is None:
         return None, 0
     try:
-        arrays = read_arrays(content)
+        arrays = npz.read(content, len(content))  # they are not compressed
         if str(arrays["mark"]) != mark:
             return None, 0
         leaves = [arrays[name] for name in sorted(arrays) if name.startswith("leaf")]

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-from flax.errors import FlaxError
 
-from ganfail_jax.errors import InputError
+from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.names import printable
 from ganfail_jax.nn import (
     artifact_classifier,
@@ -45,7 +44,6 @@ NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration
     artifact_classifier.KIND: (artifact_classifier.from_dict, artifact_classifier),
 }
 DRAWN = (1, 3)  # channels of images
-MISFITS = (TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError, FlaxError)
 
 
 class Defaults(NamedTuple):
@@ -80,8 +78,8 @@ def bundled_names(kinds: tuple[str, ...]) -> list[str]:
 
 def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes whenever the files of these weights do."""
-    file = path / store.ARRAYS if (path / store.ARRAYS).exists() else path
-    files = file.parent.iterdir() if file.suffix == tfjs.SUFFIX else [file]  # with its shards
+    own = [path / name for name in (store.CONFIG, store.ARRAYS) if (path / name).exists()]
+    files = path.parent.iterdir() if path.suffix == tfjs.SUFFIX else own or [path]  # with shards
     states = [(file.name, file.lstat()) for file in files]
     return tuple(sorted((name, state.st_mtime_ns, state.st_size) for name, state in states))
 
@@ -97,6 +95,10 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     folder = Path(name_or_path)
     if os.sep not in name_or_path and store.is_weights_folder(bundled):
         folder = bundled
+    elif os.path.exists(folder) and not (folder.is_dir() or folder.is_file()):
+        raise WeightsError(f"{folder} is neither a folder nor a regular file")
+    elif not os.path.exists(folder) and (os.sep in name_or_path or folder.suffix):
+        raise WeightsError(f"no {what} {name_or_path}: there is no such file or folder")
     elif not folder.is_dir() and not (folder.is_file() and kinds is GENERATORS):
         names = ", ".join(bundled_names(kinds)) or "none"
         file = ", nor a published file" if kinds is GENERATORS else ""
@@ -121,7 +123,8 @@ def _read(name_or_path: str, kinds: tuple[str, ...], what: str) -> store.Stored:
     except OSError as error:
         raise WeightsError(f"{folder} cannot be read: {error.strerror or error}") from error
     if stored.kind not in kinds:
-        raise WeightsError(f"{folder} holds a {stored.kind}, not a {what}")
+        held = stored.kind if stored.kind in NETWORKS else "network of unknown kind"
+        raise WeightsError(f"{folder} holds a {held}, not a {what}")
     return stored
 
 
@@ -153,8 +156,8 @@ def _fill(stored: store.Stored, name: str) -> tuple[Any, Any]:
     try:
         config = make(**_immutable(stored.config))
         template = jax.eval_shape(lambda: network.init(config, jax.random.key(0)))
-    except MISFITS as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # whatever a stranger's settings lead to
+        reason = one_line(error)
         raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {reason}") from error
     try:
         return config, store.assign(stored, template)
@@ -187,11 +190,12 @@ def load_classifier(name_or_path: str) -> tuple[Classifier, Any]:
     """
     stored = read_classifier(name_or_path)
     config, params = _fill(stored, name_or_path)
-    try:
-        given = stored.about.get("class_names", range(config.num_classes))
-        names = tuple(printable(str(name)) for name in given)
-    except MISFITS as error:
-        raise WeightsError(f"{name_or_path}: its class_names are no list of names") from error
+    names = stored.about.get("class_names", [*map(str, range(config.num_classes))])
+    if not isinstance(names, list) or not all(isinstance(name, str | int) for name in names):
+        raise WeightsError(f"{name_or_path}: its class_names are no list of names")
+    names = tuple(printable(str(name)) for name in names)
+    if len({*names}) < len(names):
+        raise WeightsError(f"{name_or_path}: one of its class_names comes twice")
     return NETWORKS[stored.kind][1].build(config, names), params
 
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 RANKS = [
-    {"types", "errors", "edits", "images", "memory", "names", "statistics"},
+    {"types", "errors", "files", "npz", "edits", "images", "memory", "names", "statistics"},
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "own_models", "training", "labelling"},

@@ -1,15 +1,19 @@
 """Names and folders become networks, or one line that says why not."""
 
+import os
 from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from ganfail_jax import zoo
 from ganfail_jax.data.label_store import DIGITS
 from ganfail_jax.data.label_table import read_csv
 from ganfail_jax.latents import generate, latents
+from ganfail_jax.nn import classifiers
+from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
 from tests.test_imports import ROOT
@@ -109,6 +113,42 @@ def test_a_generator_whose_images_cannot_be_drawn_is_refused(tmp_path):
     store.save(tmp_path / "two", "stylegan2", config.to_dict(), random_variables(config), {})
     with pytest.raises(WeightsError, match=r"two makes images of 2 channels; 1 \(grey\) and 3"):
         zoo.load_generator(str(tmp_path / "two"))
+
+
+@pytest.mark.parametrize("name", ["none.pkl", "runs/none", "./none"])
+def test_paths_that_are_not_there_are_called_so(name):
+    for load in (zoo.load_generator, zoo.load_classifier):
+        with pytest.raises(WeightsError, match=f"{name}: there is no such file or folder"):
+            load(name)
+
+
+def test_a_pipe_is_refused_as_a_folder_and_within_one(run_folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(WeightsError, match="pipe is neither a folder nor a regular file"):
+        zoo.load_generator(str(tmp_path / "pipe"))
+    (run_folder / "latest" / store.ARRAYS).unlink()
+    os.mkfifo(run_folder / "latest" / store.ARRAYS)
+    with pytest.raises(WeightsError, match=r"weights\.npz: not a regular file"):
+        zoo.load_generator(str(run_folder))
+
+
+def test_settings_that_change_are_read_again(run_folder):
+    path = run_folder / "latest" / store.CONFIG
+    zoo.load_generator(str(run_folder))
+    path.write_text(path.read_text().replace('"stylegan2"', '"other"'))
+    with pytest.raises(WeightsError, match="holds a network of unknown kind, not a generator"):
+        zoo.load_generator(str(run_folder))
+
+
+def test_a_class_name_that_comes_twice_is_refused(tmp_path):
+    config = CNNConfig((8, 8, 1), 8, 3, (4,), 1)
+    template = jax.eval_shape(lambda: classifiers.init(config, jax.random.key(0)))
+    variables = jax.tree.map(lambda x: np.zeros(x.shape), template)
+    store.save(
+        tmp_path, "classifier", config.to_dict(), variables, {"class_names": ["a", "b", "a"]}
+    )
+    with pytest.raises(WeightsError, match="one of its class_names comes twice"):
+        zoo.load_classifier(str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["mnist_c_v1", "mnist_c_pggan"])

@@ -5,7 +5,6 @@ activation is > 0. Rates are kept as integer counts: at the edge of a threshold 
 fall on either side.
 """
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -15,10 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ganfail_jax import runtime
+from ganfail_jax import npz, runtime
 from ganfail_jax.errors import InputError
 from ganfail_jax.latents import activations
-from ganfail_jax.results import DAMAGE
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.tally import CHUNK, Count, compile_counter, tally
@@ -39,6 +37,18 @@ class Rates(NamedTuple):
         """For a file; the inverse of `restore`."""
         counts = {COUNT + layer: counts for layer, counts in self.counts.items()}
         return {"num_samples": np.asarray(self.num_samples), **counts}
+
+
+def fits(rates: Rates, generator: Generator) -> bool:
+    """Whether these may be counts of this generator's neurons."""
+    n = rates.num_samples
+
+    def fit(counts: np.ndarray, info: LayerInfo) -> bool:
+        shape = (info.resolution, info.resolution, info.channels)
+        whole = counts.shape == shape and counts.dtype.kind in "iu"
+        return whole and bool(counts.min() >= 0 and counts.max() <= n)
+
+    return n > 0 and all(fit(each, generator.layers[name]) for name, each in rates.counts.items())
 
 
 def restore(arrays: Mapping[str, np.ndarray]) -> Rates:
@@ -191,16 +201,17 @@ def read_published(
         InputError: it is not such a file, or of another layer or number of samples.
     """
     try:
-        flat = np.lib.format.read_array(io.BytesIO(file.read_bytes()), allow_pickle=False)
-    except DAMAGE as error:
+        flat = npz.read_array(file)
+    except (OSError, InputError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"{file} holds no rates: {' '.join(str(reason).split())}") from error
+        raise InputError(f"{file} holds no rates: {reason}") from error
     if flat.dtype.kind != "f":
         raise InputError(f"{file} holds no rates: an array of floats is wanted")
     shape = (info.channels, info.resolution, info.resolution)
     if flat.size != np.prod(shape):
         raise InputError(f"{file} has {flat.size:,} rates, but {shape} (C, H, W) are wanted")
-    exact = flat.astype(np.float64).reshape(shape).transpose(1, 2, 0) * num_samples
+    with np.errstate(all="ignore"):  # what is not a rate is refused below
+        exact = flat.astype(np.float64).reshape(shape).transpose(1, 2, 0) * num_samples
     counts = np.rint(exact)
     inside = counts.min() >= 0 and counts.max() <= num_samples
     if not (inside and np.abs(exact - counts).max() < 0.01):  # float32 is off by less

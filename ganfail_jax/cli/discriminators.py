@@ -51,8 +51,9 @@ def _relation(stored: Stored, subject: GeneratorSubject) -> str:
     generator = subject.identity["generator_sha256"]
     if stored.about.get("generator_sha256") == generator:
         return "its own"
-    if stored.about.get("start_from", {}).get("sha256") == generator:
-        return "trained against a continuation of it"
+    match stored.about:
+        case {"start_from": {"sha256": sha256}} if sha256 == generator:
+            return "trained against a continuation of it"
     return "of another generator, or of another step of its run"
 
 

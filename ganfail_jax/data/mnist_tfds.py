@@ -20,13 +20,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
+from ganfail_jax import files
 from ganfail_jax.caches import some_folder
+from ganfail_jax.data.image_folder import open_picture
 
 # `tensorflow_datasets.image_classification.MNIST.URL`, without importing TFDS.
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
 PROBE_SECONDS = 3.0
+LARGEST = 2**30  # bytes of a file of records; those of MNIST have 2**24
 READ_SECONDS = 10.0  # the longest silence of a download, not its length
 
 
@@ -92,7 +94,7 @@ def _read_prepared(
     images = np.empty((len(examples), 28, 28), np.uint8)
     labels = np.empty(len(examples), np.uint8)
     for index, example in zip(original_index, examples, strict=True):
-        images[index] = np.asarray(Image.open(io.BytesIO(example["image"])))
+        images[index] = np.asarray(open_picture(io.BytesIO(example["image"])))
         labels[index] = example["label"]
     return images, labels
 
@@ -105,10 +107,10 @@ def _records(path: Path) -> Iterator[bytes]:
             yield from source.__getitems__(range(len(source)))
         return
     # tfrecord: length uint64, its crc uint32, the record, its crc uint32.
-    with path.open("rb") as file:
+    with files.opened(path, LARGEST) as file:
         while header := file.read(12):
             (length,) = struct.unpack("<Q4x", header)
-            yield file.read(length)
+            yield file.read(min(length, LARGEST))
             file.read(4)
 
 
@@ -137,7 +139,7 @@ def fetch(name: str) -> bytes | None:
     """The bytes of one of MNIST's original files from TFDS's download address, or None."""
     try:
         with urllib.request.urlopen(f"{URL}{name}", timeout=READ_SECONDS) as response:
-            return response.read()
+            return response.read(LARGEST)
     except (OSError, ValueError, http.client.HTTPException):
         return None
 

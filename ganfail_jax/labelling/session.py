@@ -1,11 +1,11 @@
 """What is labelled, what the page receives of it, and what the page may change."""
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ganfail_jax.data.label_store import Changes, LabelStore
 from ganfail_jax.data.label_table import LABELS
+from ganfail_jax.files import FileError, parse_json
 
 
 class Session(NamedTuple):
@@ -52,8 +52,8 @@ class Session(NamedTuple):
             ValueError: it is anything else.
         """
         try:
-            request = json.loads(body)
-        except (ValueError, RecursionError) as error:
+            request = parse_json(body)
+        except FileError as error:
             raise ValueError("the body is not JSON") from error
         match request:
             case {"labels": [_, *_] as pairs} if len(request) == 1:

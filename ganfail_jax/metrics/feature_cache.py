@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
+from ganfail_jax import files, npz
 from ganfail_jax.caches import some_folder
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
 
 WHOLE, KEY = "features.npy", "key.json"
+LARGEST = 2**36  # bytes of features: a million of 16,384
 CHUNK = 1024  # images hashed at a time
 
 
@@ -67,7 +69,7 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
 
 def _told(note: Path) -> dict[str, str | int]:
     try:
-        return dict(json.loads(note.read_text()))
+        return dict(files.read_json(note))
     except (OSError, ValueError, TypeError):
         return {}
 
@@ -121,9 +123,8 @@ def _shard(folder: Path, start: int) -> Path:
 
 def _read(path: Path, dim: int) -> Float32[np.ndarray, "_ d"] | None:
     try:
-        with path.open("rb") as file:  # np.load would take zip archives too
-            rows = np.lib.format.read_array(file, allow_pickle=False)
-    except Exception:  # TokenError, MemoryError and others: as a damaged header happens to say
+        rows = npz.read_array(path, LARGEST)
+    except (OSError, InputError):
         return None
     fits = rows.dtype == np.float32 and rows.ndim == 2 and rows.shape[1] == dim
     return rows if fits and len(rows) and np.isfinite(rows).all() else None

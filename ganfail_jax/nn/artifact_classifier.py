@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_levels
-from ganfail_jax.nn import classifiers, frozen, imagenet, inception, resnet
+from ganfail_jax.nn import classifiers, frozen, imagenet, inception, limits, resnet
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.types import Classifier, Params
 
@@ -35,13 +35,11 @@ class ArtifactClassifierConfig:
     cnn: CNNConfig | None = None  # the CNN that is the backbone
 
     def __post_init__(self) -> None:
-        if self.backbone not in BACKBONES:
-            raise ValueError(f"backbone {self.backbone!r} is none of {', '.join(BACKBONES)}")
+        limits.check(self)
+        limits.check_choice("backbone", self.backbone, BACKBONES)
         shape = self.image_shape
-        if len(shape) != 3 or not all(isinstance(n, int) and n > 0 for n in shape):
-            raise ValueError(f"image_shape {shape} is not height, width and channels")
-        if not isinstance(self.num_classes, int) or self.num_classes < 2:
-            raise ValueError(f"num_classes {self.num_classes!r} is not at least 2")
+        if self.num_classes < 2:
+            raise ValueError(f"num_classes {self.num_classes} is not at least 2")
         if (self.entry in ENTRIES) != (self.backbone in resnet.FORMS):
             raise ValueError(f"entry {self.entry!r} does not go with backbone {self.backbone}")
         if (self.cnn is not None) != (self.backbone == CNN):

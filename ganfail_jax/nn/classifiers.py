@@ -12,6 +12,7 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from ganfail_jax.errors import InputError
+from ganfail_jax.nn import limits
 from ganfail_jax.types import Classifier, Params
 
 
@@ -26,6 +27,7 @@ class CNNConfig:
     convs: int = 2  # per stage
 
     def __post_init__(self) -> None:
+        limits.check(self)
         height, width, _ = self.image_shape
         if self.crop > min(height, width) or (height - self.crop) % 2 or (width - self.crop) % 2:
             raise ValueError(f"a crop of {self.crop} has no centre in images of {height}x{width}")

@@ -19,7 +19,7 @@ from jax.nn import initializers
 from jaxtyping import Array, Float
 
 from ganfail_jax.edits import COLLECTION, check_names, tap
-from ganfail_jax.nn import ops
+from ganfail_jax.nn import limits, ops
 from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Params, Styles
 
 # 3 taps on an image upsampled by 2, as [phase of the output, tap on the image, tap]
@@ -40,8 +40,7 @@ class PGGANConfig:
     channel_max: int = 512
 
     def __post_init__(self) -> None:
-        if self.resolution < 4 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution {self.resolution} is not a power of two of at least 4")
+        limits.check(self)
 
     def channels(self, resolution: int) -> int:
         """Channels at one resolution: channel_base / resolution, at most channel_max."""

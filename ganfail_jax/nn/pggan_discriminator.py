@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from ganfail_jax.nn import ops
+from ganfail_jax.nn import limits, ops
 from ganfail_jax.nn.pggan import Layer, conv2d_downsampled, downsample_mean, module_name
 from ganfail_jax.types import Discriminator, Params
 
@@ -26,6 +26,9 @@ class PGGANDiscriminatorConfig:
     channel_base: int = 16384
     channel_max: int = 512
     group_size: int = 4  # minibatch standard deviation
+
+    def __post_init__(self) -> None:
+        limits.check(self)
 
     def channels(self, resolution: int) -> int:
         return min(self.channel_base // resolution, self.channel_max)

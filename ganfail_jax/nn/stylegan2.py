@@ -19,7 +19,7 @@ from jax.nn import initializers
 from jaxtyping import Array, Float
 
 from ganfail_jax.edits import COLLECTION, check_names, tap
-from ganfail_jax.nn import ops
+from ganfail_jax.nn import limits, ops
 from ganfail_jax.nn.resampling import upsample2d
 from ganfail_jax.types import Activations, Edits, Generator, LayerInfo, Noise, Params, Styles
 
@@ -43,10 +43,8 @@ class StyleGAN2Config:
     joint_norm: bool = False  # of z and label: one vector is normalised (StyleGAN2), not two (ADA)
 
     def __post_init__(self) -> None:
-        if self.resolution < 4 or self.resolution & (self.resolution - 1):
-            raise ValueError(f"resolution {self.resolution} is not a power of two of at least 4")
-        if self.dtype not in DTYPES:
-            raise ValueError(f"dtype {self.dtype} is none of {', '.join(DTYPES)}")
+        limits.check(self)
+        limits.check_choice("dtype", self.dtype, DTYPES)
 
     def channels(self, resolution: int) -> int:
         """Channels at one resolution: channel_base / resolution, at most channel_max."""

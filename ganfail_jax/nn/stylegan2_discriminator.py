@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from ganfail_jax.nn import ops
+from ganfail_jax.nn import limits, ops
 from ganfail_jax.nn.stylegan2 import DTYPES, MappingNetwork, block_name
 from ganfail_jax.types import Discriminator, Params
 
@@ -30,6 +30,8 @@ class StyleGAN2DiscriminatorConfig:
     dtype: str = "float32"  # compute type above 4x4; the epilogue is float32
 
     def __post_init__(self) -> None:
+        limits.check(self)
+        limits.check_choice("dtype", self.dtype, DTYPES)
         if self.class_head and not self.num_classes:
             raise ValueError("class_head needs classes, but num_classes is 0")
 

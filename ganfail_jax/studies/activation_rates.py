@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from ganfail_jax import results
-from ganfail_jax.analysis.rates import Rates, count_rates, early_layers, find_layers, restore
+from ganfail_jax.analysis.rates import Rates, count_rates, early_layers, find_layers, fits, restore
 from ganfail_jax.errors import InputError
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.studies import earlier
@@ -75,6 +75,8 @@ def read(folder: str, subject: GeneratorSubject, layers: Sequence[str]) -> Activ
             "give analyze.rates these --layers, or leave --rates out"
         )
     wanted = Rates({layer: rates.counts[layer] for layer in layers}, rates.num_samples)
+    if not fits(wanted, subject.generator):
+        raise InputError(f"the rates in {folder} are not counts of this generator's neurons")
     identity = {
         "num_samples": rates.num_samples,
         "seed": of_result.get("seed"),

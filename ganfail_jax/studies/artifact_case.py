@@ -83,7 +83,8 @@ def with_classifier(
             of_kinds(about["samples"][part][ARTIFACT], about["samples"][part][NORMAL])
             for part in ("train", "held_out")
         )
-    except (KeyError, TypeError, ValueError) as error:
+        artifact = classifier.class_names.index(ARTIFACT)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} was not made by train.artifact_classifier") from error
     if of_generator != subject.identity["generator_sha256"]:
         whose = about.get("generator", "unknown")
@@ -92,7 +93,7 @@ def with_classifier(
     own = {"artifact_classifier_sha256": sha256, "seed": seed}
     return ArtifactCase(
         models=Models(subject.generator, subject.params, classifier, params),
-        artifact=classifier.class_names.index(ARTIFACT),
+        artifact=artifact,
         seed=seed,
         train=train,
         held_out=held_out,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from ganfail_jax import files
 from ganfail_jax.analysis import quantiles
 from ganfail_jax.analysis.defects import ORDERS, Defects, Order, defective_scores
 from ganfail_jax.analysis.gradcam import THRESHOLD
@@ -82,19 +83,20 @@ def read(folder: str, case: ArtifactCase, layers: list[str]) -> ScoreSource:
         InputError: there are none, or they are of other models or other layers.
     """
     models = ("generator", "artifact_classifier")
-    result = earlier.read(folder, "scores", case.identity, models)
-    arrays, kinds = result.arrays, UnitScores._fields
-    if missing := [
-        name for name in layers if any(f"{kind}/{name}" not in arrays for kind in kinds)
-    ]:
-        raise InputError(
-            f"the scores in {folder} lack {', '.join(missing)}; give analyze.defects these "
-            "--layers, or leave --defects out"
-        )
-    known = UnitScores(*({name: arrays[f"{kind}/{name}"] for name in layers} for kind in kinds))
-    made = result.provenance["identity"]
-    identity = {"layers": layers, **{name: made.get(name) for name in Settings._fields}}
-    return ScoreSource(identity, lambda _: known)
+    with files.expected(folder):
+        result = earlier.read(folder, "scores", case.identity, models)
+        arrays, kinds = result.arrays, UnitScores._fields
+        if missing := [
+            name for name in layers if any(f"{kind}/{name}" not in arrays for kind in kinds)
+        ]:
+            raise InputError(
+                f"the scores in {folder} lack {', '.join(missing)}; give analyze.defects these "
+                "--layers, or leave --defects out"
+            )
+        known = UnitScores(*({name: arrays[f"{kind}/{name}"] for name in layers} for kind in kinds))
+        made = result.provenance["identity"]
+        identity = {"layers": layers, **{name: made.get(name) for name in Settings._fields}}
+        return ScoreSource(identity, lambda _: known)
 
 
 def thresholds(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganfail_jax import files
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.nn import classifiers
 from ganfail_jax.results import writable_folder
@@ -53,7 +54,8 @@ def plan(
     if store.is_weights_folder(folder):
         recorded = store.load(folder).about
         wanted = training.identity(config, data.train)
-        training.check_same(folder, recorded.get("run", {"config": {}}), wanted)
+        with files.expected(folder):
+            training.check_same(folder, recorded.get("run", {"config": {}}), wanted)
         return partial(_reuse, folder, recorded)
     return partial(_train, config, data, folder, about)
 
@@ -87,9 +89,10 @@ def _train(
 
 
 def _report(folder: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
-    for name, (correct, n) in recorded["accuracy"].items():
-        low, high = wilson(np.asarray(correct), np.asarray(n))
-        share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
-        print(f"accuracy on {name} test: {share}")
+    with files.expected(folder):
+        for name, (correct, n) in recorded["accuracy"].items():
+            low, high = wilson(np.asarray(correct), np.asarray(n))
+            share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
+            print(f"accuracy on {name} test: {share}")
     print(f"weights: {folder / store.CONFIG}, {folder / store.ARRAYS}")
     return recorded

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
+from ganfail_jax import files
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import earlier
 
@@ -32,16 +33,17 @@ def read(folder: str, identity: Mapping[str, Any], layers: Sequence[str]) -> Uni
     Raises:
         InputError: there are none, or they are of another generator or of other layers.
     """
-    result = earlier.read(folder, "distances of units", identity)
-    names = [name for name in result.arrays if name.startswith(FID)]
-    known = {name.removeprefix(FID): result.arrays[name] for name in names}
-    if not known:
-        raise InputError(f"{folder} has no FID of units; analyze.units makes a result that has")
-    if missing := [layer for layer in layers if layer not in known]:
-        raise InputError(
-            f"the FID of units in {folder} lacks {', '.join(missing)}; "
-            "give analyze.units these --layers"
-        )
-    made = result.provenance["identity"]
-    own = {name: made.get(name) for name in MADE_BY} | {"noise": earlier.noise(made)}
-    return UnitFid({layer: known[layer] for layer in layers}, own)
+    with files.expected(folder):
+        result = earlier.read(folder, "distances of units", identity)
+        names = [name for name in result.arrays if name.startswith(FID)]
+        known = {name.removeprefix(FID): result.arrays[name] for name in names}
+        if not known:
+            raise InputError(f"{folder} has no FID of units; analyze.units makes a result that has")
+        if missing := [layer for layer in layers if layer not in known]:
+            raise InputError(
+                f"the FID of units in {folder} lacks {', '.join(missing)}; "
+                "give analyze.units these --layers"
+            )
+        made = result.provenance["identity"]
+        own = {name: made.get(name) for name in MADE_BY} | {"noise": earlier.noise(made)}
+        return UnitFid({layer: known[layer] for layer in layers}, own)

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
-from ganfail_jax.errors import InputError
-from ganfail_jax.results import replace_file, writable_folder
+from ganfail_jax import files
+from ganfail_jax.errors import InputError, one_line
+from ganfail_jax.results import DAMAGE, replace_file, writable_folder
 
 RUN = "run.json"
 State = TypeVar("State")
@@ -45,10 +46,11 @@ def differences(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        run = json.loads(path.read_text())
+        run = files.read_json(path)
         _settings(run)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{path} is damaged ({error!r}); choose another --out") from error
+    except DAMAGE as error:
+        reason = one_line(error)
+        raise TrainingError(f"{path} is damaged ({reason}); choose another --out") from error
     return run
 
 

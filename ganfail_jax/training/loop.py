@@ -20,7 +20,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
-from ganfail_jax import plots, runtime
+from ganfail_jax import files, plots, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
 from ganfail_jax.images import to_float
 from ganfail_jax.results import writable_folder
@@ -310,8 +310,9 @@ def _keep_best(
     best = training.folder / "best"
     if store.is_weights_folder(best):
         about = store.load(best).about
-        same = about.get("scored_on", scored_on) == scored_on
-        if same and measured["score"] >= about["measured"]["score"]:
-            return
+        with files.expected(best, TrainingError):
+            same = about.get("scored_on", scored_on) == scored_on
+            if same and measured["score"] >= about["measured"]["score"]:
+                return
     about = {**training.origin, "scored_on": scored_on, "images_seen": num_images}
     _export(best, training.recipe.kind, snapshot, {**about, "measured": dict(measured)})

@@ -7,7 +7,7 @@ results are of the average.
 from collections.abc import Iterable
 from typing import Any
 
-from ganfail_jax.weights.errors import one_line
+from ganfail_jax.errors import one_line
 
 AVERAGED = (  # its names, those of the formats that are read before those of others
     *("generator_smooth", "g_ema", "G_ema", "Gs"),

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from ganfail_jax import files, npz
 from ganfail_jax.nn import stylegan2
 from ganfail_jax.weights import (
     genforce,
-    npz_files,
     nvidia,
     nvidia_pickles,
     pggan_names,
@@ -26,9 +26,10 @@ from ganfail_jax.weights import (
     tfjs,
     tfjs_progan,
     torch_files,
-    untrusted,
 )
 from ganfail_jax.weights.errors import WeightsError
+
+RATIO = 4  # by which weights may be compressed; zeros by more, but no network is all zeros
 
 
 class Imported(NamedTuple):
@@ -84,8 +85,10 @@ def _read(raw: bytes, shards: bytearray | None) -> Imported:
         arrays = tfjs_progan.arrays(tfjs.read(raw, shards))
         form = "TF-Hub progan in TensorFlow.js"
         return Imported(form, "pggan", *pggan_names.read_tfhub(arrays))
-    if npz_files.is_npz(raw):
-        arrays = npz_files.read(raw)
+    if npz.is_npz(raw):
+        arrays = npz.read(raw, RATIO * len(raw))
+        if others := [name for name, array in arrays.items() if array.dtype.kind != "f"]:
+            raise WeightsError(f"{others[0]} holds {arrays[others[0]].dtype}, no floats")
         if pggan_names.is_tfhub(arrays):
             return Imported("TF-Hub progan npz", "pggan", *pggan_names.read_tfhub(arrays))
         raise WeightsError("an npz file, but not with the names of TF-Hub's progan")
@@ -108,9 +111,10 @@ def read(path: str | os.PathLike[str]) -> store.Stored:
         WeightsError: one line: unknown format, damaged, or not a generator that we have.
     """
     path = Path(path)
-    with untrusted.refusals(path):
-        raw = untrusted.contents(path)
-        shards = tfjs.shards(raw, path.parent) if path.suffix == tfjs.SUFFIX else None
+    with files.refusals(path, WeightsError):
+        is_json = path.suffix == tfjs.SUFFIX
+        raw = files.read(path, files.LARGEST_JSON if is_json else files.LARGEST)
+        shards = tfjs.shards(raw, path.parent) if is_json else None
         imported = _read(raw, shards)
         # copies: what is kept shall not keep the file's bytes
         arrays = {name: np.array(a, np.float32, order="C") for name, a in imported.arrays.items()}

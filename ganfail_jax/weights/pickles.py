@@ -10,7 +10,8 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax.errors import one_line
+from ganfail_jax.weights.errors import WeightsError
 
 Make = Callable[..., Any]
 LONGEST_KEY, LONGEST_NAME = 1_000, 200  # characters

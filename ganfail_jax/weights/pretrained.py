@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganfail_jax import files
 from ganfail_jax.nn import imagenet
 from ganfail_jax.nn.frozen import Layers
-from ganfail_jax.weights import torch_files, torchscript, untrusted
+from ganfail_jax.weights import torch_files, torchscript
 from ganfail_jax.weights.errors import WeightsError, list_faults
 
 PERSISTENT = b"torch_utils.persistence"  # NVIDIA's pickles begin with this name
@@ -94,8 +95,8 @@ def load(
         WeightsError: one line: not found, unreadable, damaged, or of another network.
     """
     file = find(path, carrier)
-    with untrusted.refusals(file):
-        raw = untrusted.contents(file)
+    with files.refusals(file, WeightsError):
+        raw = files.read(file)
         if PERSISTENT in raw[:1000]:
             raise WeightsError(
                 "NVIDIA's .pkl with a network and its code; take its .pt instead, "

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganfail_jax.results import DAMAGE, read_arrays, replace_folder
+from ganfail_jax import files, npz
+from ganfail_jax.results import replace_folder
 from ganfail_jax.weights.errors import WeightsError, list_faults
 
 CONFIG, ARRAYS = "config.json", "weights.npz"
+RATIO, BESIDE = 4, 2**24  # arrays have at most so many times the file's bytes, and so many beside
 
 
 class Stored(NamedTuple):
@@ -61,14 +63,11 @@ def kind(folder: str | os.PathLike[str]) -> str:
 
 
 def _read_config(folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
-    try:
-        text = json.loads((folder / CONFIG).read_text())
-        found = text["kind"], text["config"], text["about"]
-        if tuple(map(type, found)) != (str, dict, dict):
-            raise TypeError("kind, config and about must be a text and two objects")
-        return found
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
+    with files.refusals(folder / CONFIG, WeightsError):
+        match files.read_json(folder / CONFIG):
+            case {"kind": str(kind), "config": dict(config), "about": dict(about)}:
+                return kind, config, about
+        raise WeightsError("damaged: kind, config and about must be a text and two objects")
 
 
 def load(folder: str | os.PathLike[str]) -> Stored:
@@ -82,14 +81,13 @@ def load(folder: str | os.PathLike[str]) -> Stored:
         raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
     network, config, about = _read_config(folder)
     file = folder / ARRAYS
-    try:
-        content = file.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        arrays = {name: a.astype(np.float32) for name, a in read_arrays(content).items()}
-    except DAMAGE as error:
-        reason = " ".join(repr(error).split())
-        raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error
-    return Stored(network, config, about, arrays, sha256)
+    with files.refusals(file, WeightsError):
+        content = files.read(file)
+        read = npz.read(content, RATIO * len(content) + BESIDE)
+        if others := [name for name, array in read.items() if array.dtype.kind not in "fiu"]:
+            raise WeightsError(f"{others[0]} holds {read[others[0]].dtype}, no numbers")
+        arrays = {name: array.astype(np.float32, copy=False) for name, array in read.items()}
+        return Stored(network, config, about, arrays, hashlib.sha256(content).hexdigest())
 
 
 def assign(stored: Stored, template: Any) -> Any:

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganfail_jax.errors import one_line
 from ganfail_jax.weights import averages, numpy_pickles, pickles, theano_pggan
-from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax.weights.errors import WeightsError
 
 CLASSES = ("dnnlib.tflib.network.Network", "tfutil.Network", "network.Network")
 MENTION = re.compile(  # as the opcodes GLOBAL and INST, or as the two texts of a STACK_GLOBAL

@@ -4,17 +4,17 @@ Source: the format of tfjs-converter 2 to 4. Shards are files beside `model.json
 opened; what is allocated follows from their real lengths.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ganfail_jax import files
 from ganfail_jax.weights.errors import WeightsError
 
 MODEL, SUFFIX = "model.json", ".json"
-LARGEST_JSON, MOST_SHARDS, MOST_AXES = 2**22, 10_000, 8
+MOST_SHARDS, MOST_AXES = 10_000, 8
 LARGEST = 1e30  # scale and offset of quantised numbers
 DTYPES = {"float32": "<f4", "int32": "<i4"}
 QUANTIZED = {"float16": "<f2", "uint8": "u1", "uint16": "<u2"}
@@ -29,9 +29,7 @@ class Graph(NamedTuple):
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
-    if len(raw) > LARGEST_JSON:
-        raise WeightsError(f"more than {LARGEST_JSON} bytes of JSON")
-    model = json.loads(raw)
+    model = files.parse_json(raw)
     if model.get("format") != "graph-model" or not isinstance(model.get("weightsManifest"), list):
         raise WeightsError("JSON, but no TensorFlow.js graph model")
     return model
@@ -44,7 +42,7 @@ def shards(raw: bytes, folder: Path) -> bytearray:
         raw: of `model.json`.
 
     Raises:
-        WeightsError: a shard is missing or no plain file in the folder.
+        WeightsError: a shard is missing or not a regular file in the folder.
     """
     paths = [path for group in _parse(raw)["weightsManifest"] for path in group["paths"]]
     if len(paths) > MOST_SHARDS or len(set(paths)) < len(paths):
@@ -59,7 +57,7 @@ def shards(raw: bytes, folder: Path) -> bytearray:
     whole = bytearray(sum((home / path).stat().st_size for path in paths))
     view = memoryview(whole)
     for path in paths:
-        with (home / path).open("rb", buffering=0) as file:
+        with files.opened(home / path) as file:
             view = view[file.readinto(view) or 0 :]
     if view:
         raise WeightsError("a shard that changed while it was read")

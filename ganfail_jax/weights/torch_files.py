@@ -15,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ganfail_jax.weights import numpy_pickles, pickles, untrusted
-from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax import npz
+from ganfail_jax.errors import one_line
+from ganfail_jax.weights import numpy_pickles, pickles
+from ganfail_jax.weights.errors import WeightsError
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # it as a pickle
@@ -222,7 +224,7 @@ def _bytes(raw: bytes, entry: zipfile.ZipInfo) -> memoryview:
 
 
 def _read_zip(raw: bytes, budget: pickles.Budget, depth: int) -> Any:
-    with untrusted.archive(raw) as archive:
+    with npz.archive(raw) as archive:
         listed = [info for info in archive.infolist() if "/code/" not in info.filename]
         entries = {info.filename: info for info in listed}
         if any(info.compress_type != zipfile.ZIP_STORED for info in listed):

@@ -268,9 +268,9 @@ def write_nan(path, counts):
 BAD_FILES = [
     (lambda path, counts: None, "holds no rates: No such file or directory"),
     (lambda path, counts: path.mkdir(), "holds no rates: Is a directory"),
-    (write_pickle, "holds no rates: Object arrays cannot be loaded when allow_pickle=False"),
-    (write_text, "holds no rates: the magic string is not correct"),
-    (write_archive, "holds no rates: the magic string is not correct"),
+    (write_pickle, "holds no rates: an array of something else than plain numbers or text"),
+    (write_text, "holds no rates: something else than an array in numpy's format"),
+    (write_archive, "holds no rates: something else than an array in numpy's format"),
     (write_truncated, "holds no rates: "),
     (lambda path, counts: np.save(path, counts), "holds no rates: an array of floats is wanted"),
     (

@@ -12,14 +12,15 @@ from ganfail_jax.studies.activation_rates import read
 from ganfail_jax.studies.subject import GeneratorSubject
 from tests import tiny
 
-FIRST, SECOND = np.arange(12).reshape(2, 2, 3), np.arange(32).reshape(4, 4, 2)
+FIRST = np.arange(96).reshape(4, 4, 6) % 41
+SECOND = np.arange(256).reshape(8, 8, 4) % 41
 MADE = {
     "generator": "faces",
     "generator_sha256": "abc",
     "num_samples": 40,
     "seed": 7,
     "published": [],
-    "layers": ["b0004/conv0", "b0008/conv0"],
+    "layers": ["b0004/conv1", "b0008/conv0"],
     "threshold": 0.3,
 }
 
@@ -34,7 +35,7 @@ def read_rates(folder, sha256, layers):
 
 @pytest.fixture
 def counted(tmp_path):
-    given = Rates({"b0004/conv0": FIRST, "b0008/conv0": SECOND}, 40)
+    given = Rates({"b0004/conv1": FIRST, "b0008/conv0": SECOND}, 40)
     results.save(tmp_path, {}, results.provenance(MADE), given.arrays())
     return str(tmp_path)
 
@@ -61,13 +62,33 @@ def test_rates_of_other_noise_are_others(counted):
 @pytest.mark.parametrize(
     ("sha256", "layers", "message"),
     [
-        ("abd", ["b0004/conv0"], "are of another generator: faces"),
-        ("abc", ["b0004/conv0", "b0016/conv0"], "lack b0016/conv0; give analyze.rates these"),
+        ("abd", ["b0004/conv1"], "are of another generator: faces"),
+        ("abc", ["b0004/conv1", "b0016/conv0"], "lack b0016/conv0; give analyze.rates these"),
     ],
 )
 def test_rates_that_do_not_fit_are_refused(counted, sha256, layers, message):
     with pytest.raises(InputError, match=f"^the rates in {re.escape(counted)} {message}"):
         read_rates(counted, sha256, layers)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [FIRST[:3], FIRST.T, FIRST / 40, FIRST - 1, FIRST + 1, FIRST.astype("U2")],
+)
+def test_what_cannot_be_counts_of_the_layer_is_refused(counts, counted):
+    given = Rates({"b0004/conv1": counts}, 40)
+    results.save(counted, {}, results.provenance(MADE), given.arrays())
+    with pytest.raises(InputError, match="are not counts of this generator's neurons"):
+        read_rates(counted, "abc", ["b0004/conv1"])
+
+
+def test_an_identity_of_another_form_is_one_line(counted):
+    arrays = results.load(counted).arrays
+    results.save(counted, {}, {"identity": {"generators": 5}}, arrays)
+    with pytest.raises(
+        InputError, match=f"^{re.escape(counted)} holds a result of another version "
+    ):
+        read_rates(counted, "abc", [])
 
 
 def test_a_folder_without_rates_is_refused(tmp_path):

@@ -104,7 +104,7 @@ BAD = [
     (["--score=gradient"], "flag --score=gradient: value should be one of <softmax|logit|"),
     (["--sample=3"], "Unknown command line flag 'sample'"),
     (["--generator={generator}"], "makes 8x8x1 images, but classifier mnist_c_corrupted takes 32x"),
-    (["--generator={truncated}"], "weights.npz is missing, truncated or damaged"),
+    (["--generator={truncated}"], "weights.npz: truncated or damaged"),
     (["--out={tmp}/file/run"], "cannot write to"),
     (["mnist_c"], "what is 'mnist_c'? Flags are given as --name=value"),
 ]

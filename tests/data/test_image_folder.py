@@ -1,5 +1,6 @@
 """Pictures in a folder are images by their numbers, or one line says which one does not fit."""
 
+import os
 import struct
 import zlib
 
@@ -107,6 +108,31 @@ def test_pictures_that_are_links_are_read_or_named(tmp_path):
     (folder / "b.png").symlink_to("../absent.png")
     with pytest.raises(InputError, match=r"b.png links to ../absent.png, which is not there"):
         read_folder(folder)
+
+
+def test_a_pipe_is_named(tmp_path):
+    write(tmp_path / "a.png", 4, 6, 3)
+    os.mkfifo(tmp_path / "b.png")
+    with pytest.raises(InputError, match=r"b.png is not a regular file"):
+        read_folder(tmp_path)
+
+
+def test_a_picture_of_more_pixels_than_memory_may_hold_is_refused_before_it_is_decoded(tmp_path):
+    write(tmp_path / "a.png", 4, 6, 3)
+    raw = (tmp_path / "a.png").read_bytes()
+    for side, message in ((8_193, "8193x8193 are more than the 67,108,864 pixels"), (2**20, "")):
+        header = b"IHDR" + struct.pack(">II", side, side) + raw[24:29]
+        crc = struct.pack(">I", zlib.crc32(header))
+        (tmp_path / "a.png").write_bytes(raw[:12] + header + crc + raw[33:])
+        with pytest.raises(InputError, match=f"a.png is damaged: {message}"):
+            read_folder(tmp_path)
+
+
+def test_formats_that_other_programs_would_decode_are_refused(tmp_path):
+    Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"a.png is damaged: not a picture \(PNG, JPEG, BMP, "):
+        read_folder(tmp_path)
 
 
 def write_deep(path, colour_type):

@@ -41,11 +41,18 @@ BAD_TABLES = [
         "labels.csv has labels of several generators: a, none",
     ),
     ('index,seed,label\n1,0,"skip\n', "labels.csv is no CSV file"),
+    ("index,seed,label\n1,0," + "x" * 200_000, "labels.csv is no CSV file: field larger than"),
+    ("index,seed,label\n1,0," + "x" * 9_000, f"label '{'x' * 100}' is none of normal"),
+    ("index,seed,label\n" + "\n" * 2**24, "labels.csv is no CSV file: 16,777,233 bytes, more th"),
+    (
+        "index,seed,label,generator\n1,0,skip,1.2e11\n",
+        "line 2: generator '1.2e11' is not the start of a SHA-256",
+    ),
     ("\udcff", "labels.csv is no CSV file"),
 ]
 
 
-@pytest.mark.parametrize(("content", "message"), BAD_TABLES)
+@pytest.mark.parametrize(("content", "message"), BAD_TABLES, ids=range(len(BAD_TABLES)))
 def test_a_bad_table_is_refused(content, message, tmp_path):
     file = tmp_path / "labels.csv"
     file.write_bytes(content.encode(errors="surrogateescape"))

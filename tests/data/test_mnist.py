@@ -1,4 +1,5 @@
 import gzip
+import os
 import re
 
 import numpy as np
@@ -54,6 +55,15 @@ def test_truncated_gz(small_mnist):
     path.write_bytes(full[:1000])
     with _fails_with(f"{path} is truncated: 1,000 bytes where MNIST's has {len(full):,}"):
         mnist.load("train", small_mnist)
+
+
+def test_a_pipe_and_a_device(small_mnist):
+    path = small_mnist / IMAGES_GZ
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        path.unlink()
+        make(path)
+        with _fails_with(f"{path} is not MNIST's {IMAGES_GZ}: not a regular file"):
+            mnist.load("train", small_mnist)
 
 
 @pytest.mark.parametrize("zipped", [True, False])

@@ -143,9 +143,15 @@ def test_what_does_not_fit_is_said(backbones):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"backbone": "vgg"}, "backbone 'vgg' is none of resnet18, resnet34, resnet50, resnet101,"),
+        (
+            {"backbone": "vgg"},
+            "backbone is vgg, but must be one of resnet18, resnet34, resnet50,",
+        ),
         ({"image_shape": [16, 12]}, "image_shape"),
-        ({"image_shape": [16, 12, 0]}, "is not height, width and channels"),
+        (
+            {"image_shape": [16, 12, 0]},
+            "image_shape is .*, but must be 3 whole numbers",
+        ),
         ({"image_shape": [16, 12, 2]}, "images of 2 channels; inception takes 1 or 3"),
         ({"image_shape": 3}, "image_shape"),
         ({"num_classes": 1}, "num_classes 1 is not at least 2"),
@@ -174,8 +180,8 @@ def test_configurations_that_do_not_fit_end_in_one_line(changes, message, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"about": []}, "config.json is damaged"),
-        ({"kind": ["classifier"]}, "config.json is damaged"),
+        ({"about": []}, "config.json: damaged: kind, config and about must"),
+        ({"kind": ["classifier"]}, "config.json: damaged: kind, config and about must"),
         ({"about": {"class_names": 5}}, "its class_names are no list of names"),
         ({"about": {"class_names": ["a"]}}, "^1 class names for 3 classes$"),
         ({"config": replace(CONFIGS["classifier"], num_classes=4).to_dict()}, "2 faults: linear/"),

@@ -171,7 +171,7 @@ def test_truncation_is_refused():
 
 
 def test_a_resolution_that_is_no_power_of_two_is_refused():
-    with pytest.raises(ValueError, match="resolution 48 is not a power of two"):
+    with pytest.raises(ValueError, match="resolution is 48, but must be a power of two"):
         pggan.PGGANConfig(resolution=48)
 
 

@@ -220,5 +220,5 @@ def test_a_label_is_asked_for_or_refused():
 
 
 def test_a_resolution_that_is_no_power_of_two_is_refused():
-    with pytest.raises(ValueError, match="resolution 48 is not a power of two"):
+    with pytest.raises(ValueError, match="resolution is 48, but must be a power of two"):
         stylegan2.StyleGAN2Config(resolution=48)

@@ -352,7 +352,7 @@ def test_pipes_and_devices_are_no_files(pipe, tmp_path):
     device = tmp_path / "device.pkl"
     device.symlink_to("/dev/null")  # others, such as /dev/zero, would never end
     for path in (pipe, device):
-        with pytest.raises(WeightsError, match=f"{path}: no plain file"):
+        with pytest.raises(WeightsError, match=f"{path}: not a regular file"):
             importers.read(path)
 
 

@@ -224,8 +224,8 @@ def test_deep_or_long_json_is_refused(tmp_path):
     path = tmp_path / "model.json"
     path.write_text('{"a":' + "[" * 10**6)
     refused(tmp_path)
-    path.write_bytes(b"{" + b" " * 2**22)
-    assert "more than 4194304 bytes of JSON" in refused(tmp_path)
+    path.write_bytes(b"{" + b" " * 2**24)
+    assert "16,777,217 bytes, more than the 16,777,216 that are read" in refused(tmp_path)
 
 
 def test_flipped_bytes_load_strictly_or_are_refused(tmp_path):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ import numpy as np
 from ganfail_jax import hosts, results, runtime
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.writing import only_writer
 
 Summary = Mapping[str, Any]
 Arrays = Mapping[str, Any]
@@ -49,12 +51,17 @@ class Job(NamedTuple):
         nothing of a result that was there already.
 
         Raises:
-            InputError: the folder holds another result or cannot be written, before anything is
-                computed; or the samples do not allow the study, and what is done of it is kept.
+            InputError: the folder holds another result, another process writes in it or it cannot
+                be written, before anything is computed; or the samples do not allow the study, and
+                what is done of it is kept.
         """
+        with ExitStack() as stack:
+            return self._run(stack)
+
+    def _run(self, stack: ExitStack) -> Result:
         started, first = time.time(), hosts.is_first()
         provenance = results.provenance(self.identity, self.settings.record)
-        if hosts.from_first(lambda: self._find(provenance)):
+        if hosts.from_first(lambda: self._find(provenance, stack)):
             print(f"{self.folder} already holds this result")
         else:
             noise = f", noise {self.identity['noise']}" if "noise" in self.identity else ""
@@ -86,6 +93,8 @@ class Job(NamedTuple):
         batch_size, mesh = self.settings.batch_size, runtime.data_mesh()
         return Sweep(batch_size, mesh, self.folder, self.identity)
 
-    def _find(self, provenance: Mapping[str, Any]) -> bytes | None:
+    def _find(self, provenance: Mapping[str, Any], stack: ExitStack) -> bytes | None:
+        """Whether the result is there, in the first process, which locks the folder."""
         folder = results.writable_folder(self.folder)
+        stack.enter_context(only_writer(folder))
         return b"found" if results.find_same(folder, provenance) else None

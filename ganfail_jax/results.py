@@ -4,6 +4,7 @@ Nothing half-written is ever seen: files and folders are made under a temporary 
 place and renamed when complete.
 """
 
+import hashlib
 import io
 import json
 import math
@@ -24,9 +25,11 @@ import numpy as np
 
 from ganfail_jax import __version__
 from ganfail_jax.errors import InputError
+from ganfail_jax.writing import temporary
 
 Record = TypeVar("Record", bound=tuple)
 SUMMARY, ARRAYS = "result.json", "result.npz"
+HASH = "arrays_sha256"  # in result.json, of result.npz
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
 
@@ -43,29 +46,15 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block succeeds.
-
-    A folder cannot be exchanged in one move: between two renames there is none of that name.
-    """
+def new_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder`, which must not exist, if the block succeeds."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new = temporary(folder)
+    new.mkdir()
     try:
         yield new
-        os.chmod(new, 0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-            os.rename(folder, old / "old")
-            try:
-                os.rename(new, folder)
-            except OSError:
-                os.rename(old / "old", folder)
-                raise
-            finally:
-                shutil.rmtree(old)
-        else:
-            os.rename(new, folder)
+        os.rename(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -74,7 +63,7 @@ def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path beside `path` that replaces it when the block succeeds."""
     path = Path(path)
-    new = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    new = temporary(path)
     try:
         yield new
         os.replace(new, path)
@@ -146,10 +135,15 @@ def save(
     folder = writable_folder(folder)
     with replace_file(folder / ARRAYS) as path:
         np.savez_compressed(path, allow_pickle=False, **arrays)
+        content = {"provenance": made_by, HASH: file_hash(path), **summary}
     with replace_file(folder / SUMMARY) as path:
-        path.write_text(
-            json.dumps({"provenance": made_by, **summary}, indent=2, allow_nan=False) + "\n"
-        )
+        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_arrays(content: bytes) -> dict[str, np.ndarray]:
@@ -175,7 +169,7 @@ def load(folder: str | os.PathLike[str]) -> Result:
     """Read a finished result.
 
     Raises:
-        ResultError: there is none, or it is damaged.
+        ResultError: there is none, it is damaged, or its two files are not of one run.
     """
     folder = Path(folder)
     try:
@@ -183,7 +177,11 @@ def load(folder: str | os.PathLike[str]) -> Result:
         made_by = summary.pop("provenance")
         if not isinstance(made_by["identity"], dict):
             raise TypeError("its provenance has no identity")
-        return Result(summary, made_by, read_arrays((folder / ARRAYS).read_bytes()))
+        wanted = summary.pop(HASH, None)  # None: an old result has none
+        content = (folder / ARRAYS).read_bytes()
+        if wanted not in (None, hashlib.sha256(content).hexdigest()):
+            raise ValueError(f"{ARRAYS} was altered, or is of another run than {SUMMARY}")
+        return Result(summary, made_by, read_arrays(content))
     except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {error}") from error
 

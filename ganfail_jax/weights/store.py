@@ -2,6 +2,10 @@
 
 Arrays are read without pickle, so a file of a stranger is data and never code. The bundled weights
 and the `best/` and `latest/` of a training run have this form.
+
+`config.json` names the SHA-256 of the arrays that it describes. While weights are replaced it also
+holds, as "before", the description of those that are still there, so that a folder whose writer
+was killed holds the old weights or the new ones, at any moment.
 """
 
 import hashlib
@@ -14,10 +18,11 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganfail_jax.results import DAMAGE, read_arrays, replace_folder
+from ganfail_jax.results import DAMAGE, file_hash, read_arrays, replace_file
 from ganfail_jax.weights.errors import WeightsError, list_faults
 
 CONFIG, ARRAYS = "config.json", "weights.npz"
+HASH, BEFORE = "arrays_sha256", "before"  # in config.json
 
 
 class Stored(NamedTuple):
@@ -44,11 +49,40 @@ def save(
     about: Mapping[str, Any],
 ) -> None:
     """Write a weights folder, arrays in float32; a failure leaves what was there."""
-    with replace_folder(folder) as new:
-        arrays = {name: np.asarray(leaf, np.float32) for name, leaf in names(variables).items()}
-        np.savez(new / ARRAYS, allow_pickle=False, **arrays)
-        text = {"kind": kind, "config": dict(config), "about": dict(about)}
-        (new / CONFIG).write_text(json.dumps(text, indent=2) + "\n")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.asarray(leaf, np.float32) for name, leaf in names(variables).items()}
+    with replace_file(folder / ARRAYS) as new:
+        np.savez(new, allow_pickle=False, **arrays)
+        text = {"kind": kind, "config": dict(config), "about": dict(about), HASH: file_hash(new)}
+        before = _present(folder)
+        if before is not None:
+            _write_config(folder, {**text, BEFORE: before})
+    _write_config(folder, text)
+
+
+def _write_config(folder: Path, text: Mapping[str, Any]) -> None:
+    with replace_file(folder / CONFIG) as new:
+        new.write_text(json.dumps(text, indent=2) + "\n")
+
+
+def settle(folder: str | os.PathLike[str]) -> None:
+    """Forget weights that were replaced, where their writer was killed before it did."""
+    folder = Path(folder)
+    if is_weights_folder(folder) and len(_read_config(folder)) > 1:
+        present = _present(folder)
+        if present is not None:
+            _write_config(folder, present)
+
+
+def _present(folder: Path) -> dict[str, Any] | None:
+    """The description of the weights in a folder; None: there are none, or damaged ones."""
+    try:
+        stored = load(folder)
+    except WeightsError:
+        return None
+    about = {"kind": stored.kind, "config": stored.config, "about": stored.about}
+    return {**about, HASH: stored.sha256}
 
 
 def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
@@ -57,18 +91,27 @@ def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
 
 def kind(folder: str | os.PathLike[str]) -> str:
     """What network a weights folder holds, without reading the arrays."""
-    return _read_config(Path(folder))[0]
+    return _read_config(Path(folder))[0][0]
 
 
-def _read_config(folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+Description = tuple[str, dict[str, Any], dict[str, Any], str | None]  # None: of any arrays
+
+
+def _read_config(folder: Path) -> list[Description]:
+    """Of the weights, and of those that they replace."""
     try:
         text = json.loads((folder / CONFIG).read_text())
-        found = text["kind"], text["config"], text["about"]
-        if tuple(map(type, found)) != (str, dict, dict):
-            raise TypeError("kind, config and about must be a text and two objects")
-        return found
+        texts = [text, text[BEFORE]] if BEFORE in text else [text]
+        return [_description(each) for each in texts]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / CONFIG} is damaged: {error!r}") from error
+
+
+def _description(text: Mapping[str, Any]) -> Description:
+    network, config, about = text["kind"], text["config"], text["about"]
+    if (type(network), type(config), type(about)) != (str, dict, dict):
+        raise TypeError("kind, config and about must be a text and two objects")
+    return network, config, about, text.get(HASH)
 
 
 def load(folder: str | os.PathLike[str]) -> Stored:
@@ -80,16 +123,20 @@ def load(folder: str | os.PathLike[str]) -> Stored:
     folder = Path(folder)
     if not is_weights_folder(folder):
         raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
-    network, config, about = _read_config(folder)
     file = folder / ARRAYS
-    try:
-        content = file.read_bytes()
-        sha256 = hashlib.sha256(content).hexdigest()
-        arrays = {name: a.astype(np.float32) for name, a in read_arrays(content).items()}
-    except DAMAGE as error:
-        reason = " ".join(repr(error).split())
-        raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error
-    return Stored(network, config, about, arrays, sha256)
+    for _ in range(2):  # they may be replaced between the two files
+        descriptions = _read_config(folder)
+        try:
+            content = file.read_bytes()
+            sha256 = hashlib.sha256(content).hexdigest()
+            arrays = {name: a.astype(np.float32) for name, a in read_arrays(content).items()}
+        except DAMAGE as error:
+            reason = " ".join(repr(error).split())
+            raise WeightsError(f"{file} is missing, truncated or damaged: {reason}") from error
+        for network, config, about, wanted in descriptions:
+            if wanted in (None, sha256):
+                return Stored(network, config, about, arrays, sha256)
+    raise WeightsError(f"{file} was altered, or is of other weights than {CONFIG} describes")
 
 
 def assign(stored: Stored, template: Any) -> Any:

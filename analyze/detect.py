@@ -7,13 +7,14 @@ ends: the paper finds artifacts at the top. Beyond the paper it measures whether
 distinguishes labelled artifacts (--labels), or what a classifier gets wrong (--classifier).
 """
 
-from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import labels, models, rates
 from ganfail_jax.cli.flags import run_from, settings_from
 from ganfail_jax.cli.hosts import define_hosts
 from ganfail_jax.cli.layers import layers_from
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.studies import detect
 from ganfail_jax.studies.subject import load_classifiers
 
@@ -28,7 +29,7 @@ def define(flags: FlagValues) -> None:
     text = "sum: paper; balanced: layers weigh alike."
     DEFINE_enum("combine", "sum", list(detect.SCORES), text, flag_values=flags)
     text = "Classifier: bundled name or folder; measures whether the score finds its errors."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    DEFINE_path("classifier", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +29,7 @@ from ganfail_jax.writing import temporary
 
 Record = TypeVar("Record", bound=tuple)
 SUMMARY, ARRAYS = "result.json", "result.npz"
+SHOWN, MARK = "shown.npz", "mark"  # arrays for figures alone, and what they are of
 HASH = "arrays_sha256"  # in result.json, of result.npz
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
@@ -146,6 +147,21 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def save_shown(folder: Path, mark: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep what is drawn beside a result, for `load_shown`."""
+    with replace_file(folder / SHOWN) as path:
+        np.savez_compressed(path, allow_pickle=False, **{MARK: np.asarray(mark)}, **arrays)
+
+
+def load_shown(folder: Path, mark: str) -> dict[str, np.ndarray] | None:
+    """The arrays kept under this mark; None: there are none, or damaged ones."""
+    try:
+        arrays = read_arrays((folder / SHOWN).read_bytes())
+        return arrays if str(arrays.pop(MARK)) == mark else None
+    except DAMAGE:
+        return None
+
+
 def read_arrays(content: bytes) -> dict[str, np.ndarray]:
     """The arrays of an npz file's content; pickled objects are refused.
 
@@ -211,8 +227,13 @@ def _plain(array: np.ndarray) -> Any:
     return tuple(values.tolist()) if values.dtype.kind == "U" else values
 
 
-def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Result | None:
+def find_same(
+    folder: str | os.PathLike[str], made_by: Mapping[str, Any], shown: Collection[str] = ()
+) -> Result | None:
     """The finished result of the same identity, or None where there is none yet.
+
+    Args:
+        shown: settings that change only what is drawn, which old results have in their identity.
 
     Raises:
         ResultError: the folder holds a different result, which is never overwritten silently.
@@ -220,10 +241,11 @@ def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Res
     if not (Path(folder) / SUMMARY).exists():
         return None
     result = load(folder)
-    wanted, found = made_by["identity"], result.provenance["identity"]
-    if found == wanted:
+    wanted = made_by["identity"]
+    present = {k: v for k, v in result.provenance["identity"].items() if k not in shown}
+    if present == wanted:
         return result
-    differs = sorted(k for k in {*wanted, *found} if wanted.get(k) != found.get(k))
+    differs = sorted(k for k in {*wanted, *present} if wanted.get(k) != present.get(k))
     raise ResultError(
         f"{folder} holds a result made with other {', '.join(differs)}; "
         "choose another --out or delete it"

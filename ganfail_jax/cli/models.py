@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_list, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_float, FlagValues
 
 from ganfail_jax import zoo
+from ganfail_jax.cli.paths import DEFINE_path, DEFINE_paths
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import subject
@@ -20,7 +21,7 @@ LABELLED = "that of the labelled images"
 
 def define_generator(flags: FlagValues) -> None:
     text = "Generator: bundled name, folder or published file (default: the dataset's)."
-    DEFINE_string("generator", None, text, flag_values=flags)
+    DEFINE_path("generator", None, text, flag_values=flags)
 
 
 def define_noise(flags: FlagValues, default: Noise, why: str) -> None:
@@ -44,7 +45,7 @@ def define_models(flags: FlagValues) -> None:
     define_generator(flags)
     define_truncation(flags)
     text = "Classifier: bundled name or folder (default: the dataset's own)."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    DEFINE_path("classifier", None, text, flag_values=flags)
 
 
 def define_several_models(flags: FlagValues) -> None:
@@ -52,7 +53,7 @@ def define_several_models(flags: FlagValues) -> None:
     define_generator(flags)
     define_truncation(flags)
     text = "Classifiers: bundled names or folders, by commas (default: all that the dataset has)."
-    DEFINE_list("classifiers", None, text, flag_values=flags)
+    DEFINE_paths("classifiers", None, text, flag_values=flags)
 
 
 def defaults_from(flags: FlagValues) -> zoo.Defaults:

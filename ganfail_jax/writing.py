@@ -128,9 +128,12 @@ def _holder(opened: int) -> str:
 def _meant_for(path: Path) -> str | None:
     """The name that a leftover was to have; None: it is something else, or not of this user."""
     match = next(filter(None, (each.fullmatch(path.name) for each in LEFTOVERS)), None)
-    if match is None or (hasattr(os, "getuid") and path.lstat().st_uid != os.getuid()):
+    if match is None:
         return None
-    return match[1]
+    with suppress(FileNotFoundError):  # that of a writer beside, who has just finished
+        if not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid():
+            return match[1]
+    return None
 
 
 def _remove_leftovers(place: Path, inside: bool) -> None:

@@ -38,13 +38,19 @@ def square(tmp_path):
         total = runtime.sweep(step, np.add, 20, sweep.named("squares"), seconds=0.0)
         return {"total": int(total)}, {"total": total}
 
+    def show(sweep, result):
+        return {"shown": result.arrays["total"]}
+
     def draw_result(folder, result):
+        assert "shown" in result.arrays
         draw(folder / "sheet.png")
         return ["sheet.png"]
 
     def work(folder):
         run = Run(batch_size=10, out=str(folder))
-        Job(folder, {"seed": 0}, "squares", compute, draw_result, lambda _: [], run).run()
+        Job(
+            folder, {"seed": 0}, "squares", compute, draw_result, lambda _: [], run, show=show
+        ).run()
 
     return work
 
@@ -52,7 +58,7 @@ def square(tmp_path):
 def test_an_analysis(square, tmp_path):
     moved = check_kills(square, tmp_path)
     parts = ["unfinished-squares.npz"] * 3
-    assert moved == [*parts, "result.npz", "result.json", "sheet.png"]
+    assert moved == [*parts, "result.npz", "result.json", "shown.npz", "sheet.png"]
 
 
 @pytest.fixture

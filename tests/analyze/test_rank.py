@@ -74,10 +74,10 @@ def test_another_class_is_only_drawn(finished, models, monkeypatch):
     before = [(folder / f"result.{suffix}").read_bytes() for suffix in ("json", "npz")]
     same = [*models, "--num_samples=60", "--bootstrap=5"]
     monkeypatch.setattr("ganfail_jax.analysis.ranking.rank", None)
-    for place, name in enumerate(CLASS_NAMES):
-        again = rank(*same, f"--show_class={name}", cwd=folder.parents[2])
-        assert again.returncode == 0, again.stderr
-        assert arrays_with_shown(folder)["push_true_class"] == place
+    other = (arrays_with_shown(folder)["push_true_class"] + 1) % 3
+    again = rank(*same, f"--show_class={CLASS_NAMES[other]}", cwd=folder.parents[2])
+    assert again.returncode == 0, again.stderr
+    assert arrays_with_shown(folder)["push_true_class"] == other
     assert [(folder / f"result.{suffix}").read_bytes() for suffix in ("json", "npz")] == before
     assert only_folder(folder.parents[2], "rank") == folder
 

@@ -59,7 +59,7 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
         shown = drawn["indices"][LAYERS.index(name)]
         assert shown.tolist() == np.array(LABELLED["train"]["artifact"])[best].tolist()
     assert drawn["masks"].any()
-    assert result.arrays["active"].shape == (2, 2, 8, 8)
+    assert drawn["active"].shape == (2, 2, 8, 8)
     assert "5 artifact images; the mask covers " in done.stdout
     again = run("defects", *args, cwd=tmp_path)
     assert "already holds this result" in again.stdout

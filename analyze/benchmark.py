@@ -7,7 +7,7 @@ float32 matrix product reaches on the same devices: the operations are those tha
 that is timed alone says little on a busy machine; compare figures of one run only.
 """
 
-from absl.flags import DEFINE_bool, DEFINE_string, FlagValues
+from absl.flags import DEFINE_bool, FlagValues
 
 from ganfail_jax.cli import models
 from ganfail_jax.cli.flags import (
@@ -19,6 +19,7 @@ from ganfail_jax.cli.flags import (
     settings_from,
 )
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.metrics import networks
 from ganfail_jax.studies import benchmark
 
@@ -35,7 +36,7 @@ def define(flags: FlagValues) -> None:
     text = "Measure whole commands too, in processes of their own (a TPU serves one process alone)."
     DEFINE_bool("commands", True, text, flag_values=flags)
     text = "File of Inception's weights, to measure it too."
-    DEFINE_string("inception_weights", None, text, flag_values=flags)
+    DEFINE_path("inception_weights", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

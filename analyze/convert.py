@@ -7,11 +7,12 @@ Nothing in the published file is run. The new folder serves wherever a --generat
 
 from pathlib import Path
 
-from absl.flags import DEFINE_string, FlagValues
+from absl.flags import FlagValues
 
 from ganfail_jax import zoo
 from ganfail_jax.cli import models
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import convert
 
@@ -19,7 +20,7 @@ from ganfail_jax.studies import convert
 def define(flags: FlagValues) -> None:
     models.define_generator(flags)
     text = "Folder to write; it must not exist."
-    DEFINE_string("out", None, text, flag_values=flags)
+    DEFINE_path("out", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

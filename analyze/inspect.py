@@ -7,10 +7,11 @@ Prints the network's settings, the dimensions of its StyleSpace and its layers b
 
 from functools import partial
 
-from absl.flags import DEFINE_string, FlagValues
+from absl.flags import FlagValues
 
 from ganfail_jax.cli import models
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies.inspect_generator import inspect
 
@@ -19,7 +20,7 @@ def define(flags: FlagValues) -> None:
     models.define_generator(flags)
     models.define_noise(flags, "const", "samples as analyze.label shows them")
     text = "PNG to write with samples 0 to 39; classes take turns."
-    DEFINE_string("sheet", None, text, flag_values=flags)
+    DEFINE_path("sheet", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

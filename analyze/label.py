@@ -7,7 +7,7 @@ same command again to continue. Instead of a page, --merge takes the labels of a
 pictures sorted into folders, --export writes such folders.
 """
 
-from absl.flags import DEFINE_integer, DEFINE_string, FlagValues
+from absl.flags import DEFINE_integer, FlagValues
 
 from ganfail_jax.cli import models
 from ganfail_jax.cli.flags import (
@@ -18,6 +18,7 @@ from ganfail_jax.cli.flags import (
     settings_from,
 )
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import label
 
@@ -30,13 +31,13 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "const", models.LABELLED)
     DEFINE_integer("first_index", 0, "The first sample.", 0, LARGEST_INDEX, flag_values=flags)
     text = "CSV file of labels; created if missing, otherwise extended."
-    DEFINE_string("labels", None, text, flag_values=flags)
+    DEFINE_path("labels", None, text, flag_values=flags)
     text = "Port of the page; 0: any free one."
     DEFINE_integer("port", 0, text, 0, 2**16 - 1, flag_values=flags)
     text = "CSV file, or folder of sorted pictures, to take labels from."
-    DEFINE_string("merge", None, text, flag_values=flags)
+    DEFINE_path("merge", None, text, flag_values=flags)
     text = "Folder to write the pictures to, sorted by their labels."
-    DEFINE_string("export", None, text, flag_values=flags)
+    DEFINE_path("export", None, text, flag_values=flags)
 
 
 def plan(flags: FlagValues) -> Task:

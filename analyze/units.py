@@ -9,7 +9,7 @@ units beside their top images and their representative image (fig. 4, 7), and gr
 draw alike (fig. 8).
 """
 
-from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.analysis.correction import STOP
 from ganfail_jax.analysis.unit_activity import MEASURES
@@ -26,6 +26,7 @@ from ganfail_jax.cli.flags import (
 )
 from ganfail_jax.cli.layers import define_layers, layers_from
 from ganfail_jax.cli.main import Task, main
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.studies import units
 
 
@@ -41,7 +42,7 @@ def define(flags: FlagValues) -> None:
     images.define_real(flags)
     text = "Classifier whose feature map is compared: bundled name, folder or "
     text += "package.module:factory (default: the dataset's, if it fits)."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    DEFINE_path("classifier", None, text, flag_values=flags)
     text = "Images per unit whose FID it has (default: 5 %)."
     DEFINE_integer("fid_top", None, text, 2, MOST_SAMPLES, flag_values=flags)
     text = "Images per unit that make its representative image."

@@ -125,10 +125,15 @@ def refusals(path: str | os.PathLike[str], error: type[InputError]) -> Iterator[
 
 
 @contextmanager
-def expected(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Iterator[None]:
+def expected(
+    path: str | os.PathLike[str], error: type[InputError] = InputError, advice: str = ""
+) -> Iterator[None]:
     """What was read is used within: where it is laid out otherwise, that is an error of one line.
 
     Errors of the input pass, for they say more.
+
+    Args:
+        advice: the end of the line.
     """
     try:
         yield
@@ -136,4 +141,4 @@ def expected(path: str | os.PathLike[str], error: type[InputError] = InputError)
         raise
     except Exception as reason:  # whatever a damaged or hostile file leads to
         what = f"no {one_line(reason)}" if isinstance(reason, KeyError) else one_line(reason)
-        raise error(f"{path} does not hold what is expected: {what}") from reason
+        raise error(f"{path} does not hold what is expected: {what}{advice}") from reason

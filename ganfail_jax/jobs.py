@@ -1,8 +1,11 @@
 """The course of every study: reuse its folder's result, or compute and save; then draw, report."""
 
+import hashlib
+import json
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -13,9 +16,11 @@ import numpy as np
 from ganfail_jax import hosts, results, runtime
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.writing import only_writer
 
 Summary = Mapping[str, Any]
 Arrays = Mapping[str, Any]
+LONGEST = 100  # characters of settings in the name of a folder
 
 
 class Run(NamedTuple):
@@ -25,11 +30,43 @@ class Run(NamedTuple):
     out: str | None = None  # folder of the result; None: a name below runs/
     resume: bool = True  # whether an unfinished run in the folder is continued
     record: Mapping[str, Any] = MappingProxyType({})  # kept beside the result, such as all flags
+    given: Mapping[str, Any] = MappingProxyType({})  # settings other than the defaults, by flag
 
-    def folder(self, study: str, *names: object) -> Path:
-        """The folder of the result, by default `runs/<study>/<names joined>`."""
-        name = "-".join(map(str, names)).replace(":", ".")  # of `package.module:factory`
-        return Path(self.out) if self.out else Path("runs", study, name)
+    def folder(self, study: str, *names: object, shown: Collection[str] = ()) -> Path:
+        """The folder of the result, by default `runs/<study>/<names and settings joined>`.
+
+        So results of different settings are in different folders.
+
+        Args:
+            shown: settings that change only what is drawn.
+        """
+        if self.out:
+            return Path(self.out)
+        texts = [*map(str, names)]
+        given = {name: value for name, value in self.given.items() if name not in shown}
+        more = [f"{n}={_text(v)}" for n, v in given.items() if not _has(texts, n, v)]
+        if len("-".join(more)) > LONGEST:
+            more = [_digest(given)]
+        return Path("runs", study, "-".join([*texts, *more]).replace(":", "."))
+
+
+def _has(names: Collection[str], setting: str, value: object) -> bool:
+    """Whether the names tell this setting: the seed, a model, images, or several of them."""
+    if setting == "seed":
+        return str(value) in names
+    each = value if isinstance(value, list) else [value]
+    return all(isinstance(v, str) and Path(v).name in names for v in each)
+
+
+def _text(value: object) -> str:
+    """For the name of a folder; a hash where it is long or has unusual characters."""
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = text.replace("/", ".")
+    return text if re.fullmatch(r"[\w.,:+-]{1,30}", text) else _digest(value)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:8]
 
 
 class Job(NamedTuple):
@@ -42,6 +79,9 @@ class Job(NamedTuple):
     draw: Callable[[Path, Result], Iterable[str]]  # further files into the folder -> their names
     describe: Callable[[Summary], Iterable[str]]  # lines of the few numbers that matter
     settings: Run
+    # what is shown of the result, beside it: changing it neither changes nor repeats the rest
+    shown: Mapping[str, Any] = MappingProxyType({})
+    show: Callable[[Sweep, Result], Arrays] | None = None  # further arrays for `draw`
 
     def run(self) -> Result:
         """Make the result in its folder, unless it is there; draw it, print it and return it.
@@ -51,12 +91,17 @@ class Job(NamedTuple):
         nothing of a result that was there already.
 
         Raises:
-            InputError: the folder holds another result or cannot be written, before anything is
-                computed; or the samples do not allow the study, and what is done of it is kept.
+            InputError: the folder holds another result, another process writes in it or it cannot
+                be written, before anything is computed; or the samples do not allow the study, and
+                what is done of it is kept.
         """
+        with ExitStack() as stack:
+            return self._run(stack)
+
+    def _run(self, stack: ExitStack) -> Result:
         started, first = time.time(), hosts.is_first()
         provenance = results.provenance(self.identity, self.settings.record)
-        reused = hosts.from_first(lambda: self._find(provenance)) is not None
+        reused = hosts.from_first(lambda: self._find(provenance, stack)) is not None
         if reused:
             print(f"{self.folder} already holds this result")
         else:
@@ -74,12 +119,13 @@ class Job(NamedTuple):
             results.save(self.folder, content, provenance, arrays)
         if not first:
             return Result({}, provenance, {})
-        result = results.load(self.folder)
+        result = self._with_shown(results.load(self.folder))
         with results.of_this_version(self.folder) if reused else nullcontext():
             figures = self._show(result)
         runtime.forget_unfinished(self.folder)
         print(f"results in {self.folder}")
-        for name in (results.SUMMARY, results.ARRAYS, *figures):
+        shown = () if self.show is None else (results.SHOWN,)
+        for name in (results.SUMMARY, results.ARRAYS, *shown, *figures):
             print(f"  {self.folder / name}")
         return result
 
@@ -98,6 +144,21 @@ class Job(NamedTuple):
         batch_size, mesh = self.settings.batch_size, runtime.data_mesh()
         return Sweep(batch_size, mesh, self.folder, self.identity)
 
-    def _find(self, provenance: Mapping[str, Any]) -> bytes | None:
+    def _find(self, provenance: Mapping[str, Any], stack: ExitStack) -> bytes | None:
+        """Whether the result is there, in the first process, which locks the folder."""
         folder = results.writable_folder(self.folder)
-        return b"found" if results.find_same(folder, provenance) else None
+        stack.enter_context(only_writer(folder))
+        return b"found" if results.find_same(folder, provenance, self.shown) else None
+
+    def _with_shown(self, result: Result) -> Result:
+        """The result with the arrays of what is shown, which are made unless they are there."""
+        if self.show is None:
+            return result
+        mark = json.dumps([result.provenance["identity"], dict(self.shown)], sort_keys=True)
+        arrays = results.load_shown(self.folder, mark)
+        if arrays is None:
+            with jax.default_matmul_precision("highest"):
+                made = self.show(self.sweep(), result)
+            arrays = {name: np.asarray(each) for name, each in made.items()}
+            results.save_shown(self.folder, mark, arrays)
+        return result._replace(arrays={**result.arrays, **arrays})

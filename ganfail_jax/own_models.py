@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ganfail_jax.errors import InputError
+from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.nn import keras_models, onnx_classifiers
 from ganfail_jax.nn.functions import Function
 from ganfail_jax.nn.wrapped import as_function, wrap
 from ganfail_jax.types import Classifier, Generator, Params
 from ganfail_jax.weights import torchvision
-from ganfail_jax.weights.errors import one_line
 
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.\w+)*:[A-Za-z_]\w*(\.\w+)*")
 EXTRAS = ("torch", "keras")  # of pyproject.toml, by the package that they install

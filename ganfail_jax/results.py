@@ -4,14 +4,15 @@ Nothing half-written is ever seen: files and folders are made under a temporary 
 place and renamed when complete.
 """
 
+import hashlib
 import json
 import math
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,9 +22,12 @@ import numpy as np
 
 from ganfail_jax import __version__, files, npz
 from ganfail_jax.errors import InputError, one_line
+from ganfail_jax.writing import temporary
 
 Record = TypeVar("Record", bound=tuple)
 SUMMARY, ARRAYS = "result.json", "result.npz"
+SHOWN, MARK = "shown.npz", "mark"  # arrays for figures alone, and what they are of
+HASH = "arrays_sha256"  # in result.json, of result.npz
 RATIO, BESIDE = 64, 2**29  # arrays have at most so many times the file's bytes, and so many beside
 PACKAGES = ("jax", "jaxlib", "flax", "numpy")
 
@@ -41,29 +45,15 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield an empty folder that takes the place of `folder` when the block succeeds.
-
-    A folder cannot be exchanged in one move: between two renames there is none of that name.
-    """
+def new_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield an empty folder that becomes `folder`, which must not exist, if the block succeeds."""
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    new = temporary(folder)
+    new.mkdir()
     try:
         yield new
-        os.chmod(new, 0o755)
-        if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-            os.rename(folder, old / "old")
-            try:
-                os.rename(new, folder)
-            except OSError:
-                os.rename(old / "old", folder)
-                raise
-            finally:
-                shutil.rmtree(old)
-        else:
-            os.rename(new, folder)
+        os.rename(new, folder)
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
@@ -72,7 +62,7 @@ def replace_folder(folder: str | os.PathLike[str]) -> Iterator[Path]:
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a path beside `path` that replaces it when the block succeeds."""
     path = Path(path)
-    new = path.with_name(f".{path.name}.{os.getpid()}{path.suffix}")
+    new = temporary(path)
     try:
         yield new
         os.replace(new, path)
@@ -144,10 +134,30 @@ def save(
     folder = writable_folder(folder)
     with replace_file(folder / ARRAYS) as path:
         np.savez_compressed(path, allow_pickle=False, **arrays)
+        content = {"provenance": made_by, HASH: file_hash(path), **summary}
     with replace_file(folder / SUMMARY) as path:
-        path.write_text(
-            json.dumps({"provenance": made_by, **summary}, indent=2, allow_nan=False) + "\n"
-        )
+        path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_shown(folder: Path, mark: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Keep what is drawn beside a result, for `load_shown`."""
+    with replace_file(folder / SHOWN) as path:
+        np.savez_compressed(path, allow_pickle=False, **{MARK: np.asarray(mark)}, **arrays)
+
+
+def load_shown(folder: Path, mark: str) -> dict[str, np.ndarray] | None:
+    """The arrays kept under this mark; None: there are none, or damaged ones."""
+    try:
+        arrays = _read_arrays(files.read(folder / SHOWN))
+        return arrays if str(arrays.pop(MARK)) == mark else None
+    except DAMAGE:
+        return None
 
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError)  # of what a file holds
@@ -157,7 +167,7 @@ def load(folder: str | os.PathLike[str]) -> Result:
     """Read a finished result.
 
     Raises:
-        ResultError: there is none, or it is damaged.
+        ResultError: there is none, it is damaged, or its two files are not of one run.
     """
     folder = Path(folder)
     try:
@@ -165,29 +175,27 @@ def load(folder: str | os.PathLike[str]) -> Result:
         made_by = summary.pop("provenance")
         if not isinstance(made_by["identity"], dict):
             raise TypeError("its provenance has no identity")
+        wanted = summary.pop(HASH, None)  # None: an old result has none
         content = files.read(folder / ARRAYS)
-        return Result(summary, made_by, npz.read(content, RATIO * len(content) + BESIDE))
+        if wanted not in (None, hashlib.sha256(content).hexdigest()):
+            raise ValueError(f"{ARRAYS} was altered, or is of another run than {SUMMARY}")
+        return Result(summary, made_by, _read_arrays(content))
     except DAMAGE as error:
         raise ResultError(f"no readable result in {folder}: {one_line(error)}") from error
 
 
-@contextmanager
-def of_this_version(folder: str | os.PathLike[str]) -> Iterator[None]:
+def _read_arrays(content: bytes) -> dict[str, np.ndarray]:
+    return npz.read(content, RATIO * len(content) + BESIDE)
+
+
+def of_this_version(folder: str | os.PathLike[str]) -> AbstractContextManager[None]:
     """A block that takes what it expects out of a result, which another version may have made.
 
     Raises:
         ResultError: it is not there, or is something else.
     """
-    try:
-        yield
-    except InputError:
-        raise
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ResultError(
-            f"{folder} holds a result of another version ({reason}); choose another folder, or "
-            "delete it to make the result anew"
-        ) from error
+    advice = "; choose another folder, or delete it to make the result anew"
+    return files.expected(folder, ResultError, advice)
 
 
 def restore(record: type[Record], arrays: Mapping[str, np.ndarray], prefix: str = "") -> Record:
@@ -215,8 +223,13 @@ def _plain(array: np.ndarray) -> Any:
     return tuple(values.tolist()) if values.dtype.kind == "U" else values
 
 
-def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Result | None:
+def find_same(
+    folder: str | os.PathLike[str], made_by: Mapping[str, Any], shown: Collection[str] = ()
+) -> Result | None:
     """The finished result of the same identity, or None where there is none yet.
+
+    Args:
+        shown: settings that change only what is drawn, which old results have in their identity.
 
     Raises:
         ResultError: the folder holds a different result, which is never overwritten silently.
@@ -224,10 +237,11 @@ def find_same(folder: str | os.PathLike[str], made_by: Mapping[str, Any]) -> Res
     if not (Path(folder) / SUMMARY).exists():
         return None
     result = load(folder)
-    wanted, found = made_by["identity"], result.provenance["identity"]
-    if found == wanted:
+    wanted = made_by["identity"]
+    present = {k: v for k, v in result.provenance["identity"].items() if k not in shown}
+    if present == wanted:
         return result
-    differs = sorted(k for k in {*wanted, *found} if wanted.get(k) != found.get(k))
+    differs = sorted(k for k in {*wanted, *present} if wanted.get(k) != present.get(k))
     raise ResultError(
         f"{folder} holds a result made with other {', '.join(differs)}; "
         "choose another --out or delete it"

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 RANKS = [
     {"types", "errors", "files", "npz", "edits", "images", "memory", "names", "statistics"},
-    {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs"},
+    {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs", "writing"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "own_models", "training", "labelling"},
     {"studies"},

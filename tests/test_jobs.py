@@ -1,4 +1,4 @@
-"""The course of every study: numbers before figures, and results of other versions."""
+"""The course of every study: numbers before figures, where results go, what is made again."""
 
 import json
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax import results
+from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Job, Run
 from ganfail_jax.results import ResultError
 
@@ -32,9 +33,9 @@ def test_a_fault_of_a_figure_hides_no_number(tmp_path, capsys):
 
 
 OLD = [
-    ("describe", lambda summary: [summary["share"]], "KeyError: 'share'"),
-    ("describe", lambda summary: summary["accuracy"][0], "TypeError: 'float' object"),
-    ("draw", lambda folder, result: result.arrays["images"], "KeyError: 'images'"),
+    ("describe", lambda summary: [summary["share"]], "no 'share'"),
+    ("describe", lambda summary: summary["accuracy"][0], "'float' object"),
+    ("draw", lambda folder, result: result.arrays["images"], "no 'images'"),
 ]
 
 
@@ -44,7 +45,7 @@ def test_a_result_of_another_version_is_one_line(part, function, reason, tmp_pat
     with pytest.raises(ResultError) as refused:
         job(tmp_path, **{part: function}).run()
     line = str(refused.value)
-    assert line.startswith(f"{tmp_path} holds a result of another version ({reason}")
+    assert line.startswith(f"{tmp_path} does not hold what is expected: {reason}")
     assert line.endswith("choose another folder, or delete it to make the result anew")
     assert "\n" not in line
 
@@ -66,3 +67,79 @@ def test_names_that_are_not_utf8_can_be_saved(tmp_path):
     summary = {"name": "a\udcff"}
     results.save(tmp_path, summary, {"identity": {}}, {"names": np.asarray(["a\udcff"])})
     assert json.loads((tmp_path / results.SUMMARY).read_text())["name"] == "a\udcff"
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "net-0"),
+        ({"top": 20}, "net-0-top=20"),
+        ({"generator": "some/net", "seed": 0, "top": 0}, "net-0-top=0"),  # named already
+        ({"seed": 7}, "net-0-seed=7"),
+        ({"layers": ["b0004/conv1"]}, "net-0-layers=b0004.conv1"),
+        ({"ranking": "/tmp/a/very/long/way/to/a/ranking"}, "net-0-ranking=fd83b6ae"),
+        ({"sets": ["LR:0.3", "HR:0.7"]}, "net-0-sets=LR.0.3,HR.0.7"),
+        ({"noise": "const", "exclude_dead": True}, "net-0-noise=const-exclude_dead=True"),
+        ({"layer_sets": "a b;c"}, "net-0-layer_sets=f0bd287b"),
+        ({"show_class": "b", "top": 3}, "net-0-top=3"),
+    ],
+)
+def test_the_default_folder_is_named_for_what_changes_the_result(given, name):
+    assert Run(given=given).folder("rank", "net", 0, shown=["show_class"]).name == name
+    assert str(Run(given=given, out="x").folder("rank", "net", 0)) == "x"
+
+
+def test_many_settings_make_a_name_of_bounded_length():
+    names = [
+        Run(given={f"setting_{i}": i for i in range(n)}).folder("rank", "net", 0).name
+        for n in (20, 21)
+    ]
+    assert [len(name) for name in names] == [len("net-0-12345678")] * 2
+    assert names[0] != names[1]
+
+
+@pytest.fixture
+def work(tmp_path):
+    """A study that draws one of its numbers -> what it did."""
+    done = []
+
+    def run(shown, seed=0, before=None):
+        def compute(sweep):
+            done.append("compute")
+            return {"largest": 9}, {"values": np.arange(10)}
+
+        def show(sweep, result):
+            done.append(f"show {shown}")
+            return {"one": result.arrays["values"][shown]}
+
+        def draw(folder, result):
+            done.append(f"draw {result.arrays['one']}")
+            return []
+
+        identity = {"seed": seed, **(before or {})}
+        more = {} if before else {"shown": {"unit": shown}, "show": show}
+        drawn = (lambda *_: []) if before else draw
+        job = Job(tmp_path, identity, "x", compute, drawn, lambda _: [], Run(), **more)
+        done.clear()
+        job.run()
+        return list(done)
+
+    return run
+
+
+def test_what_is_shown_is_made_again_without_the_rest(work, tmp_path):
+    assert work(3) == ["compute", "show 3", "draw 3"]
+    before = [(tmp_path / name).read_bytes() for name in ("result.json", "result.npz")]
+    assert work(3) == ["draw 3"]
+    assert work(5) == ["show 5", "draw 5"]
+    (tmp_path / "shown.npz").write_bytes(b"PK")
+    assert work(5) == ["show 5", "draw 5"]
+    assert [(tmp_path / name).read_bytes() for name in ("result.json", "result.npz")] == before
+    with pytest.raises(InputError, match="holds a result made with other seed"):
+        work(5, seed=1)
+
+
+def test_an_old_result_that_has_it_in_its_identity_is_reused(work, tmp_path):
+    assert work(0, before={"unit": 3}) == ["compute"]
+    assert "unit" in json.loads((tmp_path / "result.json").read_text())["provenance"]["identity"]
+    assert work(4) == ["show 4", "draw 4"]

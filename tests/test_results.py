@@ -1,6 +1,7 @@
 """Results come back as they were saved; nothing is half-written or silently replaced."""
 
 import contextlib
+import json
 import os
 import zipfile
 from typing import NamedTuple
@@ -42,8 +43,29 @@ def test_a_damaged_result_is_one_error(saved):
         results.load(saved)
 
 
+def test_arrays_of_another_run_are_refused(saved):
+    results.save(saved.parent / "other", {}, results.provenance({}), {"score": np.ones(3)})
+    (saved.parent / "other" / "result.npz").replace(saved / "result.npz")
+    message = r"run: result\.npz was altered, or is of another run than result\.json"
+    with pytest.raises(results.ResultError, match=message):
+        results.find_same(saved, results.provenance({"seed": 0, "num_samples": 10}))
+
+
+def without_hash(folder):
+    """As results were until json files had the hash of their arrays."""
+    summary = json.loads((folder / "result.json").read_text())
+    del summary["arrays_sha256"]
+    (folder / "result.json").write_text(json.dumps(summary))
+
+
+def test_an_old_result_without_a_hash_is_read(saved):
+    without_hash(saved)
+    assert results.load(saved).summary == {"answer": 42}
+
+
 @pytest.mark.parametrize("entry", ["score", "names"])
 def test_an_array_that_comes_twice_is_refused(entry, saved):
+    without_hash(saved)
     with zipfile.ZipFile(saved / "result.npz", "a") as archive:
         archive.writestr(entry, archive.read("score.npy"))  # for numpy the same as with .npy
     with pytest.raises(results.ResultError, match="two arrays of one name"):
@@ -51,27 +73,24 @@ def test_an_array_that_comes_twice_is_refused(entry, saved):
 
 
 def test_a_failing_block_leaves_the_old_files(tmp_path):
-    file, folder = tmp_path / "file.txt", tmp_path / "folder"
+    file = tmp_path / "file.txt"
     file.write_text("old")
-    folder.mkdir()
-    (folder / "old").touch()
     with contextlib.suppress(RuntimeError), results.replace_file(file) as new:
         new.write_text("half")
         raise RuntimeError
-    with contextlib.suppress(RuntimeError), results.replace_folder(folder) as new:
+    with contextlib.suppress(RuntimeError), results.new_folder(tmp_path / "folder") as new:
         (new / "half").touch()
         raise RuntimeError
     assert file.read_text() == "old"
-    assert os.listdir(folder) == ["old"]
-    assert sorted(os.listdir(tmp_path)) == ["file.txt", "folder"]
+    assert os.listdir(tmp_path) == ["file.txt"]
 
 
-def test_a_folder_is_replaced_as_a_whole(tmp_path):
-    for name in ("first", "second"):
-        with results.replace_folder(tmp_path / "folder") as new:
-            (new / name).touch()
+def test_a_folder_appears_as_a_whole(tmp_path):
+    with results.new_folder(tmp_path / "folder") as new:
+        (new / "file").touch()
+        assert not (tmp_path / "folder").exists()
     assert os.listdir(tmp_path) == ["folder"]
-    assert os.listdir(tmp_path / "folder") == ["second"]
+    assert os.listdir(tmp_path / "folder") == ["file"]
 
 
 def test_a_place_that_cannot_be_written_is_one_error(tmp_path):

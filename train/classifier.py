@@ -9,7 +9,13 @@ the same digits untouched. The paper reports 97 % on the corrupted test set for 
 from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli.bounds import MOST_STEPS
-from ganfail_jax.cli.flags import define_dataset, define_mnist_dir, define_out, define_seed
+from ganfail_jax.cli.flags import (
+    define_dataset,
+    define_mnist_dir,
+    define_out,
+    define_seed,
+    given_from,
+)
 from ganfail_jax.cli.main import Task, main
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
@@ -35,7 +41,9 @@ def plan(flags: FlagValues) -> Task:
     return train_classifier.plan(
         ClassifierConfig(steps=flags.steps, seed=flags.seed),
         train_classifier.mnist_c(flags.train_on, flags.mnist_dir),
-        Run(out=flags.out).folder("classifier", flags.dataset, flags.train_on, flags.seed),
+        Run(out=flags.out, given=given_from(flags)).folder(
+            "classifier", flags.dataset, flags.train_on, flags.seed
+        ),
         {"dataset": flags.dataset, "train_on": flags.train_on},
     )
 

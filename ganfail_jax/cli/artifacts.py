@@ -1,6 +1,6 @@
 """Flags that name a classifier of artifacts and say how units are scored by them (Tousi 2021)."""
 
-from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_integer, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_integer, FlagValues
 
 from ganfail_jax import zoo
 from ganfail_jax.analysis.defects import ORDERS
@@ -9,6 +9,7 @@ from ganfail_jax.analysis.quantiles import TAU
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import settings_from
 from ganfail_jax.cli.models import generator_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import artifact_case, defective_scores
 from ganfail_jax.studies.artifact_case import ArtifactCase
@@ -20,7 +21,7 @@ SCORES = defective_scores.Settings._fields  # flags
 def define_case(flags: FlagValues) -> None:
     """Beside --dataset, --generator and --noise."""
     text = "Folder of train.artifact_classifier."
-    DEFINE_string("artifact_classifier", None, text, flag_values=flags)
+    DEFINE_path("artifact_classifier", None, text, flag_values=flags)
 
 
 def define_scores(flags: FlagValues) -> None:
@@ -37,7 +38,7 @@ def define_scores(flags: FlagValues) -> None:
 def define_defects(flags: FlagValues) -> None:
     """Beside `define_scores`."""
     text = "Folder of analyze.defects to use instead."
-    DEFINE_string("defects", None, text, flag_values=flags)
+    DEFINE_path("defects", None, text, flag_values=flags)
 
 
 def case_from(flags: FlagValues) -> ArtifactCase:

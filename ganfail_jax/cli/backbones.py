@@ -1,9 +1,10 @@
 """Flags that name the frozen network of an artifact classifier, and the network."""
 
-from absl.flags import DEFINE_enum, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, FlagValues
 
 from ganfail_jax import zoo
 from ganfail_jax.cli.features import Shape
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn import resnet
 from ganfail_jax.nn.artifact_classifier import CNN, ENTRIES, INCEPTION, ArtifactClassifierConfig
@@ -20,9 +21,9 @@ def define_backbone(flags: FlagValues) -> None:
     DEFINE_enum("backbone", None, [*FILES], f"{text}resnet.", flag_values=flags)
     for name in (RESNET, INCEPTION):
         text = f"File of --backbone={name} (else: of an installed package)."
-        DEFINE_string(FILES[name], None, text, flag_values=flags)
+        DEFINE_path(FILES[name], None, text, flag_values=flags)
     text = "CNN of --backbone=classifier: bundled name or folder (default: the dataset's own)."
-    DEFINE_string(FILES[CNN], None, text, flag_values=flags)
+    DEFINE_path(FILES[CNN], None, text, flag_values=flags)
 
 
 def backbone_from(flags: FlagValues, image_shape: Shape) -> Backbone:

@@ -1,11 +1,12 @@
 """Flags that name classifiers, and say how images enter those of a function or of a file."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from absl.flags import DEFINE_enum, DEFINE_list, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_list, FlagValues
 
+from ganfail_jax import files
+from ganfail_jax.cli.paths import DEFINE_path, DEFINE_paths
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn.wrapped import LAYOUTS, OUTPUTS, RESIZES
 
@@ -21,7 +22,7 @@ def define_classifier(flags: FlagValues, use: str) -> None:
         use: what it is for, or which it is by default.
     """
     text = f"Classifier: bundled name, folder, file ({FILES}), or {OWN} ({use})."
-    DEFINE_string("classifier", None, text, flag_values=flags)
+    DEFINE_path("classifier", None, text, flag_values=flags)
     _define_entry(flags)
 
 
@@ -30,7 +31,7 @@ def define_classifiers(flags: FlagValues) -> None:
     text = (
         f"Classifiers, by commas: bundled names, folders, files ({FILES}), or {OWN} (default: all "
     )
-    DEFINE_list("classifiers", None, f"{text}that the dataset has).", flag_values=flags)
+    DEFINE_paths("classifiers", None, f"{text}that the dataset has).", flag_values=flags)
     _define_entry(flags)
 
 
@@ -54,7 +55,7 @@ def _define_entry(flags: FlagValues) -> None:
     text = f"{own}what it returns (default: logits)."
     DEFINE_enum("outputs", None, OUTPUTS, text, flag_values=flags)
     text = f"{own}text file of its class names, one per line (default: 0, 1, ...)."
-    DEFINE_string("class_names", None, text, flag_values=flags)
+    DEFINE_path("class_names", None, text, flag_values=flags)
 
 
 def entry_from(flags: FlagValues) -> Mapping[str, Any]:
@@ -92,9 +93,10 @@ def read_names(file: str) -> tuple[str, ...]:
         InputError: it cannot be read, or two lines are the same, or one is empty.
     """
     try:
-        lines = Path(file).read_text("utf-8").splitlines()
+        lines = files.read(file, files.LARGEST_TABLE).decode("utf-8").splitlines()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
+        not_text = isinstance(error, UnicodeDecodeError)
+        reason = "it is not text" if not_text else getattr(error, "strerror", None) or error
         raise InputError(f"--class_names={file} cannot be read: {reason}") from error
     names = tuple(line.strip() for line in lines)
     if "" in names or len({*names}) < len(names) or not names:

@@ -5,6 +5,7 @@ from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_list, DEFINE_string, Fl
 from ganfail_jax.analysis.correction import SHARE, STOP, STRENGTH, layers_to
 from ganfail_jax.cli import artifacts
 from ganfail_jax.cli.flags import settings_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.studies import corrections, unit_fid
 from ganfail_jax.studies.artifact_case import ArtifactCase
 from ganfail_jax.studies.corrections import AUTOMATIC, Corrections
@@ -21,7 +22,7 @@ def define_corrections(flags: FlagValues) -> None:
     artifacts.define_scores(flags)
     artifacts.define_defects(flags)
     text = "Folder of analyze.units with the FID of every unit, which the method fid goes by."
-    DEFINE_string("unit_fid", None, text, flag_values=flags)
+    DEFINE_path("unit_fid", None, text, flag_values=flags)
     text = "lambda: sequential scales by lambda (1 - DS)."
     DEFINE_float("strength", STRENGTH, text, 0, 1, flag_values=flags)
     text = "DS over all artifacts, or of each sample itself (default of StyleGAN2: sec. 5.4)."

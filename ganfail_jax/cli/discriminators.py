@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from absl.flags import DEFINE_string, FlagValues
+from absl.flags import FlagValues
 
 from ganfail_jax import zoo
 from ganfail_jax.cli.models import defaults_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import load_dataset
@@ -21,7 +22,7 @@ from ganfail_jax.weights.store import Stored
 def define_discriminator(flags: FlagValues) -> None:
     """Beside --generator and --dataset."""
     text = "Folder of a training run or of its discriminator (default: that of --generator)."
-    DEFINE_string("discriminator", None, text, flag_values=flags)
+    DEFINE_path("discriminator", None, text, flag_values=flags)
 
 
 def judge_from(flags: FlagValues, subject: GeneratorSubject) -> Judge:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from absl.flags import DEFINE_enum, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, FlagValues
 
 from ganfail_jax import own_models, zoo
 from ganfail_jax.cli.models import defaults_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features, classifier_features
@@ -24,7 +25,7 @@ def define_features(flags: FlagValues) -> None:
     DEFINE_enum("features", None, [*networks.NETWORKS, "classifier"], text, flag_values=flags)
     for name in networks.NETWORKS:
         text = f"File of --features={name} (else: of an installed package)."
-        DEFINE_string(f"{name}_weights", None, text, flag_values=flags)
+        DEFINE_path(f"{name}_weights", None, text, flag_values=flags)
 
 
 def of_subject(subject: Subject) -> Features | None:

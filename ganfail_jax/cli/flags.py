@@ -1,5 +1,6 @@
 """Flags that commands share, defined; and records that have fields of their names."""
 
+from collections.abc import Collection
 from typing import Any, TypeVar
 
 from absl.flags import (
@@ -13,11 +14,16 @@ from absl.flags import (
 )
 
 from ganfail_jax.cli.bounds import MOST_SAMPLES
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.label_table import LARGEST
 from ganfail_jax.data.pipelines import DATASETS
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
+ELSEWHERE = {  # flags that change no result
+    *("out", "resume", "batch_size", "mnist_dir", "table"),
+    *("coordinator", "num_processes", "process_id"),
+}
 LARGEST_SEED, LARGEST_INDEX = LARGEST["seed"], LARGEST["index"]
 Record = TypeVar("Record", bound=tuple)
 
@@ -36,7 +42,7 @@ def _is_known_dataset(name: str) -> bool:
 
 def define_mnist_dir(flags: FlagValues) -> None:
     text = "Folder of the four MNIST idx files (else GANFAIL_MNIST_DIR, else TFDS)."
-    DEFINE_string("mnist_dir", None, text, flag_values=flags)
+    DEFINE_path("mnist_dir", None, text, flag_values=flags)
 
 
 def define_seed(flags: FlagValues) -> None:
@@ -46,7 +52,7 @@ def define_seed(flags: FlagValues) -> None:
 
 def define_out(flags: FlagValues) -> None:
     text = "Folder for the results (default: a name below runs/)."
-    DEFINE_string("out", None, text, flag_values=flags)
+    DEFINE_path("out", None, text, flag_values=flags)
 
 
 def define_resume(flags: FlagValues) -> None:
@@ -79,7 +85,18 @@ def define_indices(flags: FlagValues, default: str = "of Top and Bottom") -> Non
 def run_from(flags: FlagValues) -> Run:
     """Where and how a study runs, by the flags of `define_run`; not all studies resume."""
     resume = "resume" not in flags or flags.resume
-    return Run(flags.batch_size, flags.out, resume, flags.flag_values_dict())
+    given = given_from(flags)
+    return Run(flags.batch_size, flags.out, resume, flags.flag_values_dict(), given)
+
+
+def given_from(flags: FlagValues, but: Collection[str] = ELSEWHERE) -> dict[str, Any]:
+    """The flags that have other values than the defaults.
+
+    Args:
+        but: those that change no result, or that the names of all folders have.
+    """
+    names = [name for name in sorted(flags) if name not in but]
+    return {n: flags[n].value for n in names if flags[n].value != flags[n].default}
 
 
 def settings_from(record: type[Record], flags: FlagValues, **others: Any) -> Record:

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl.flags import DEFINE_list, DEFINE_string, FlagValues, register_validator
+from absl.flags import DEFINE_list, FlagValues, register_validator
 
 from ganfail_jax.cli import features
 from ganfail_jax.cli.features import Shape
 from ganfail_jax.cli.models import subject_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import load_dataset
@@ -38,7 +39,7 @@ class Comparison(NamedTuple):
 def define_real(flags: FlagValues) -> None:
     """Beside --dataset and --mnist_dir."""
     text = "Folder of real pictures (else: --dataset's training set)."
-    DEFINE_string("images", None, text, flag_values=flags)
+    DEFINE_path("images", None, text, flag_values=flags)
     empty = "--images is empty; give a folder, or leave it out"
     register_validator("images", lambda folder: folder != "", empty, flag_values=flags)
 
@@ -47,7 +48,7 @@ def define_comparison(flags: FlagValues) -> None:
     """Beside the flags of models, features and --num_samples."""
     define_real(flags)
     text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
-    DEFINE_string("generated", None, f"{text}, always the same ones.", flag_values=flags)
+    DEFINE_path("generated", None, f"{text}, always the same ones.", flag_values=flags)
     text = "Metrics, by commas: fid, kid, pr, realism; fid50k: of 50,000 images."
     DEFINE_list("metrics", ["fid", "kid", "pr", "realism"], text, flag_values=flags)
 

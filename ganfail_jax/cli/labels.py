@@ -1,7 +1,8 @@
 """The flag that names a person's labels, and the labels."""
 
-from absl.flags import DEFINE_string, FlagValues
+from absl.flags import FlagValues
 
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.labels import Labelled, read_labels
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
@@ -9,7 +10,7 @@ from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
 
 def define_labels(flags: FlagValues) -> None:
     text = "CSV file of index, seed and label: normal or artifact."
-    DEFINE_string("labels", None, text, flag_values=flags)
+    DEFINE_path("labels", None, text, flag_values=flags)
 
 
 def labels_from(flags: FlagValues, subject: GeneratorSubject, least: int) -> Labelled:

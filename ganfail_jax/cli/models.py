@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
-from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_float, FlagValues
 
 from ganfail_jax import own_models, runtime, zoo
 from ganfail_jax.cli import classifiers
 from ganfail_jax.cli.bounds import MOST_PSI
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import subject
 from ganfail_jax.studies.inspect_generator import Inspected
@@ -23,7 +24,7 @@ LABELLED = "that of the labelled images"
 def define_generator(flags: FlagValues) -> None:
     text = f"Generator: bundled name, folder, published file, or {classifiers.OWN} "
     text += "(default: the dataset's)."
-    DEFINE_string("generator", None, text, flag_values=flags)
+    DEFINE_path("generator", None, text, flag_values=flags)
 
 
 def define_noise(flags: FlagValues, default: Noise, why: str) -> None:

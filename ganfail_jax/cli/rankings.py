@@ -1,11 +1,12 @@
 """Flags that say which ranking a study starts from, and the source that they name."""
 
-from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_string, FlagValues
+from absl.flags import DEFINE_enum, DEFINE_integer, FlagValues
 
 from ganfail_jax.analysis.outputs import SCORES
 from ganfail_jax.analysis.ranking import AUC, NORMALIZATIONS
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import settings_from
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import rankings
 from ganfail_jax.studies.rankings import RankingSource
@@ -33,7 +34,7 @@ def define_ranking(flags: FlagValues) -> None:
     """Of one classifier, made or of an earlier result."""
     define_rankings(flags)
     text = "Folder of analyze.rank to use instead."
-    DEFINE_string("ranking", None, text, flag_values=flags)
+    DEFINE_path("ranking", None, text, flag_values=flags)
 
 
 def score_from(flags: FlagValues, subject: Subject) -> str:

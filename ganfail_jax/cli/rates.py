@@ -8,8 +8,6 @@ from absl.flags import (
     DEFINE_bool,
     DEFINE_float,
     DEFINE_integer,
-    DEFINE_list,
-    DEFINE_string,
     FlagValues,
 )
 
@@ -19,6 +17,7 @@ from ganfail_jax.cli import models
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.flags import define_dataset, define_num_samples, define_run
 from ganfail_jax.cli.layers import define_layers
+from ganfail_jax.cli.paths import DEFINE_path, DEFINE_paths
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import activation_rates
 from ganfail_jax.studies.activation_rates import ActivationRates
@@ -57,7 +56,7 @@ def define_rates(flags: FlagValues) -> None:
     text = "Samples that make the activation rates."
     DEFINE_integer("rates_samples", 30_000, text, 1, MOST_SAMPLES, flag_values=flags)
     text = "Folder of analyze.rates to use instead."
-    DEFINE_string("rates", None, text, flag_values=flags)
+    DEFINE_path("rates", None, text, flag_values=flags)
 
 
 def rates_from(
@@ -79,7 +78,7 @@ def rates_from(
 def define_published(flags: FlagValues) -> None:
     """Beside --layers and --num_samples."""
     text = "The authors' .npy files instead, one for each of --layers."
-    DEFINE_list("published", [], text, flag_values=flags)
+    DEFINE_paths("published", [], text, flag_values=flags)
 
 
 def published_from(flags: FlagValues, generator: Generator, layers: Sequence[str]) -> Rates | None:

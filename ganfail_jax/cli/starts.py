@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-from absl.flags import DEFINE_string, FlagValues
+from absl.flags import FlagValues
 from jaxtyping import Shaped
 
 from ganfail_jax import files, npz
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
 
 LARGEST = 2**28  # bytes of styles: 1,000 classes of 9,088 dimensions have 2**27 in float64
@@ -15,7 +16,7 @@ LARGEST = 2**28  # bytes of styles: 1,000 classes of 9,088 dimensions have 2**27
 def define_start(flags: FlagValues) -> None:
     text = "mean: of each class; a number: the first confident sample of each class from this "
     text += "index on; a file: a style [s] or one per class [k,s], as .npy, or .npz of one array."
-    DEFINE_string("start", "mean", text, flag_values=flags)
+    DEFINE_path("start", "mean", text, flag_values=flags)
 
 
 def styles_from(flags: FlagValues) -> Shaped[np.ndarray, "..."] | None:

@@ -10,20 +10,23 @@ from absl.flags import DEFINE_float, DEFINE_integer, DEFINE_string, FlagValues
 from ganfail_jax import zoo
 from ganfail_jax.cli.bounds import MOST, MOST_KIMG
 from ganfail_jax.cli.flags import (
+    ELSEWHERE,
     define_dataset,
     define_mnist_dir,
     define_out,
     define_resume,
     define_seed,
+    given_from,
 )
 from ganfail_jax.cli.main import Task
 from ganfail_jax.cli.models import read_generator
+from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 from ganfail_jax.metrics import networks
 from ganfail_jax.studies import train_gan
-from ganfail_jax.training.loop import Judge, Schedule, Start
+from ganfail_jax.training.loop import MAY_CHANGE, Judge, Schedule, Start
 from ganfail_jax.training.recipe import RunConfig
 from ganfail_jax.weights.store import Stored
 
@@ -33,6 +36,12 @@ EVERY = {  # field of `Schedule` -> what is done
     "checkpoint": "Keep the state of the run",
     "evaluate": "Measure the averaged generator",
     "sheet": "Draw a sheet of samples",
+}
+MAY_DIFFER = {  # flags with which the same run is resumed
+    *(ELSEWHERE - {"batch_size"}),
+    *MAY_CHANGE,
+    *(f"{name}_kimg" for name in EVERY),
+    "inception_weights",
 }
 
 
@@ -59,7 +68,7 @@ def define_training(flags: FlagValues, presets: str) -> None:
         "inception_weights": "File of Inception's weights, for the score (default: of an installed "
         "package, if any).",
     }.items():
-        DEFINE_string(name, None, text, flag_values=flags)
+        DEFINE_path(name, None, text, flag_values=flags)
     for name, kimg in Schedule()._asdict().items():
         text = f"{EVERY[name]} every so many thousands of images; 0: only at the end."
         DEFINE_float(f"{name}_kimg", kimg, text, 0.0, MOST_KIMG, flag_values=flags)
@@ -91,7 +100,8 @@ def training_from(flags: FlagValues, method: str, config: RunConfig) -> Task:
         InputError: data or weights are missing, damaged or do not fit, or as `train_gan.plan`.
     """
     names = (method.lower(), flags.dataset, flags.preset, flags.seed)
-    folder = Run(out=flags.out).folder("train", *names)
+    given = given_from(flags, MAY_DIFFER)
+    folder = Run(out=flags.out, given=given).folder("train", *names)
     dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
     devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     print(f"training {method} (preset {flags.preset}) on {dataset.source}")

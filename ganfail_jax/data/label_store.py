@@ -4,11 +4,10 @@ Every change replaces the file in one move, so a kill leaves the table before th
 it. Rows are in the order in which the labels were made, each sample once.
 """
 
-import fcntl
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
@@ -16,6 +15,7 @@ from threading import Lock
 from ganfail_jax.data.label_table import COLUMNS, Sample, Table, read_csv
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
+from ganfail_jax.writing import only_writer
 
 DIGITS = 12  # of the SHA-256 of a generator that are written
 
@@ -55,28 +55,15 @@ class LabelStore:
         self._place = self.file.resolve()  # a link stays a link
         self._waiting: SimpleQueue[tuple[Changes, Future[None]]] = SimpleQueue()
         self._writing = Lock()
-        self._owned: int | None = self._own()
+        self._closed = False
+        self._lock = ExitStack()
+        self._lock.enter_context(only_writer(self._place, flag="--labels"))
         try:
             self._known = _state(self._place)
             self.labels = dict(self.fitting(read_csv(file), file).labels) if self._known else {}
         except BaseException:
             self.close()
             raise
-
-    def _own(self) -> int:
-        """Lock the file by one beside it, for itself it is replaced with every label."""
-        try:
-            lock = os.open(
-                self._place.with_name(f".{self._place.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666
-            )
-        except OSError as error:
-            raise InputError(f"cannot write {self.file} ({error.strerror or error})") from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(lock)
-            raise InputError(f"{self.file} is in use by another analyze.label") from error
-        return lock
 
     def fitting(self, table: Table, source: str | os.PathLike[str]) -> Table:
         """The table, if it may be taken in here.
@@ -127,7 +114,7 @@ class LabelStore:
                 done.set_result(None)
 
     def _write(self, labels: Mapping[Sample, str]) -> None:
-        if self._owned is None:
+        if self._closed:
             raise InputError(f"{self.file} is closed")
         if _state(self._place) != self._known:
             raise InputError(f"{self.file} was changed by another program; start again")
@@ -146,6 +133,5 @@ class LabelStore:
     def close(self) -> None:
         """Let go of the file; later changes are refused."""
         with self._writing:
-            if self._owned is not None:
-                os.close(self._owned)
-                self._owned = None
+            self._closed = True
+            self._lock.close()

@@ -11,7 +11,6 @@ import http.client
 import io
 import os
 import struct
-import tempfile
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -24,6 +23,9 @@ from jaxtyping import UInt8
 from ganfail_jax import files
 from ganfail_jax.caches import some_folder
 from ganfail_jax.data.image_folder import open_picture
+from ganfail_jax.errors import InputError
+from ganfail_jax.results import replace_file
+from ganfail_jax.writing import only_writer
 
 # `tensorflow_datasets.image_classification.MNIST.URL`, without importing TFDS.
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist/"
@@ -147,9 +149,7 @@ def fetch(name: str) -> bytes | None:
 def keep(name: str, payload: bytes) -> None:
     """Stores a download, atomically, where `downloads` finds it; a full disk is no error."""
     folder = download_dir() / "mnist"
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, InputError):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            part = Path(scratch) / name
-            part.write_bytes(payload)
-            part.replace(folder / name)
+        with only_writer(folder / name), replace_file(folder / name) as new:
+            new.write_bytes(payload)

@@ -6,7 +6,8 @@ from ganfail_jax.data.label_store import LabelStore
 from ganfail_jax.data.label_table import LABELS, picture_name, read_csv, read_folders
 from ganfail_jax.errors import InputError
 from ganfail_jax.labelling.session import Session
-from ganfail_jax.results import ResultError, replace_folder
+from ganfail_jax.results import ResultError, new_folder
+from ganfail_jax.writing import only_writer
 
 
 def merge(store: LabelStore, source: str) -> str:
@@ -39,10 +40,11 @@ def export(session: Session, folder: str) -> None:
     Raises:
         InputError: the folder exists or cannot be written.
     """
-    check_free(folder)
     labels = session.labels()
     try:
-        with replace_folder(folder) as new:
+        Path(folder).parent.mkdir(parents=True, exist_ok=True)
+        with only_writer(folder, flag="--export"), new_folder(folder) as new:
+            check_free(folder)
             for name in (*LABELS, "unlabelled"):
                 (new / name).mkdir()
             for index in range(session.first_index, session.first_index + session.num_samples):

@@ -8,7 +8,7 @@ move, so that extraction continues where it was killed. Nothing is unpickled.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ganfail_jax.caches import some_folder
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
+from ganfail_jax.writing import only_writer
 
 WHOLE, KEY = "features.npy", "key.json"
 LARGEST = 2**36  # bytes of features: a million of 16,384
@@ -62,8 +63,11 @@ def open_cache(identity: Mapping[str, str | int], dataset: str, images: str) -> 
             folder = next(same, folder)
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / KEY).exists():  # a folder that is complete may be one to read only
-            with replace_file(folder / KEY) as new:
+            with _only_writer(folder), replace_file(folder / KEY) as new:
                 new.write_text(text + "\n")
+    if any(folder.glob(".*")) or _merged(folder):  # a writer was killed, or is at work
+        with suppress(InputError), _only_writer(folder):
+            _drop_merged(folder)
     return folder
 
 
@@ -93,17 +97,35 @@ def write_shard(folder: Path, start: int, rows: Float32[np.ndarray, "_ d"]) -> N
     Raises:
         InputError: the folder cannot be written, or the disk is full.
     """
-    with _writing(folder):
+    with _writing(folder), _only_writer(folder):
         _write(_shard(folder, start), rows)
 
 
 def write_whole(folder: Path, rows: Float32[np.ndarray, "n d"]) -> None:
     """In place of the shards of these images; raises as `write_shard` does."""
-    with _writing(folder):
+    with _writing(folder), _only_writer(folder):
         _write(folder / WHOLE, rows)
-        for shard in folder.glob("shard-*.npy"):
-            if shard.name < _shard(folder, len(rows)).name:
-                shard.unlink(missing_ok=True)
+        _drop_merged(folder)
+
+
+def _only_writer(folder: Path) -> AbstractContextManager[None]:
+    """Writing is short, so whoever else writes is waited for."""
+    return only_writer(folder, flag="GANFAIL_CACHE", wait=True)
+
+
+def _merged(folder: Path) -> list[Path]:
+    """The shards whose images are in the whole file, too."""
+    shards = list(folder.glob("shard-*.npy"))
+    if shards:
+        with suppress(Exception):  # as in `_read`
+            end = _shard(folder, len(np.load(folder / WHOLE, mmap_mode="r")))
+            return [shard for shard in shards if shard.name < end.name]
+    return []
+
+
+def _drop_merged(folder: Path) -> None:
+    for shard in _merged(folder):
+        shard.unlink(missing_ok=True)
 
 
 @contextmanager

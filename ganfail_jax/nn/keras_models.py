@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ganfail_jax import files, npz
 from ganfail_jax.errors import InputError
 from ganfail_jax.nn.functions import Function
-from ganfail_jax.weights import untrusted
 from ganfail_jax.weights.errors import WeightsError
 
 BACKEND = "KERAS_BACKEND"
@@ -42,8 +42,8 @@ def read(path: Path) -> Function:
         keras = importlib.import_module("keras")
     except ModuleNotFoundError as error:
         raise InputError(f'{path} needs Keras: `pip install "ganfail_jax[keras]"`') from error
-    with untrusted.refusals(path):
-        untrusted.archive(untrusted.contents(path)).close()
+    with files.refusals(path, WeightsError):
+        npz.archive(files.read(path)).close()
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     return function(model)
 

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from ganfail_jax import files
 from ganfail_jax.nn import onnx_graph, onnx_images
 from ganfail_jax.nn.functions import Function
-from ganfail_jax.weights import untrusted
+from ganfail_jax.weights.errors import WeightsError
 
 
 def read(path: Path) -> Function:
@@ -14,7 +15,7 @@ def read(path: Path) -> Function:
         WeightsError: one line that names the file.
     """
     network = onnx_graph.read(path)
-    with untrusted.refusals(path):
+    with files.refusals(path, WeightsError):
         entry = onnx_images.entry_of(network)
     given = {"layout": entry.layout, "size": entry.size, "channels": entry.channels}
     given["outputs"] = "logits" if {"Softmax", "Sigmoid"} & {*network.left_out} else None

@@ -13,13 +13,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ganfail_jax import files
+from ganfail_jax.errors import one_line
 from ganfail_jax.nn.onnx_operators.context import Context, bounded
 from ganfail_jax.nn.onnx_operators.elementwise import cast
 from ganfail_jax.nn.onnx_operators.table import OPERATORS, OPSETS
 from ganfail_jax.nn.onnx_outputs import logits_of, needed
 from ganfail_jax.types import Params
-from ganfail_jax.weights import onnx_files, untrusted
-from ganfail_jax.weights.errors import WeightsError, one_line
+from ganfail_jax.weights import onnx_files
+from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.onnx_files import Graph, Node, Value
 
 MOST_CONSTANTS = 2**23  # elements of everything that is computed when a file is read
@@ -52,7 +54,7 @@ def read(path: Any, input_shape: Sequence[int] | None = None) -> Network:
         WeightsError: one line that names the file, and the node where one is at fault.
     """
     graph = onnx_files.read(path)
-    with untrusted.refusals(path):
+    with files.refusals(path, WeightsError):
         return build(graph, input_shape)
 
 

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ganfail_jax.errors import InputError
+from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.images import LUMA
 from ganfail_jax.nn import keras_models, torch_modules
 from ganfail_jax.nn.functions import Function
 from ganfail_jax.nn.on_host import on_host
 from ganfail_jax.types import Classifier, Params
-from ganfail_jax.weights.errors import one_line
 from ganfail_jax.weights.store import params_hash
 
 LEAST = 1e-12  # probability, so that its logarithm is finite

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ganfail_jax import files
+from ganfail_jax import results
 from ganfail_jax.analysis import quantiles
 from ganfail_jax.analysis.defects import ORDERS, Defects, Order, defective_scores
 from ganfail_jax.analysis.gradcam import THRESHOLD
@@ -83,7 +83,7 @@ def read(folder: str, case: ArtifactCase, layers: list[str]) -> ScoreSource:
         InputError: there are none, or they are of other models or other layers.
     """
     models = ("generator", "artifact_classifier")
-    with files.expected(folder):
+    with results.of_this_version(folder):
         result = earlier.read(folder, "scores", case.identity, models)
         arrays, kinds = result.arrays, UnitScores._fields
         if missing := [

@@ -43,15 +43,17 @@ def plan(case: ArtifactCase, settings: Settings = Settings(), run: Run = Run()) 
     settings.scores.check()
     every = case.models.generator.layers
     layers = layers_to(every) if settings.layers is None else find_layers(every, settings.layers)
-    own = {"layers": layers, **settings.scores._asdict(), "shown": settings.shown}
+    shown = {"shown": settings.shown}
     return Job(
-        folder=run.folder("defects", *case.names),
-        identity={**case.identity, **own},
+        folder=run.folder("defects", *case.names, shown=shown),
+        identity={**case.identity, "layers": layers, **settings.scores._asdict()},
         subject=case.title,
         compute=partial(_compute, case, settings, layers),
         draw=partial(_draw, case.title),
         describe=_describe,
         settings=run,
+        shown=shown,
+        show=partial(_show, case, settings, layers),
     )
 
 
@@ -62,7 +64,7 @@ def _compute(
     values = {name: each.value for name, each in limits.items()}
     scored = defective_scores.score(case, values, settings.scores, sweep)
     scores, errors = scored.scores, scored.standard_errors
-    arrays = {"layers": layers, **_regions(case, settings, values, scored)}
+    arrays: dict[str, Any] = {"layers": layers}
     for name in layers:
         arrays[f"thresholds/{name}"] = values[name]
         arrays[f"scores/{name}"] = scores[name]
@@ -71,12 +73,14 @@ def _compute(
     return _summarize(settings.scores, limits, scored), arrays
 
 
-def _regions(
-    case: ArtifactCase, settings: Settings, limits: dict[str, np.ndarray], scored: Defects
-) -> dict[str, Any]:
+def _show(
+    case: ArtifactCase, settings: Settings, layers: list[str], sweep: Sweep, result: Result
+) -> Arrays:
     """The artifact images that the highest unit of each layer meets best, and where."""
-    tops = [(name, int(np.argmax(each))) for name, each in scored.scores.items()]
-    best = [np.argsort(-scored.samples[name][:, unit], kind="stable") for name, unit in tops]
+    arrays = result.arrays
+    limits = {name: arrays[f"thresholds/{name}"] for name in layers}
+    tops = [(name, int(np.argmax(arrays[f"scores/{name}"]))) for name in layers]
+    best = [np.argsort(-arrays[f"samples/{name}"][:, unit], kind="stable") for name, unit in tops]
     shown = case.train.artifacts[np.stack(best)[:, : settings.shown]]
     drawn = regions(
         case.models,

@@ -13,9 +13,8 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
-from ganfail_jax.errors import InputError
+from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.types import Classifier, Discriminator, Generator, Params
-from ganfail_jax.weights.errors import one_line
 from ganfail_jax.weights.store import params_hash
 
 PROBES = 8

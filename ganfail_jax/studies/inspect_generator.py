@@ -13,6 +13,7 @@ from ganfail_jax.latents import generate
 from ganfail_jax.results import ResultError
 from ganfail_jax.types import Generator, Params
 from ganfail_jax.weights.store import Stored
+from ganfail_jax.writing import only_writer
 
 ROWS, COLUMNS, SMALLEST = 4, 10, 64  # images of fewer pixels are drawn larger
 
@@ -71,7 +72,8 @@ def draw_sheet(generator: Generator, params: Params, path: str) -> None:
     rows = [render(params, COLUMNS * row + jnp.arange(COLUMNS)) for row in range(ROWS)]
     scale = max(1, SMALLEST // generator.image_shape[0])
     try:
-        plots.sheets.save_sheet(path, np.concatenate(rows), COLUMNS, scale)
+        with only_writer(path, flag="--sheet"):
+            plots.sheets.save_sheet(path, np.concatenate(rows), COLUMNS, scale)
     except OSError as error:
         raise ResultError(f"cannot write {path} ({error.strerror or error})") from error
 

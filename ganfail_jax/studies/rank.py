@@ -19,6 +19,7 @@ from ganfail_jax.studies import rankings
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 
 FRESH = 1_000  # samples of the push test
+SHOW_CLASS = "show_class"  # of the settings, the one that changes only what is shown
 
 
 class Settings(NamedTuple):
@@ -45,14 +46,18 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
     rankings.check(subject, settings.score, settings.normalize)
     if settings.show_class is not None:
         class_index(settings.show_class, subject.models[0].classifier)
+    identity = {**subject.identity, **settings._asdict()}
+    shown = {SHOW_CLASS: identity.pop(SHOW_CLASS)}
     return Job(
-        folder=run.folder("rank", *subject.names, settings.seed),
-        identity={**subject.identity, **settings._asdict()},
+        folder=run.folder("rank", *subject.names, settings.seed, shown=shown),
+        identity=identity,
         subject=subject.title,
         compute=partial(_compute, subject, settings),
         draw=partial(_draw, subject.title, settings),
         describe=partial(_describe, settings),
         settings=run,
+        shown=shown,
+        show=partial(_show, subject, settings),
     )
 
 
@@ -78,11 +83,21 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
         progress="push test",
         **shared,
     )
+    return _summarize(ranked, effect, settings.top), ranked._asdict()
+
+
+def _show(subject: Subject, settings: Settings, sweep: Sweep, result: Result) -> Arrays:
+    """The image that is pushed."""
+    (models,) = subject.models
     name = settings.show_class
-    true_class = None if name is None else class_index(name, models.classifier)
-    grid = push.push_grid(views, ranked, true_class=true_class, **shared)
-    arrays = ranked._asdict() | {f"push_{name}": a for name, a in grid._asdict().items()}
-    return _summarize(ranked, effect, settings.top), arrays
+    grid = push.push_grid(
+        views_of(models, sweep.batch_size, settings.seed),
+        restore(ranking.Ranking, result.arrays),
+        true_class=None if name is None else class_index(name, models.classifier),
+        truncation_psi=settings.truncation_psi,
+        top=settings.top,
+    )
+    return {f"push_{name}": each for name, each in grid._asdict().items()}
 
 
 def _summarize(ranked: ranking.Ranking, effect: push.PushEffect, top: int) -> Summary:

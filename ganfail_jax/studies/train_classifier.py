@@ -1,5 +1,6 @@
 """Train a classifier that is to be characterised, and measure it (Le Coz 2022, sec. 3.2)."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -12,10 +13,13 @@ from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.nn import classifiers
 from ganfail_jax.results import writable_folder
 from ganfail_jax.statistics.proportions import wilson
+from ganfail_jax.training import checkpoints
 from ganfail_jax.training import classifier as training
 from ganfail_jax.training.classifier import ClassifierConfig
 from ganfail_jax.weights import store
+from ganfail_jax.writing import only_writer
 
+WEIGHTS = "best"  # the folder of the weights within the run's, where the zoo looks for them
 TRAINING_SETS = {"mnist_c": {"corrupted": "mnist_c", "clean": "mnist"}}  # of the two classifiers
 
 
@@ -51,25 +55,40 @@ def plan(
     Raises:
         TrainingError: the folder holds another classifier.
     """
-    if store.is_weights_folder(folder):
-        recorded = store.load(folder).about
-        wanted = training.identity(config, data.train)
-        with files.expected(folder):
+    _recorded(config, data, folder)
+    return partial(_train_once, config, data, folder, about)
+
+
+def _recorded(
+    config: ClassifierConfig, data: Data, folder: Path
+) -> tuple[Path, Mapping[str, Any]] | None:
+    """The weights that the folder holds and what they record; raises as `plan`."""
+    for weights in (folder / WEIGHTS, folder):  # the folder itself: of earlier versions
+        if store.is_weights_folder(weights):
+            recorded = store.load(weights).about
+            wanted = training.identity(config, data.train)
             training.check_same(folder, recorded.get("run", {"config": {}}), wanted)
-        return partial(_reuse, folder, recorded)
-    return partial(_train, config, data, folder, about)
+            return weights, recorded
+    return None
 
 
-def _reuse(folder: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
-    print(f"{folder} already holds this classifier")
-    return _report(folder, recorded)
+def _train_once(
+    config: ClassifierConfig, data: Data, folder: Path, about: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    with only_writer(writable_folder(folder)):
+        store.settle(folder / WEIGHTS)
+        present = _recorded(config, data, folder)
+        if present is None:
+            present = _train(config, data, folder, about)
+        else:
+            print(f"{folder} already holds this classifier")
+        shutil.rmtree(folder / checkpoints.STATES, ignore_errors=True)
+    return _report(*present)
 
 
 def _train(
     config: ClassifierConfig, data: Data, folder: Path, about: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    writable_folder(folder.absolute().parent)
-    writable_folder(folder)
+) -> tuple[Path, Mapping[str, Any]]:
     print(f"training on {data.train.name} for {config.steps} steps; {data.train.source}")
     params = training.train(config, data.train, folder)
     classifier = classifiers.build(config.network, data.train.class_names)
@@ -84,15 +103,16 @@ def _train(
         },
         "run": training.identity(config, data.train),
     }
-    store.save(folder, "classifier", config.network.to_dict(), params, recorded)
-    return _report(folder, recorded)
+    weights = folder / WEIGHTS
+    store.save(weights, "classifier", config.network.to_dict(), params, recorded)
+    return weights, recorded
 
 
-def _report(folder: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
-    with files.expected(folder):
+def _report(weights: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
+    with files.expected(weights):
         for name, (correct, n) in recorded["accuracy"].items():
             low, high = wilson(np.asarray(correct), np.asarray(n))
             share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"
             print(f"accuracy on {name} test: {share}")
-    print(f"weights: {folder / store.CONFIG}, {folder / store.ARRAYS}")
+    print(f"weights: {weights / store.CONFIG}, {weights / store.ARRAYS}")
     return recorded

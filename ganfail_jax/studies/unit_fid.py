@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float64
 
-from ganfail_jax import files
+from ganfail_jax import results
 from ganfail_jax.errors import InputError
 from ganfail_jax.studies import earlier
 
@@ -33,7 +33,7 @@ def read(folder: str, identity: Mapping[str, Any], layers: Sequence[str]) -> Uni
     Raises:
         InputError: there are none, or they are of another generator or of other layers.
     """
-    with files.expected(folder):
+    with results.of_this_version(folder):
         result = earlier.read(folder, "distances of units", identity)
         names = [name for name in result.arrays if name.startswith(FID)]
         known = {name.removeprefix(FID): result.arrays[name] for name in names}

@@ -88,14 +88,18 @@ def plan(
         "reference": OWN if reference.real is None else reference.real.key,
     }
     title = f"generator {subject.name}"
+    identity = {**subject.identity, **settings._asdict(), **own}
+    shown = {"units": identity.pop("units")}
     return Job(
-        folder=run.folder("units", subject.name, settings.seed),
-        identity={**subject.identity, **settings._asdict(), **own},
+        folder=run.folder("units", subject.name, settings.seed, shown=["show_units"]),
+        identity=identity,
         subject=title,
         compute=partial(_compute, subject, reference, settings),
         draw=partial(_draw, title, reference, settings),
         describe=_describe,
         settings=run,
+        shown=shown,
+        show=partial(_show, subject, settings),
     )
 
 
@@ -164,8 +168,8 @@ def _compute(
     for layer in settings.layers:
         sets, how = top[layer].indices[:k], sweep.named(f"FID, {layer}")
         fid = subset_distances(moments, rows, sets, how)
-        layers[layer], shown = _study_layer(subject, settings, rows, layer, top[layer], fid)
-        arrays |= {FID + layer: fid} | {f"{name}/{layer}": each for name, each in shown.items()}
+        layers[layer], own = _study_layer(settings, rows, top[layer], fid)
+        arrays |= {FID + layer: fid} | {f"{name}/{layer}": each for name, each in own.items()}
     summary = {
         "num_samples": settings.num_samples,
         "fid_top": k,
@@ -179,10 +183,8 @@ def _compute(
 
 
 def _study_layer(
-    subject: GeneratorSubject,
     settings: Settings,
     features: Float32[np.ndarray, "n d"],
-    layer: str,
     top: Top,
     fid: Float64[np.ndarray, " c"],
 ) -> tuple[Summary, Arrays]:
@@ -192,9 +194,7 @@ def _study_layer(
     means = features[few].mean(axis=0, dtype=np.float64)
     clusters = cluster_units(means, fid, settings.clusters)
     groups = [clusters.members(i) for i in range(clusters.of_unit.max() + 1)]
-    shown = settings.units or [*dict.fromkeys([*order[:ENDS].tolist(), *order[-ENDS:].tolist()])]
     members = np.concatenate([units[:MEMBERS] for units in groups])
-    others = [u for u in members.tolist() if u not in shown]
     summary = {
         "units": len(fid),
         "fid": {"mean": fid.mean(), "lowest": fid.min(), "highest": fid.max()},
@@ -204,12 +204,24 @@ def _study_layer(
         ],
     }
     return summary, {
-        **_pictures(subject, settings.seed, layer, few, shown, others),
         "members": members,
         "cluster": clusters.of_unit,
         "top": top.indices,
         "values": top.values,
     }
+
+
+def _show(subject: GeneratorSubject, settings: Settings, sweep: Sweep, result: Result) -> Arrays:
+    """Pictures of the units named or of either end, and of members of the groups."""
+    shown_arrays, arrays = {}, result.arrays
+    for layer in settings.layers:
+        order = np.argsort(-arrays[FID + layer], kind="stable").tolist()
+        shown = settings.units or [*dict.fromkeys([*order[:ENDS], *order[-ENDS:]])]
+        others = [u for u in arrays[f"members/{layer}"].tolist() if u not in shown]
+        few = arrays[f"top/{layer}"][: settings.top]
+        pictures = _pictures(subject, settings.seed, layer, few, shown, others)
+        shown_arrays |= {f"{name}/{layer}": each for name, each in pictures.items()}
+    return shown_arrays
 
 
 def _pictures(

@@ -17,8 +17,9 @@ import orbax.checkpoint as ocp
 from ganfail_jax import files
 from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.results import DAMAGE, replace_file, writable_folder
+from ganfail_jax.writing import contents
 
-RUN = "run.json"
+RUN, STATES = "run.json", "checkpoints"
 State = TypeVar("State")
 
 
@@ -59,7 +60,7 @@ def claim(
     run: Mapping[str, Any],
     check_same: Callable[[Path, Mapping[str, Any], Mapping[str, Any]], None],
 ) -> None:
-    """Write run.json, or check that the run in the folder is this one.
+    """Write run.json, or check that the run in the folder, which is locked, is this one.
 
     Args:
         check_same: raises TrainingError if (folder, the run in it, this run) do not go together.
@@ -72,7 +73,7 @@ def claim(
     path = folder / RUN
     if path.exists():
         check_same(folder, _read(path), run)
-    elif any(folder.iterdir()):
+    elif contents(folder):
         raise TrainingError(f"{folder} holds other files; choose an empty --out")
     with replace_file(path) as new:
         new.write_text(json.dumps(run, indent=2) + "\n")
@@ -80,8 +81,10 @@ def claim(
 
 def manager(folder: Path) -> ocp.CheckpointManager:
     """The checkpoints of the run in this folder; to be used in a `with`."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=2, enable_async_checkpointing=False)
-    return ocp.CheckpointManager((folder / "checkpoints").absolute(), options=options)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=2, enable_async_checkpointing=False, cleanup_tmp_directories=True
+    )
+    return ocp.CheckpointManager((folder / STATES).absolute(), options=options)
 
 
 def restore(manager: ocp.CheckpointManager, fresh: State) -> State:

@@ -1,8 +1,8 @@
 """Trains the classifier that is to be characterised (Le Coz 2022, sec. 3.2) and counts its hits.
 
 Everything random is a function of (seed, step) and everything that changes is in `TrainState`, so
-that a resumed run repeats an uninterrupted one. An unfinished run's folder holds `run.json` and
-`checkpoints/` (Orbax).
+that a resumed run repeats an uninterrupted one. The run's folder holds `run.json` and, until the
+weights are in it, `checkpoints/` (Orbax).
 """
 
 import json
@@ -136,7 +136,7 @@ def train(
     checkpoint_steps: int = 500,
     devices: list[Any] | None = None,
 ) -> Params:
-    """Train for `config.steps`, resuming from the last checkpoint in the folder.
+    """Train for `config.steps`, resuming from the last checkpoint in the folder (`only_writer`).
 
     Raises:
         ResultError: the folder cannot be written.

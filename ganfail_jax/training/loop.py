@@ -29,6 +29,7 @@ from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.recipe import Recipe, RunConfig
 from ganfail_jax.weights import store
 from ganfail_jax.weights.errors import WeightsError
+from ganfail_jax.writing import only_writer
 
 RECIPES: dict[type[RunConfig], Callable[..., Recipe]] = {
     stylegan2_run.StyleGAN2Run: stylegan2_step.recipe,
@@ -209,18 +210,21 @@ def train(training: Training, stop_step: int | None = None) -> Any:
         stop_step: stop early after this step, checkpointed (the run can be resumed).
 
     Raises:
-        InputError: the folder cannot be written or holds something else, a checkpoint is damaged,
-            weights to start from are given to a PGGAN that has to grow first, or a loss or
-            parameter is no longer finite.
+        InputError: the folder cannot be written, another process writes in it or it holds
+            something else, a checkpoint is damaged, weights to start from are given to a PGGAN that
+            has to grow first, or a loss or parameter is no longer finite.
     """
     config, folder, recipe = training.config, training.folder, training.recipe
     batch = config.batch_size
     fresh = recipe.init(*training.variables)
-    checkpoints.claim(folder, training.run, _check_same)
-    writable_folder(folder / "sheets")
     last = math.ceil(config.total_kimg * 1000 / batch)
     last = last if stop_step is None else min(last, stop_step)
     with ExitStack() as stack:
+        stack.enter_context(only_writer(writable_folder(folder)))
+        checkpoints.claim(folder, training.run, _check_same)
+        writable_folder(folder / "sheets")
+        for part in ("best", "latest", "discriminator"):
+            store.settle(folder / part)
         manager = stack.enter_context(checkpoints.manager(folder))
         state = checkpoints.restore(manager, runtime.replicate(training.mesh, fresh))
         first = int(state.step)

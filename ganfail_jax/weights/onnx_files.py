@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from ganfail_jax.weights import untrusted
+from ganfail_jax import files
 from ganfail_jax.weights.errors import WeightsError
 from ganfail_jax.weights.protobuf import Decoder, Field
 
@@ -138,7 +138,7 @@ class _ExternalFiles:
             raise WeightsError(f"external data outside of the file's folder: {location}")
         if path not in self.contents:
             try:
-                self.contents[path] = untrusted.contents(path)
+                self.contents[path] = files.read(path)
             except OSError as error:
                 raise WeightsError(f"external data {location}: {error.strerror}") from error
             self.bytes_left[path] = len(self.contents[path])
@@ -164,8 +164,8 @@ def read(path: str | os.PathLike[str]) -> Graph:
         WeightsError: one line that names the file: it is not one, damaged, refers to files outside
             of its folder, or uses what is not read.
     """
-    with untrusted.refusals(path):
-        return parse(untrusted.contents(path), Path(path).parent)
+    with files.refusals(path, WeightsError):
+        return parse(files.read(path), Path(path).parent)
 
 
 def parse(raw: bytes, folder: Path | None = None) -> Graph:
@@ -189,7 +189,7 @@ def _domain(record: Mapping[str, Any]) -> str:
     return "" if domain == "ai.onnx" else domain
 
 
-def _graph(record: Mapping[str, Any], opset: int, files: _ExternalFiles) -> Graph:
+def _graph(record: Mapping[str, Any], opset: int, external: _ExternalFiles) -> Graph:
     nodes = record.get("node", [])
     if len(nodes) > MOST_NODES:
         raise WeightsError(f"{len(nodes)} nodes; at most {MOST_NODES} are read")
@@ -202,10 +202,10 @@ def _graph(record: Mapping[str, Any], opset: int, files: _ExternalFiles) -> Grap
         name = tensor.get("name", "")
         if name in initialisers:
             raise WeightsError(f"two arrays called {name}")
-        initialisers[name] = _tensor(tensor, name, files)
+        initialisers[name] = _tensor(tensor, name, external)
     values = [_value(v) for v in record.get("input", [])]
     return Graph(
-        tuple(_node(node, files) for node in nodes),
+        tuple(_node(node, external) for node in nodes),
         initialisers,
         tuple(v for v in values if v.name not in initialisers),
         tuple(_value(v) for v in record.get("output", [])),
@@ -222,7 +222,7 @@ def _value(record: Mapping[str, Any]) -> Value:
     return Value(record.get("name", ""), DTYPES.get(tensor.get("elem_type")), shape)
 
 
-def _node(record: Mapping[str, Any], files: _ExternalFiles) -> Node:
+def _node(record: Mapping[str, Any], external: _ExternalFiles) -> Node:
     domain = _domain(record)
     operator = (f"{domain}." if domain else "") + record.get("op_type", "")
     name = record.get("name", "")
@@ -231,13 +231,13 @@ def _node(record: Mapping[str, Any], files: _ExternalFiles) -> Node:
         key = attribute.get("name", "")
         if key in attributes:
             raise WeightsError(f"two attributes {key} of a node {operator}")
-        attributes[key] = _attribute(attribute, f"{operator}'s {key}", files)
+        attributes[key] = _attribute(attribute, f"{operator}'s {key}", external)
     return Node(
         operator, name, tuple(record.get("input", [])), tuple(record.get("output", [])), attributes
     )
 
 
-def _attribute(record: Mapping[str, Any], name: str, files: _ExternalFiles) -> Any:
+def _attribute(record: Mapping[str, Any], name: str, external: _ExternalFiles) -> Any:
     kind = ATTRIBUTES.get(record.get("type", 0))
     if kind is None or "ref_attr_name" in record:
         return None
@@ -248,13 +248,13 @@ def _attribute(record: Mapping[str, Any], name: str, files: _ExternalFiles) -> A
     if kind == "s":
         return bytes(record.get("s", b"")).decode(errors="replace")
     if kind == "t":
-        return _tensor(record.get("t", {}), name, files)
+        return _tensor(record.get("t", {}), name, external)
     if kind == "strings":
         return tuple(bytes(text).decode(errors="replace") for text in record.get("strings", []))
     return tuple(record.get(kind, np.zeros(0)).tolist())
 
 
-def _tensor(record: Mapping[str, Any], name: str, files: _ExternalFiles) -> np.ndarray:
+def _tensor(record: Mapping[str, Any], name: str, external: _ExternalFiles) -> np.ndarray:
     """An array, which holds as many bytes as its shape announces; texts as objects."""
     shape = tuple(record.get("dims", np.zeros(0, np.int64)).tolist())
     if len(shape) > MOST_DIMENSIONS or not all(0 <= n < LARGEST_DIMENSION for n in shape):
@@ -266,18 +266,18 @@ def _tensor(record: Mapping[str, Any], name: str, files: _ExternalFiles) -> np.n
     elif kind not in DTYPES or "segment" in record:
         raise WeightsError(f"{name} is of a type that is not read (ONNX data type {kind})")
     else:
-        data = _numbers(record, DTYPES[kind], name, files)
+        data = _numbers(record, DTYPES[kind], name, external)
     if data.size != math.prod(shape):
         raise WeightsError(f"{name} has {data.size} elements, but shape {shape}")
     return data.reshape(shape)
 
 
 def _numbers(
-    record: Mapping[str, Any], dtype: np.dtype, name: str, files: _ExternalFiles
+    record: Mapping[str, Any], dtype: np.dtype, name: str, external: _ExternalFiles
 ) -> np.ndarray:
     if record.get("data_location", 0) == EXTERNAL:
         entries = {e.get("key", ""): e.get("value", "") for e in record.get("external_data", [])}
-        raw = files.data(entries)
+        raw = external.data(entries)
     elif "raw_data" in record:
         raw = record["raw_data"]
     else:

@@ -2,6 +2,10 @@
 
 Arrays are read without pickle, so a file of a stranger is data and never code. The bundled weights
 and the `best/` and `latest/` of a training run have this form.
+
+`config.json` names the SHA-256 of the arrays that it describes. While weights are replaced it also
+holds, as "before", the description of those that are still there, so that a folder whose writer
+was killed holds the old weights or the new ones, at any moment.
 """
 
 import hashlib
@@ -15,10 +19,11 @@ import jax
 import numpy as np
 
 from ganfail_jax import files, npz
-from ganfail_jax.results import replace_folder
+from ganfail_jax.results import file_hash, replace_file
 from ganfail_jax.weights.errors import WeightsError, list_faults
 
 CONFIG, ARRAYS = "config.json", "weights.npz"
+HASH, BEFORE = "arrays_sha256", "before"  # in config.json
 RATIO, BESIDE = 4, 2**24  # arrays have at most so many times the file's bytes, and so many beside
 
 
@@ -46,11 +51,40 @@ def save(
     about: Mapping[str, Any],
 ) -> None:
     """Write a weights folder, arrays in float32; a failure leaves what was there."""
-    with replace_folder(folder) as new:
-        arrays = {name: np.asarray(leaf, np.float32) for name, leaf in names(variables).items()}
-        np.savez(new / ARRAYS, allow_pickle=False, **arrays)
-        text = {"kind": kind, "config": dict(config), "about": dict(about)}
-        (new / CONFIG).write_text(json.dumps(text, indent=2) + "\n")
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {name: np.asarray(leaf, np.float32) for name, leaf in names(variables).items()}
+    with replace_file(folder / ARRAYS) as new:
+        np.savez(new, allow_pickle=False, **arrays)
+        text = {"kind": kind, "config": dict(config), "about": dict(about), HASH: file_hash(new)}
+        before = _present(folder)
+        if before is not None:
+            _write_config(folder, {**text, BEFORE: before})
+    _write_config(folder, text)
+
+
+def _write_config(folder: Path, text: Mapping[str, Any]) -> None:
+    with replace_file(folder / CONFIG) as new:
+        new.write_text(json.dumps(text, indent=2) + "\n")
+
+
+def settle(folder: str | os.PathLike[str]) -> None:
+    """Forget weights that were replaced, where their writer was killed before it did."""
+    folder = Path(folder)
+    if is_weights_folder(folder) and len(_read_config(folder)) > 1:
+        present = _present(folder)
+        if present is not None:
+            _write_config(folder, present)
+
+
+def _present(folder: Path) -> dict[str, Any] | None:
+    """The description of the weights in a folder; None: there are none, or damaged ones."""
+    try:
+        stored = load(folder)
+    except WeightsError:
+        return None
+    about = {"kind": stored.kind, "config": stored.config, "about": stored.about}
+    return {**about, HASH: stored.sha256}
 
 
 def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
@@ -59,15 +93,25 @@ def is_weights_folder(folder: str | os.PathLike[str]) -> bool:
 
 def kind(folder: str | os.PathLike[str]) -> str:
     """What network a weights folder holds, without reading the arrays."""
-    return _read_config(Path(folder))[0]
+    return _read_config(Path(folder))[0][0]
 
 
-def _read_config(folder: Path) -> tuple[str, dict[str, Any], dict[str, Any]]:
+Description = tuple[str, dict[str, Any], dict[str, Any], str | None]  # None: of any arrays
+
+
+def _read_config(folder: Path) -> list[Description]:
+    """Of the weights, and of those that they replace."""
     with files.refusals(folder / CONFIG, WeightsError):
-        match files.read_json(folder / CONFIG):
-            case {"kind": str(kind), "config": dict(config), "about": dict(about)}:
-                return kind, config, about
-        raise WeightsError("damaged: kind, config and about must be a text and two objects")
+        text = files.read_json(folder / CONFIG)
+        texts = [text, text[BEFORE]] if BEFORE in text else [text]
+        return [_description(each) for each in texts]
+
+
+def _description(text: Mapping[str, Any]) -> Description:
+    network, config, about = text["kind"], text["config"], text["about"]
+    if (type(network), type(config), type(about)) != (str, dict, dict):
+        raise TypeError("kind, config and about must be a text and two objects")
+    return network, config, about, text.get(HASH)
 
 
 def load(folder: str | os.PathLike[str]) -> Stored:
@@ -79,15 +123,25 @@ def load(folder: str | os.PathLike[str]) -> Stored:
     folder = Path(folder)
     if not is_weights_folder(folder):
         raise WeightsError(f"{folder} holds no weights: there is no {CONFIG} in it")
-    network, config, about = _read_config(folder)
     file = folder / ARRAYS
+    for _ in range(2):  # they may be replaced between the two files
+        descriptions = _read_config(folder)
+        arrays, sha256 = _read_arrays(file)
+        for network, config, about, wanted in descriptions:
+            if wanted in (None, sha256):
+                return Stored(network, config, about, arrays, sha256)
+    raise WeightsError(f"{file} was altered, or is of other weights than {CONFIG} describes")
+
+
+def _read_arrays(file: Path) -> tuple[dict[str, np.ndarray], str]:
+    """And the SHA-256 of the file."""
     with files.refusals(file, WeightsError):
         content = files.read(file)
         read = npz.read(content, RATIO * len(content) + BESIDE)
         if others := [name for name, array in read.items() if array.dtype.kind not in "fiu"]:
-            raise WeightsError(f"{others[0]} holds {read[others[0]].dtype}, no numbers")
+            raise WeightsError(f"{others[0]} holds {read[others[0]].dtype}, not numbers")
         arrays = {name: array.astype(np.float32, copy=False) for name, array in read.items()}
-        return Stored(network, config, about, arrays, hashlib.sha256(content).hexdigest())
+        return arrays, hashlib.sha256(content).hexdigest()
 
 
 def assign(stored: Stored, template: Any) -> Any:

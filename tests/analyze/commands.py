@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from absl.flags import FlagValues
 
+from ganfail_jax import results
 from ganfail_jax.cli.main import execute, parse
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +44,18 @@ def run(name, *args, cwd, package="analyze"):
     ):
         status = execute(module.__doc__ or "", module.define, module.plan, argv)
     return subprocess.CompletedProcess(argv, status, out.getvalue(), err.getvalue())
+
+
+def only_folder(cwd, study):
+    """The default folder of the only result of a study; settings other than defaults name it."""
+    (folder,) = (cwd / "runs" / study).iterdir()
+    return folder
+
+
+def arrays_with_shown(folder):
+    """All arrays that the figures of a result are drawn from."""
+    with np.load(folder / "shown.npz") as shown:
+        return {**results.load(folder).arrays, **shown}
 
 
 def flags_of(*definitions, **given):

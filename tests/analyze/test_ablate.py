@@ -9,7 +9,7 @@ from ganfail_jax.analysis import detection, rates
 from ganfail_jax.latents import generate
 from ganfail_jax.results import load
 from ganfail_jax.runtime import Sweep, data_mesh
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 SMALL = ["--rates_samples=64", "--num_samples=60", "--shown=2", "--sets=LR:0.5,random:0.3"]
 
@@ -17,7 +17,7 @@ SMALL = ["--rates_samples=64", "--num_samples=60", "--shown=2", "--sets=LR:0.5,r
 def test_top_and_bottom_are_drawn_with_and_without_the_neurons(models, tmp_path):
     done = run("ablate", models[0], *SMALL, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "ablate" / "generator-0"
+    folder = only_folder(tmp_path, "ablate")
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["ablated.png", "result.json", "result.npz"]
     result = load(folder)

@@ -8,7 +8,7 @@ from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import SURE, collect
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.weights import store
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.analyze.conftest import CLASSIFIER
 from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
@@ -29,7 +29,7 @@ def test_two_classifiers(folders, tmp_path):
     args = (f"--generator={folders / 'generator'}", both, *SMALL, "--top=7")
     done = run("accuracy", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "accuracy" / "generator-classifier-other-0"
+    folder = only_folder(tmp_path, "accuracy")
     files = sorted(path.name for path in folder.iterdir())
     figures = ["class_slopes.png", "classes.png", "classifiers.png"]
     assert files == [*figures, "result.json", "result.npz"]

@@ -11,7 +11,7 @@ from absl.flags import FlagValues
 
 from ganfail_jax import results
 from ganfail_jax.cli.flags import settings_from
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 STUDIES = "ganfail_jax.studies"
 SMALL = ["--num_samples=60", "--batch_size=30", "--top=4"]
@@ -66,7 +66,7 @@ def test_classifiers_in_folders_of_the_same_name_are_distinguished(models, folde
     flags = ["--num_samples=60", "--ranking_samples=30", "--batch_size=30", "--top=3"]
     done = run("compare", models[0], f"--classifiers={','.join(names)}", *flags, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    result = results.load(tmp_path / "runs" / "compare" / "generator-best-best-0")
+    result = results.load(only_folder(tmp_path, "compare"))
     assert result.provenance["identity"]["classifiers"] == list(names)
 
 

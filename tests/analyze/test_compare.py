@@ -7,7 +7,7 @@ from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import collect
 from ganfail_jax.runtime import Sweep
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
 
@@ -21,7 +21,7 @@ def finished(request, folders, tmp_path_factory):
     save_sure(folder / "sure", generator, folders / "classifier")
     both = f"--classifiers={folder / 'sure'},{folders / 'other'}"
     done = run("compare", f"--generator={generator}", both, *SMALL, cwd=folder)
-    return done, folder / "runs" / "compare" / f"{request.param}-sure-other-0"
+    return done, only_folder(folder, "compare")
 
 
 def test_it_writes_a_result_that_reloads(finished):

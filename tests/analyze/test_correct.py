@@ -5,7 +5,7 @@ import pytest
 
 from ganfail_jax import results, zoo
 from ganfail_jax.studies.unit_fid import FID
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.analyze.conftest import LABELLED
 
 FAST = ["--threshold_samples=40", "--tau=0.2", "--batch_size=4"]
@@ -37,7 +37,7 @@ def test_held_out_samples_are_corrected_and_measured(flags, unit_fid, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "quantiles: 100%" in done.stderr
     assert "defective scores" not in done.stderr  # each sample has its own
-    folder = tmp_path / "runs" / "correct" / "generator-3"  # the seed of the labels
+    folder = only_folder(tmp_path, "correct")  # the seed of the labels
     result = results.load(folder)
     rows = ["none", "random", "fid", "ds", "sequential", "local", "manual"]
     for kind, part in (("artifacts", "artifact"), ("normals", "normal")):

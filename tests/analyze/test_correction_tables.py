@@ -17,7 +17,7 @@ from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.metrics.table import restore
 from ganfail_jax.studies.unit_fid import FID
 from ganfail_jax.weights import store
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.analyze.conftest import LABELLED
 
 SCORED = ["--threshold_samples=40", "--tau=0.2"]
@@ -110,7 +110,7 @@ def test_correction_fid(flags, models, artifacts, defects, unit_fid, pictures, t
     args += [f"--unit_fid={unit_fid}", f"--images={pictures}", "--num_artifacts=12"]
     args += ["--random_draws=2"]
     done = run("table", *args, f"--defects={defects}", cwd=tmp_path)
-    folder = tmp_path / "runs" / "correction_fid" / f"generator-{pictures.name}-3"
+    folder = only_folder(tmp_path, "correction_fid")
     found, arrays = measured(done, folder)
     assert list(found) == [(row, "FID") for row in ROWS]
     for row, kind in (("Random", "artifacts"), ("Artifacts", "artifacts"), ("Normals", "normals")):
@@ -163,7 +163,7 @@ def test_stopping_layer_against_the_generators_own_normals(flags, tmp_path):
     args = [*flags, *SCORED, "--table=stopping_layer", "--reference=normals", "--shares=0,0.5"]
     args += ["--stops=b4.conv1,b8.conv0", "--num_artifacts=2", "--neighbours=1"]
     done = run("table", *args, cwd=tmp_path)
-    found, arrays = measured(done, tmp_path / "runs" / "stopping_layer" / "generator-normals-3")
+    found, arrays = measured(done, only_folder(tmp_path, "stopping_layer"))
     layers = ["b0004/conv1", "b0008/conv0"]
     metrics = [f"{name} against the generator's own normals" for name in ("FID", "realism")]
     rows = ["uncorrected", "n = 0 %", "n = 50 %"]
@@ -195,8 +195,8 @@ def test_all_units_are_all_units_in_any_order(flags, unit_fid, pictures, tmp_pat
     args = [*flags, *SCORED, "--table=ablated_units", f"--images={pictures}", "--stop=b8.conv0"]
     args += ["--numbers=1,4", f"--unit_fid={unit_fid}", "--scores=global", "--num_artifacts=12"]
     args += ["--random_draws=2"]
-    folder = tmp_path / "runs" / "ablated_units" / f"generator-{pictures.name}-3"
-    found, _ = measured(run("table", *args, cwd=tmp_path), folder)
+    done = run("table", *args, cwd=tmp_path)
+    found, _ = measured(done, only_folder(tmp_path, "ablated_units"))
     rows = ["uncorrected", "DS", "Random", "FID"]
     assert list(found) == [(row, n) for row in rows for n in ("1 unit", "4 units")]
     values = {key: each.value for key, each in found.items()}

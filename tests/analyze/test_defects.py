@@ -7,7 +7,7 @@ from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis import defects, quantiles
 from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.runtime import Sweep
-from tests.analyze.commands import run
+from tests.analyze.commands import arrays_with_shown, only_folder, run
 from tests.analyze.conftest import LABELLED
 
 FAST = ["--threshold_samples=40", "--batch_size=16"]
@@ -26,7 +26,7 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
     args = [*flags, *FAST, "--layers=b0008/conv0,b4.conv1", "--tau=0.2", "--shown=2"]
     done = run("defects", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "defects" / "generator-3"  # the seed of the labels
+    folder = only_folder(tmp_path, "defects")  # the seed of the labels
     result = results.load(folder)
     generator, params = zoo.load_generator(str(folders / "generator"))
     counts = quantiles.count_activations(
@@ -47,6 +47,7 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
         seed=3,
     )
     assert result.arrays["layers"].tolist() == LAYERS
+    drawn = arrays_with_shown(folder)
     for name in LAYERS:
         np.testing.assert_array_equal(result.arrays[f"thresholds/{name}"], limits[name])
         np.testing.assert_allclose(result.arrays[f"scores/{name}"], expected.scores[name])
@@ -55,10 +56,10 @@ def test_units_are_scored_by_the_artifacts_of_the_training_labels(flags, folders
         line = next(line for line in done.stdout.splitlines() if line.startswith(f"  {name}: "))
         assert f"; units {top['unit']} (" in line
         best = np.argsort(-expected.samples[name][:, top["unit"]], kind="stable")[:2]
-        shown = result.arrays["indices"][LAYERS.index(name)]
+        shown = drawn["indices"][LAYERS.index(name)]
         assert shown.tolist() == np.array(LABELLED["train"]["artifact"])[best].tolist()
-    assert result.arrays["masks"].any()
-    assert result.arrays["active"].shape == (2, 2, 8, 8)
+    assert drawn["masks"].any()
+    assert drawn["active"].shape == (2, 2, 8, 8)
     assert "5 artifact images; the mask covers " in done.stdout
     again = run("defects", *args, cwd=tmp_path)
     assert "already holds this result" in again.stdout

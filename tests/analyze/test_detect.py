@@ -10,7 +10,7 @@ from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import generate
 from ganfail_jax.statistics.estimates import auc
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
 SMALL = ["--rates_samples=64", "--num_samples=100", "--ends=10"]
@@ -55,7 +55,7 @@ def finished(models, labels, tmp_path_factory):
     cwd = tmp_path_factory.mktemp("detect")
     done = run("detect", *models, *SMALL, f"--labels={labels}", cwd=cwd)
     assert done.returncode == 0, done.stderr
-    return done, cwd / "runs" / "detect" / "generator-0"
+    return done, only_folder(cwd, "detect")
 
 
 def test_scores_are_of_samples_that_did_not_make_the_rates(finished, scores):

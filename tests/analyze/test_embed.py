@@ -5,7 +5,7 @@ import pytest
 
 from ganfail_jax import results
 from ganfail_jax.analysis.embedding import MEASURES
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 SMALL = ["--num_samples=90", "--batch_size=30", "--embedded=40", "--perplexity=5"]
 
@@ -13,7 +13,7 @@ SMALL = ["--num_samples=90", "--batch_size=30", "--embedded=40", "--perplexity=5
 def test_it_writes_a_result_that_reloads_and_says_what_it_found(models, tmp_path):
     done = run("embed", *models, *SMALL, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "embed" / "generator-classifier-0"
+    folder = only_folder(tmp_path, "embed")
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["result.json", "result.npz", "spaces.png"]
     result = results.load(folder)

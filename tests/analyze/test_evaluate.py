@@ -17,7 +17,7 @@ from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.metrics.precision_recall import manifold, trusted
 from ganfail_jax.results import load
 from tests.analyze import commands
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 REAL = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
 
@@ -45,7 +45,7 @@ def finished(models, pictures, cache, tmp_path_factory):
     args.append("--features=classifier")
     done = run("evaluate", *args, cwd=cwd)
     assert done.returncode == 0, done.stderr
-    folder = cwd / "runs" / "evaluate" / f"generator-{pictures.name}-0-fid1k-kid-pr-realism"
+    folder = only_folder(cwd, "evaluate")
     return args, cwd, done, folder
 
 
@@ -105,7 +105,7 @@ def test_pictures_in_place_of_a_generator(pictures, models, monkeypatch, tmp_pat
     args = [f"--generated={other}", f"--images={pictures}", *own]
     done = run("evaluate", *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "evaluate" / f"other-{pictures.name}-fid-kid-pr-realism"
+    folder = only_folder(tmp_path, "evaluate")
     result = load(folder)
     classifier, weights = zoo.load_classifier(models[1].removeprefix("--classifier="))
     features = classifier_features("classifier", classifier, weights)

@@ -9,7 +9,7 @@ from ganfail_jax.jobs import Run
 from ganfail_jax.studies import activation_rates
 from ganfail_jax.studies import heatmaps as studied
 from ganfail_jax.studies.subject import of_generator
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
 
@@ -18,7 +18,7 @@ def test_samples_of_both_ends_are_shown(models, tmp_path):
     args = ["--rates_samples=64", "--num_samples=60", "--shown=1"]
     done = run("heatmaps", models[0], *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "heatmaps" / "generator-0"
+    folder = only_folder(tmp_path, "heatmaps")
     result = results.load(folder)
     generator, params = zoo.load_generator(models[0].split("=")[1])
     sweep = runtime.Sweep(64, runtime.data_mesh())

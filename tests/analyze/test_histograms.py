@@ -7,7 +7,7 @@ import pytest
 from ganfail_jax import results
 from ganfail_jax.analysis.outputs import sample_styles
 from tests import tiny
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.tiny import CLASS_NAMES
 
 SMALL = ["--num_samples=120", "--ranking_samples=60", "--batch_size=40", "--panels=2", "--top=4"]
@@ -17,7 +17,7 @@ SMALL = ["--num_samples=120", "--ranking_samples=60", "--batch_size=40", "--pane
 def finished(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cwd")
     done = run("histograms", *models, *SMALL, "--show_class=b", cwd=folder)
-    return done, folder / "runs" / "histograms" / "generator-classifier-0"
+    return done, only_folder(folder, "histograms")
 
 
 def test_it_writes_a_result_that_reloads(finished):

@@ -91,7 +91,7 @@ BAD = [
         ["--generator=nothing"],
         "no generator 'nothing': neither bundled (mnist_c, mnist_c_pggan, mnist_c_v1)",
     ),
-    ("inspect", ["--generator=mnist_c", "--sheet=file/x.png"], "cannot write file/x.png"),
+    ("inspect", ["--generator=mnist_c", "--sheet=file/x.png"], "cannot write to file/x.png"),
     ("convert", ["--generator=mnist_c"], "give --generator=FILE and --out=FOLDER"),
     ("convert", ["--generator=mnist_c", "--out=file/x"], "cannot write file/x"),
 ]

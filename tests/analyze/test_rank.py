@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax import results
-from tests.analyze.commands import ENVIRONMENT, command, run
+from tests.analyze.commands import ENVIRONMENT, arrays_with_shown, command, only_folder, run
 from tests.tiny import CLASS_NAMES
 
 
@@ -23,7 +23,7 @@ def rank(*args, cwd):
 def finished(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cwd")
     done = rank(*models, "--num_samples=60", "--batch_size=30", "--bootstrap=5", cwd=folder)
-    return done, folder / "runs" / "rank" / "generator-classifier-0"
+    return done, only_folder(folder, "rank")
 
 
 def test_it_writes_a_result_that_reloads(finished):
@@ -50,7 +50,8 @@ def test_it_writes_a_result_that_reloads(finished):
 def test_it_prints_the_numbers_and_the_paths(finished):
     done, folder = finished
     files = sorted(path.name for path in folder.iterdir())
-    assert files == ["classes.png", "push.png", "result.json", "result.npz", "top_dimensions.png"]
+    figures = ["classes.png", "push.png", "top_dimensions.png"]
+    assert files == sorted([*figures, "result.json", "result.npz", "shown.npz"])
     for part in (*files, "60 samples, accuracy", "pushed by one standard deviation"):
         assert part in done.stdout
 
@@ -62,10 +63,23 @@ def test_a_finished_result_is_reused_and_another_is_refused(finished, models):
     again = rank(*same, cwd=folder.parents[2])
     assert again.returncode == 0, again.stderr
     assert "already holds this result" in again.stdout
-    other = rank(*same, "--score=margin", cwd=folder.parents[2])
+    other = rank(*same, "--score=margin", f"--out={folder}", cwd=folder.parents[2])
     assert other.returncode == 1
     assert "made with other score; choose another --out" in other.stderr
     assert (folder / "result.json").read_bytes() == before
+
+
+def test_another_class_is_only_drawn(finished, models, monkeypatch):
+    _, folder = finished
+    before = [(folder / f"result.{suffix}").read_bytes() for suffix in ("json", "npz")]
+    same = [*models, "--num_samples=60", "--bootstrap=5"]
+    monkeypatch.setattr("ganfail_jax.analysis.ranking.rank", None)
+    other = (arrays_with_shown(folder)["push_true_class"] + 1) % 3
+    again = rank(*same, f"--show_class={CLASS_NAMES[other]}", cwd=folder.parents[2])
+    assert again.returncode == 0, again.stderr
+    assert arrays_with_shown(folder)["push_true_class"] == other
+    assert [(folder / f"result.{suffix}").read_bytes() for suffix in ("json", "npz")] == before
+    assert only_folder(folder.parents[2], "rank") == folder
 
 
 def test_a_result_from_before_noise_was_told_is_another(finished, models, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from ganfail_jax import results, runtime, zoo
 from ganfail_jax.analysis.rates import count_rates, expected_activated, low_rate, restore
-from tests.analyze.commands import ENVIRONMENT, command, run
+from tests.analyze.commands import ENVIRONMENT, command, only_folder, run
 from tests.processes import end, free_port
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
@@ -33,7 +33,7 @@ def finished(generator, tmp_path_factory):
     """Counted by two processes."""
     cwd = tmp_path_factory.mktemp("cwd")
     done = in_two_processes(generator, "--num_samples=100", cwd=cwd)
-    return done, cwd / "runs" / "rates" / "generator-0"
+    return done, only_folder(cwd, "rates")
 
 
 def test_two_processes_write_the_result_of_one(finished, generator):
@@ -63,7 +63,7 @@ def test_two_processes_write_the_result_of_one(finished, generator):
 def test_a_finished_result_is_reused(finished, generator):
     _, folder = finished
     before = (folder / "result.json").read_bytes()
-    flags = ["--num_samples=100", "--batch_size=7", "--layers=b8.conv0,choi:0"]
+    flags = ["--num_samples=100", "--batch_size=7", "--layers=b8.conv0,choi:0", f"--out={folder}"]
     again = run("rates", generator, *flags, cwd=folder.parents[2])
     assert again.returncode == 0, again.stderr
     assert "already holds this result" in again.stdout

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax import results
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 from tests.analyze.sure import save_sure
 from tests.tiny import CLASS_NAMES
 
@@ -26,7 +26,7 @@ def test_it_writes_a_result_that_reloads(sure, tmp_path):
     ]
     done = run("shift", *sure, *args, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    result = results.load(tmp_path / "runs" / "shift" / "generator-classifier-0")
+    result = results.load(only_folder(tmp_path, "shift"))
     arrays, columns = result.arrays, result.summary["dimensions"]
     assert len(columns) == 4
     assert arrays["images"].shape == (3, 4, 8, 8, 1)

@@ -13,7 +13,7 @@ from ganfail_jax.metrics.table import restore
 from ganfail_jax.studies import activation_rates, rate_tables
 from ganfail_jax.studies.images import of_images
 from ganfail_jax.studies.subject import of_generator
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 SMALL = ["--rates_samples=64", "--num_samples=80", "--ends=20", "--num_real=30", "--seed=1"]
 
@@ -33,7 +33,7 @@ def test_ablation_fid_has_a_cell_for_every_set_and_layers(models, pictures, tmp_
         "--random_draws=2",
     )
     assert done.returncode == 0, done.stderr
-    folder = tmp_path / "runs" / "ablation_fid" / f"generator-{pictures.name}-1"
+    folder = only_folder(tmp_path, "ablation_fid")
     files = sorted(path.name for path in folder.iterdir())
     assert files == ["result.json", "result.npz", "table.csv", "table.md", "table.png"]
     cells = list(map(restore, json.loads((folder / "result.json").read_text())["cells"]))

@@ -14,7 +14,7 @@ from ganfail_jax.latents import activations, generate, latents
 from ganfail_jax.metrics.features import classifier_features
 from ganfail_jax.metrics.frechet import feature_moments, frechet_distance
 from ganfail_jax.studies import unit_fid
-from tests.analyze.commands import run
+from tests.analyze.commands import arrays_with_shown, only_folder, run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
 N, K, TOP, SEED = 60, 12, 4, 1
@@ -50,7 +50,7 @@ def against_pictures(models, pictures, tmp_path_factory):
     args = ["--features=classifier", f"--images={pictures}", f"--layers={','.join(LAYERS)}"]
     done = run("units", *models, *SMALL, *args, cwd=cwd)
     assert done.returncode == 0, done.stderr
-    return done, cwd / "runs" / "units" / f"generator-{SEED}"
+    return done, only_folder(cwd, "units")
 
 
 def by_hand(seen, layer, reference):
@@ -84,7 +84,7 @@ def test_fid_of_every_unit_against_real_images(against_pictures, pictures, seen,
 
 def test_pictures_and_maps_are_those_of_the_top_samples(against_pictures, seen, loaded):
     _, folder = against_pictures
-    arrays = results.load(folder).arrays
+    arrays = arrays_with_shown(folder)
     layer = LAYERS[1]
     top, shown = arrays[f"top/{layer}"][:TOP], arrays[f"shown/{layer}"]
     fid = arrays[f"fid/{layer}"][shown]
@@ -109,7 +109,7 @@ def test_it_prints_the_numbers_and_the_paths(against_pictures):
     names = [f"{kind}-{layer}.png" for kind in ("clusters", "units") for layer in
              ("b0004-conv1", "b0008-conv0")]  # fmt: skip
     files = sorted(path.name for path in folder.iterdir())
-    assert files == sorted([*names, "fid.png", "result.json", "result.npz"])
+    assert files == sorted([*names, "fid.png", "result.json", "result.npz", "shown.npz"])
     for part in (*files, f"FID of the {K} of {N} samples that", "from real, on classifier class"):
         assert part in done.stdout
     assert f"{K} images in " in done.stdout
@@ -124,7 +124,7 @@ def test_without_real_images_a_generator_is_compared_with_its_own(models, pictur
     result = results.load(tmp_path / "found")
     _, expected = by_hand(seen, LAYERS[0], feature_moments(seen[1]))
     np.testing.assert_allclose(result.arrays[f"fid/{LAYERS[0]}"], expected, rtol=1e-3)
-    assert result.arrays[f"shown/{LAYERS[0]}"].tolist() == [2, 0]
+    assert arrays_with_shown(tmp_path / "found")[f"shown/{LAYERS[0]}"].tolist() == [2, 0]
     assert result.summary["reference"] == "all of the generator's samples"
 
 

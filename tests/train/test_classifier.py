@@ -34,7 +34,8 @@ def test_a_short_run_reloads_and_is_reused(start, tmp_path, train_on, dataset):
     assert not status
     assert not errors
     assert lines[0].startswith(f"training on {dataset} for 12 steps; MNIST train: 4,000 digits out")
-    assert sorted(path.name for path in out.iterdir()) == ["config.json", "weights.npz"]
+    assert sorted(path.name for path in out.iterdir()) == ["best", "run.json"]
+    assert sorted(path.name for path in (out / "best").iterdir()) == ["config.json", "weights.npz"]
 
     classifier, params = zoo.load_classifier(str(out))
     about = zoo.read_classifier(str(out)).about
@@ -100,7 +101,7 @@ def test_a_place_that_cannot_be_written(start, tmp_path):
     status, _, errors = start(f"--out={tmp_path / 'file' / 'net'}", "--steps=1")
     assert status == 1
     assert len(errors) == 1
-    assert errors[0].startswith(f"error: cannot write to {tmp_path / 'file'} (")
+    assert errors[0].startswith(f"error: cannot write to {tmp_path / 'file' / 'net'} (")
     assert errors[0].endswith("choose another --out")
 
 

@@ -35,12 +35,15 @@ ROADS = {  # the only calls that open or parse a file -> why
     "data/label_store.py: os.open": "locks, and the folder to sync",
     "data/label_store.py: open": "to write",
     "metrics/feature_cache.py: new.open": "to write",
+    "metrics/feature_cache.py: np.load": "the header of our own file",
     "memory.py: file.read_text": "the kernel's, of limits",
     "cli/main.py: os.open": "the null device",
     "hosts.py: open": "the null device",
     "cli/index.py: (folder / f'{name}.py').read_text": "our own sources",
     "labelling/server.py: (PAGE / name).read_bytes": "our own page",
     "results.py: json.loads": "what was just written",
+    "results.py: path.open": "what was just written, to hash",
+    "writing.py: os.open": "locks",
     "training/classifier.py: json.loads": "what was just written",
 }
 

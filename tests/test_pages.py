@@ -143,7 +143,7 @@ def test_the_ranking_of_the_toy_is_known_by_construction(tmp_path):
     models = ["--generator=toy:generator", "--classifier=toy:looks_at_the_centre"]
     done = commands.run("rank", *models, "--num_samples=400", "--bootstrap=2", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    result = results.load(tmp_path / "runs/rank/toy.generator-toy.looks_at_the_centre-0")
+    result = results.load(commands.only_folder(tmp_path, "rank"))
     top = {each["dimension"]: each for each in result.summary["groups"]["all"]["top"]}
     assert [*top][:3] == ["ring[0]", "bright[0]", "blur[0]"]
     assert top["bright[0]"]["degrading_direction"] == -1

@@ -86,7 +86,7 @@ def test_an_identity_of_another_form_is_one_line(counted):
     arrays = results.load(counted).arrays
     results.save(counted, {}, {"identity": {"generators": 5}}, arrays)
     with pytest.raises(
-        InputError, match=f"^{re.escape(counted)} holds a result of another version "
+        InputError, match=f"^{re.escape(counted)} does not hold what is expected: "
     ):
         read_rates(counted, "abc", [])
 

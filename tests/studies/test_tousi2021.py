@@ -130,7 +130,7 @@ def test_the_fid_of_units_is_read_by_corrections(generator, features, case, tmp_
         num_samples=20, fid_top=4, top=2, clusters=1, layers=LAYERS[1:], units=[3, 0, 3]
     )
     job = units.plan(generator, units.Reference(features, None), settings, Run(out=str(tmp_path)))
-    assert job.identity["units"] == [3, 0]
+    assert job.shown["units"] == [3, 0]
     result = job.run()
     fid = unit_fid.read(str(tmp_path), case.identity, LAYERS[1:])
     np.testing.assert_array_equal(fid.fid[LAYERS[1]], result.arrays[f"fid/{LAYERS[1]}"])

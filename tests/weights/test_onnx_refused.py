@@ -277,7 +277,7 @@ EXTERNAL = {
     "link": ({"location": "link"}, "outside of the file's folder: link"),
     "linked folder": ({"location": "up/secret"}, "outside of the file's folder"),
     "missing": ({"location": "absent"}, "external data absent: No such file"),
-    "pipe": ({"location": "pipe"}, "no plain file"),
+    "pipe": ({"location": "pipe"}, "not a regular file"),
     "folder": ({"location": "."}, "Is a directory"),
     "no name": ({"location": ""}, "Is a directory"),
     "beyond": ({"location": "data", "offset": "8"}, "W has 11 elements"),

@@ -68,7 +68,7 @@ def test_arrays_that_claim_more_than_their_file_holds_are_refused(folder):
 @pytest.mark.parametrize("values", [["1"], [1j], [True]])
 def test_arrays_of_other_than_real_numbers_are_refused(values, folder):
     np.savez(folder / store.ARRAYS, a=np.asarray(values))
-    with pytest.raises(WeightsError, match=r"weights\.npz: a holds .*, no numbers"):
+    with pytest.raises(WeightsError, match=r"weights\.npz: a holds .*, not numbers"):
         store.load(folder)
 
 

@@ -6,10 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from ganfail_jax import hosts, results, runtime
+from ganfail_jax import hosts, pinned, results, runtime
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 
@@ -61,7 +60,7 @@ class Job(NamedTuple):
             print(f"{self.subject}{noise}, on {provenance['device']}; compiling", flush=True)
             if first and not self.settings.resume:
                 runtime.forget_unfinished(self.folder)
-            with jax.default_matmul_precision("highest"):
+            with pinned.settings():
                 summary, arrays = self.compute(self.sweep())
             content = {"seconds": round(time.time() - started, 1)}
             content = {**results.without_nan(summary), **content}

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 RANKS = [
-    {"types", "errors", "edits", "images", "memory", "statistics"},
+    {"types", "errors", "edits", "images", "memory", "pinned", "statistics"},
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "training", "labelling"},

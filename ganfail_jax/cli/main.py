@@ -17,7 +17,7 @@ from absl import flags as absl_flags
 from absl import logging
 from absl.flags import Flag, FlagValues
 
-from ganfail_jax import caches, hosts, memory
+from ganfail_jax import caches, hosts, memory, pinned
 from ganfail_jax.cli.hosts import join_hosts
 from ganfail_jax.errors import InputError
 
@@ -42,7 +42,6 @@ TITLES = {  # of modules whose names do not say what their flags are about
 def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
     """Run a command as the program of this process."""
     logging.set_verbosity(logging.WARNING)  # JAX and Orbax report every backend and file
-    jax.config.update("jax_default_matmul_precision", "highest")
     memory.keep_freed_memory()
     caches.keep_compiled_programs()
     status = execute(doc or "", define, plan, sys.argv)
@@ -65,7 +64,8 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
         parse(flags, argv)
         join_hosts(flags)
         print(doc.strip().splitlines()[0], flush=True)
-        plan(flags)()
+        with pinned.settings():
+            plan(flags)()
         return 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganfail_jax import plots
+from ganfail_jax import pinned, plots
 from ganfail_jax.analysis import crossing, shift, starts
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.shift import ShiftGrid, Shown
@@ -150,6 +150,7 @@ def _shown(
     return groups, np.tile(given, (len(target), 1))
 
 
+@pinned.settings()
 def _given_start(views: Views, settings: Settings) -> Starts:
     """The sample of this index; refused unless it is classified as its class."""
     psi = settings.truncation_psi

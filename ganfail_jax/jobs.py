@@ -12,7 +12,7 @@ from ganfail_jax import hosts, pinned, results, runtime
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 
-Summary = Mapping[str, Any]
+Summary = Mapping[str, Any]  # "warnings", if any: lines that are printed before all numbers
 Arrays = Mapping[str, Any]
 
 
@@ -73,7 +73,8 @@ class Job(NamedTuple):
         result = results.load(self.folder)
         figures = self.draw(self.folder, result)
         runtime.forget_unfinished(self.folder)
-        for line in self.describe(result.summary):
+        warnings = (f"warning: {line}" for line in result.summary.get("warnings", ()))
+        for line in (*warnings, *self.describe(result.summary)):
             print(line)
         print(f"results in {self.folder}")
         for name in (results.SUMMARY, results.ARRAYS, *figures):

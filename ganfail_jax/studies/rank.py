@@ -15,6 +15,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95, show
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 
 FRESH = 1_000  # samples of the push test
@@ -79,7 +80,8 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
     true_class = None if name is None else class_index(name, models.classifier)
     grid = push.push_grid(views, ranked, true_class=true_class, **shared)
     arrays = ranked._asdict() | {f"push_{name}": a for name, a in grid._asdict().items()}
-    return _summarize(ranked, effect, settings.top), arrays
+    lines = warnings.of_ranking(ranked, subject)
+    return {"warnings": lines, **_summarize(ranked, effect, settings.top)}, arrays
 
 
 def _summarize(ranked: ranking.Ranking, effect: push.PushEffect, top: int) -> Summary:

@@ -65,7 +65,7 @@ def _zero_random_activated(keys: Array, share: Array, x: Array) -> Array:
 
 def zero_random_activated(keys: Array, share: float) -> Partial:
     """Zero a random share of the activated neurons, one key per sample (Choi 2022, sec. 5)."""
-    return Partial(_zero_random_activated, keys, jnp.asarray(share))
+    return Partial(_zero_random_activated, keys, jnp.float32(share))
 
 
 def _replace(mask: Array, fill: Array, x: Array) -> Array:

@@ -10,15 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
-from ganfail_jax import hosts, results, runtime
+from ganfail_jax import hosts, pinned, results, runtime
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.writing import only_writer
 
-Summary = Mapping[str, Any]
+Summary = Mapping[str, Any]  # "warnings", if any: lines that are printed before all numbers
 Arrays = Mapping[str, Any]
 LONGEST = 100  # characters of settings in the name of a folder
 
@@ -109,7 +108,7 @@ class Job(NamedTuple):
             print(f"{self.subject}{noise}, on {provenance['device']}; compiling", flush=True)
             if first and not self.settings.resume:
                 runtime.forget_unfinished(self.folder)
-            with jax.default_matmul_precision("highest"):
+            with pinned.settings():
                 summary, arrays = self.compute(self.sweep())
             content = {"seconds": round(time.time() - started, 1)}
             content = {**results.without_nan(summary), **content}
@@ -131,7 +130,8 @@ class Job(NamedTuple):
 
     def _show(self, result: Result) -> list[str]:
         """Print the numbers first: they are worth more than figures, whose names are returned."""
-        for line in self.describe(result.summary):
+        warnings = (f"warning: {line}" for line in result.summary.get("warnings", ()))
+        for line in (*warnings, *self.describe(result.summary)):
             print(line)
         try:
             return [*self.draw(self.folder, result)]
@@ -157,7 +157,7 @@ class Job(NamedTuple):
         mark = json.dumps([result.provenance["identity"], dict(self.shown)], sort_keys=True)
         arrays = results.load_shown(self.folder, mark)
         if arrays is None:
-            with jax.default_matmul_precision("highest"):
+            with pinned.settings():
                 made = self.show(self.sweep(), result)
             arrays = {name: np.asarray(each) for name, each in made.items()}
             results.save_shown(self.folder, mark, arrays)

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer
 
+from ganfail_jax import pinned
 from ganfail_jax.images import as_viewed
 from ganfail_jax.types import Activations, Edits, Generator, Params
 
@@ -25,7 +26,7 @@ class Latents(NamedTuple):
 
 def sample_keys(seed: Seed, indices: Int[Array, " b"]) -> Array:
     """One key per sample: fold_in(seed, index)."""
-    return jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), indices)
+    return jax.vmap(jax.random.fold_in, (None, 0))(pinned.key(seed), indices)
 
 
 def noise_keys(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> Array | None:
@@ -43,7 +44,7 @@ def sample_labels(generator: Generator, indices: Any) -> Any:
 def latents(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> Latents:
     """Standard normal z of each sample, its class and its noise."""
     keys = sample_keys(seed, indices)
-    z = jax.vmap(lambda key: jax.random.normal(key, (generator.z_dim,)))(keys)
+    z = jax.vmap(lambda key: jax.random.normal(key, (generator.z_dim,), jnp.float32))(keys)
     noise, labels = noise_keys(generator, seed, indices), sample_labels(generator, indices)
     if labels is None:
         return Latents(z, None, None, noise)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 
+from ganfail_jax import pinned
 from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.names import printable
 from ganfail_jax.nn import (
@@ -85,6 +86,7 @@ def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 
 @functools.lru_cache(maxsize=8)
+@pinned.settings()
 def _load(path: Path, stamp: tuple[tuple[str, int, int], ...]) -> store.Stored:
     """The weights at a path, kept in memory while `stamp` tells that they are the same."""
     return importers.read(path) if path.is_file() else store.load(path)
@@ -150,12 +152,13 @@ def _immutable(value: Any) -> Any:
     return tuple(map(_immutable, value)) if isinstance(value, list) else value
 
 
+@pinned.settings()
 def _fill(stored: store.Stored, name: str) -> tuple[Any, Any]:
     """The configuration of a network and its variables, laid out as its module makes them."""
     make, network = NETWORKS[stored.kind]
     try:
         config = make(**_immutable(stored.config))
-        template = jax.eval_shape(lambda: network.init(config, jax.random.key(0)))
+        template = jax.eval_shape(lambda: network.init(config, pinned.key(0)))
     except Exception as error:  # whatever a stranger's settings lead to
         reason = one_line(error)
         raise WeightsError(f"{name}: its {store.CONFIG} does not fit: {reason}") from error

@@ -7,7 +7,10 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 RANKS = [
-    {"types", "errors", "files", "npz", "edits", "images", "memory", "names", "statistics"},
+    {
+        *("types", "errors", "files", "npz", "edits", "images", "memory", "names", "pinned"),
+        "statistics",
+    },
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs", "writing"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
     {"zoo", "own_models", "training", "labelling"},

@@ -15,6 +15,9 @@ MANY = {  # functions of more arguments -> why
     "training/quality.py: evaluator": "two networks with their data, and four sizes",
 }
 ENTRIES = ("main", "plan", "define")
+MAKE_KEYS = {"key", "PRNGKey", "wrap_key_data", "seed"}
+DRAW = {"normal": 3, "uniform": 3, "randint": 5}  # place of the type among their arguments
+NEEDS_NO_TYPE = {"fold_in", "split", "bernoulli"}  # a share is given its type where it is made
 
 
 def functions(path):
@@ -58,3 +61,23 @@ def test_flags_are_only_where_commands_are():
         text = path.read_text()
         assert "FLAGS" not in text.replace("XLA_FLAGS", ""), path
         assert "absl.flags" not in text or path.parent.name == "cli", path
+
+
+def random_calls(path):
+    """(function of jax.random, call) of a file; nothing else may be imported from there."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.module != "jax.random", path
+            assert node.module != "jax" or "random" not in [name.name for name in node.names], path
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("jax.random."):
+            yield ast.unparse(node.func).removeprefix("jax.random."), node
+
+
+def test_random_numbers_do_not_depend_on_settings():
+    """Keys come from one place, and numbers have a type of their own: see `pinned`."""
+    for path in SOURCES:
+        for name, call in random_calls(path):
+            if path.name != "pinned.py":
+                assert name not in MAKE_KEYS, f"{path}:{call.lineno}"
+            if name not in MAKE_KEYS | NEEDS_NO_TYPE:
+                assert len(call.args) >= DRAW[name], f"{path}:{call.lineno}"

@@ -138,7 +138,7 @@ def bootstrap_weights(
 ) -> Float[Array, "b r"]:
     """Poisson(1) weights of each sample in each replicate (the online bootstrap of Oza 2001)."""
     keys = jax.vmap(jax.random.fold_in, (0, None))(sample_keys(seed, indices), BOOTSTRAP_STREAM)
-    uniform = jax.vmap(lambda key: jax.random.uniform(key, (replicates,)))(keys)
+    uniform = jax.vmap(lambda key: jax.random.uniform(key, (replicates,), jnp.float32))(keys)
     return jnp.sum(uniform[..., None] > POISSON_CDF, axis=-1).astype(jnp.float32)
 
 

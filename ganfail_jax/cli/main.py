@@ -20,7 +20,7 @@ from absl import flags as absl_flags
 from absl import logging
 from absl.flags import Flag, FlagValues
 
-from ganfail_jax import caches, hosts, memory
+from ganfail_jax import caches, hosts, memory, pinned
 from ganfail_jax.cli import faults
 from ganfail_jax.cli.hosts import join_hosts
 from ganfail_jax.errors import InputError
@@ -54,7 +54,6 @@ def main(doc: str | None, define: Define, plan: Plan) -> NoReturn:
             stream.reconfigure(errors="replace")
     sys.unraisablehook = _interrupt_again
     logging.set_verbosity(logging.WARNING)  # JAX and Orbax report every backend and file
-    jax.config.update("jax_default_matmul_precision", "highest")
     memory.keep_freed_memory()
     caches.keep_compiled_programs()
     try:
@@ -85,7 +84,8 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
         join_hosts(flags)
         _check_platform()
         print(doc.strip().splitlines()[0], flush=True)
-        plan(flags)()
+        with pinned.settings():
+            plan(flags)()
         sys.stdout.flush()
         return 0
     except InputError as error:

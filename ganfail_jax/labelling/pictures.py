@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from ganfail_jax import pinned
 from ganfail_jax.images import to_uint8
 from ganfail_jax.latents import renderer
 from ganfail_jax.types import Generator, Params
@@ -41,6 +42,7 @@ def pictures(generator: Generator, params: Params, seed: int) -> Iterator[Callab
     rendered: dict[int, list[bytes]] = {}
     worker = ThreadPoolExecutor(1)
 
+    @pinned.settings()
     def batch(start: int) -> list[bytes]:
         if start not in rendered:
             images = np.asarray(render(params, start + jnp.arange(size), {}))

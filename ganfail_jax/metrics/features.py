@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, Shaped, UInt8
 
-from ganfail_jax import runtime
+from ganfail_jax import pinned, runtime
 from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
@@ -90,6 +90,7 @@ def classifier_features(
     )
 
 
+@pinned.settings()
 def extract_features(
     features: Features,
     images: Images,

@@ -116,10 +116,10 @@ def draw_noise(key: Array | None, shape: tuple[int, ...]) -> Float[Array, "b h w
     if key is None:
         raise ValueError("random noise needs a key for each sample: latents.noise_keys")
     if not key.ndim:
-        return jax.random.normal(key, shape)
+        return jax.random.normal(key, shape, jnp.float32)
     if len(key) != shape[0]:
         raise ValueError(f"{len(key)} noise keys for {shape[0]} samples")
-    return jax.vmap(lambda own: jax.random.normal(own, shape[1:]))(key)
+    return jax.vmap(lambda own: jax.random.normal(own, shape[1:], jnp.float32))(key)
 
 
 class SynthesisLayer(nn.Module):
@@ -141,7 +141,9 @@ class SynthesisLayer(nn.Module):
         self.noise_const = self.variable("buffers", "noise_const", self._draw_noise)
 
     def _draw_noise(self) -> Array:
-        return jax.random.normal(self.make_rng("params"), (self.resolution, self.resolution))
+        return jax.random.normal(
+            self.make_rng("params"), (self.resolution, self.resolution), jnp.float32
+        )
 
     def style(self, w: Float[Array, "b w"]) -> Float[Array, "b i"]:
         return self.affine(w)

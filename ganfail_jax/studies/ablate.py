@@ -22,6 +22,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.latents import renderer
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep, in_batches
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.pictures import plain_indices
 from ganfail_jax.studies.subject import GeneratorSubject
@@ -88,8 +89,15 @@ def _compute(
     indices = [index for index, _ in shown]
     images = _render(subject, rates, settings.seed, choices, indices)
     changes = 127.5 * np.abs(images - images[0]).mean(axis=(2, 3, 4))
-    names = map(str, choices)
+    names = [*map(str, choices)]
+    without = [name for name, change in zip(names, changes, strict=True) if not change.any()]
+    lines = [
+        *warnings.of_rates(rates, settings.threshold),
+        *warnings.of_values(images[0], "samples shown have the same pixels"),
+        *(f"{name} changes no pixel of the samples shown" for name in without[1:]),
+    ]
     summary = {
+        "warnings": lines,
         "layers": source.layers,
         "indices": indices,
         "pixel_changes": dict(zip(names, changes.tolist(), strict=True)),

@@ -26,6 +26,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation
 
@@ -96,6 +97,7 @@ def _compute(
         dimensions=drawn.styles.shape[1],
     )
     summary = {
+        "warnings": warnings.of_samples(drawn, subject) + warnings.of_gradients(rankings, subject),
         "samples": setting.num_samples,
         "held": HELD,
         "first_index": first_index,

@@ -24,6 +24,7 @@ from ganfail_jax.nn import artifact_classifier
 from ganfail_jax.nn.artifact_classifier import ArtifactClassifierConfig
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.degenerate import at_chance
 from ganfail_jax.statistics.intervals import show_entry
 from ganfail_jax.studies import labelled_images
 from ganfail_jax.studies.images import ImageSet
@@ -154,7 +155,10 @@ def _compute(
     measured = training.measure(logits, labels[split.held_out])
     penalty = choice._asdict() | {"losses": choice.losses.tolist()}
     parts = samples.parts()
+    confusion = np.asarray(measured["confusion"])
+    of_both = confusion.sum(axis=1), confusion.sum(axis=0)
     summary: dict[str, Any] = {
+        "warnings": at_chance("the artifact classifier", int(confusion.trace()), *of_both),
         "class_names": list(names),
         "samples": {
             part: {name: len(indices) for name, indices in classes.items()}
@@ -165,7 +169,7 @@ def _compute(
     }
     arrays = {
         "class_names": np.asarray(names),
-        "confusion": np.asarray(measured["confusion"]),
+        "confusion": confusion,
         "held_out_labels": labels[split.held_out],
         "held_out_logits": logits,
     }

@@ -20,6 +20,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import UNDEFINED, show
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation
 
@@ -84,7 +85,13 @@ def _compute(
     )
     compared = len(groups) if known else 1  # classifiers share no classes where none is true
     shares = comparison.shares(drawn, compared)
+    lines = [
+        *warnings.of_samples(drawn, subject),
+        *warnings.of_agreement(drawn, subject),
+        *warnings.of_gradients(rankings, subject),
+    ]
     summary = {
+        "warnings": lines,
         "samples": len(drawn.indices),
         "first_index": first_index,
         "outcome": contrast.right_means,

@@ -26,6 +26,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.names import last_part
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_gradient, check_truncation, class_index
 
@@ -134,6 +135,7 @@ def _compute(
         raise InputError("no start is classified as its class; choose another --start")
     cases, moves = _search(views, ranking, begun, settings)
     summary = corner_cases.summary(ranking, every, begun, cases)
+    summary |= {"warnings": warnings.of_ranking(ranking, subject)}
     for name, move in joint.summary(ranking, begun, moves).items():
         summary["classes"][name]["joint"] = move
     summary |= {

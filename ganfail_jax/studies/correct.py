@@ -28,6 +28,7 @@ from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.degenerate import no_more_often
 from ganfail_jax.statistics.intervals import show_entry
 from ganfail_jax.studies.artifact_case import ArtifactCase
 from ganfail_jax.studies.corrections import Corrections, methods_of
@@ -118,7 +119,28 @@ def _compute(
     for kind, indices in requested.sheets.items():
         arrays |= _named(kind, _sheet(correct_batch, indices, sweep.batch_size, kind))
     sizes = {kind: len(indices) for kind, indices in requested.held_out.items()}
-    return {"layers": layers, "samples": sizes, "methods": summaries}, arrays
+    lines = _warnings(sizes, summaries)
+    summary = {"warnings": lines, "layers": layers, "samples": sizes, "methods": summaries}
+    return summary, arrays
+
+
+def _warnings(sizes: Mapping[str, int], summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """A classifier that does not tell artifacts, and methods that change nothing."""
+    n, m = (sizes[kind] for kind in ("artifacts", "normals"))
+    a, b = (
+        round(summaries[kind]["none"]["called"]["value"] * sizes[kind])
+        for kind in ("artifacts", "normals")
+    )
+    lines = []
+    if no_more_often(a, n, b, m):
+        lines.append(
+            f"held-out artifacts are not called artifacts more often than normals ({a:,} of {n:,} "
+            f"and {b:,} of {m:,}): the classifier's answers do not tell what a correction does"
+        )
+    for name in summaries["artifacts"]:
+        if name != "none" and not any(rows[name]["change"]["value"] for rows in summaries.values()):
+            lines.append(f"{name} changes no pixel")
+    return lines
 
 
 def _named(kind: str, arrays: Arrays) -> dict[str, Any]:

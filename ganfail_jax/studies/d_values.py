@@ -22,6 +22,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.metrics.feature_cache import images_hash
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.fingerprints import of_discriminator
 from ganfail_jax.studies.pictures import pictures
 from ganfail_jax.studies.subject import GeneratorSubject, check_labelled_noise
@@ -149,6 +150,9 @@ def _compute(
     area = areas["artifact from normal"]["auc"]["d_value"]
     populations = {"normal": values[~artifact], "artifact": values[artifact], "real": of_real}
     summary = {
+        "warnings": warnings.of_labels(artifact)
+        + warnings.of_values(values, "samples have the same D-value")
+        + warnings.of_values(of_real, "real images have the same D-value"),
         **judge.identity,
         "real": real and real.name,
         "d_values": {name: _summarize(x) for name, x in populations.items() if len(x)},

@@ -19,6 +19,7 @@ from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.statistics.degenerate import all_zero
 from ganfail_jax.statistics.intervals import Z95
 from ganfail_jax.studies import defective_scores
 from ganfail_jax.studies.artifact_case import ArtifactCase
@@ -98,7 +99,11 @@ def _show(
 def _summarize(
     settings: defective_scores.Settings, limits: dict[str, Thresholds], scored: Defects
 ) -> Summary:
+    lines = all_zero(scored.scores, "defective scores")
+    if not scored.covered.any():
+        lines.append("the mask of every artifact image is empty: no unit can meet it")
     return {
+        "warnings": lines,
         "artifacts": len(scored.covered),
         "covered": float(scored.covered.mean()),
         "without_mask": int((scored.covered == 0).sum()),

@@ -28,6 +28,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95, show_entry, with_interval
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation
 
@@ -110,7 +111,8 @@ def _compute(
         for prefix, record in (records | {"pairs_": pairs}).items()
         for name, array in record._asdict().items()
     }
-    return {**summary, "moved": len(start.target)}, arrays
+    lines = warnings.of_ranking(ranking, subject)
+    return {"warnings": lines, **summary, "moved": len(start.target)}, arrays
 
 
 def _summarize(

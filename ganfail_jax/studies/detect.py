@@ -26,13 +26,14 @@ from ganfail_jax.analysis.detection_summary import (
     tell,
 )
 from ganfail_jax.analysis.rates import Rates, low_rate
-from ganfail_jax.analysis.samples import collect, outcome_names
+from ganfail_jax.analysis.samples import Samples, collect, outcome_names
 from ganfail_jax.data.labels import Labelled
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.latents import sample_labels
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep, in_batches
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.pictures import pictures
 from ganfail_jax.studies.subject import GeneratorSubject, Subject, check_labelled_noise
@@ -122,12 +123,21 @@ def _compute(
         )
     score = _scores(detected)[settings.combine]
     classes = sample_labels(subject.generator, first + np.arange(settings.num_samples))
-    distinguished = {}
+    distinguished, lines = {}, warnings.of_rates(rates, settings.threshold)
     if known.labels is not None:
+        lines += warnings.of_labels(known.labels.artifact)
         table = _distinguish_labels(subject, low, detected, known.labels, settings.seed)
         distinguished["labelled artifact"] = table
     if known.classified is not None:
-        distinguished |= _distinguish_errors(known.classified, detected, settings, first, sweep)
+        drawn = collect(
+            known.classified.models,
+            settings.num_samples,
+            sweep.named("classifier"),
+            first_index=first,
+            seed=settings.seed,
+        )
+        lines += warnings.of_samples(drawn, known.classified)
+        distinguished |= _distinguish_errors(known.classified, detected, drawn)
     top, bottom = (first + places for places in detection.ends(score, settings.ends))
     arrays = {
         "top": top,
@@ -139,7 +149,7 @@ def _compute(
         "first_index": first,
     }
     summary = _summarize(source, settings, rates, detected, score, classes)
-    return summary | {"told": distinguished}, arrays
+    return {"warnings": lines} | summary | {"told": distinguished}, arrays
 
 
 def _scores(detected: Detected) -> dict[str, np.ndarray]:
@@ -165,16 +175,9 @@ def _distinguish_labels(
 
 
 def _distinguish_errors(
-    classified: Subject, detected: Detected, settings: Settings, first: int, sweep: Sweep
+    classified: Subject, detected: Detected, samples: Samples
 ) -> dict[str, Any]:
     """How well the scores distinguish what the classifier gets wrong, by the name of that."""
-    samples = collect(
-        classified.models,
-        settings.num_samples,
-        sweep.named("classifier"),
-        first_index=first,
-        seed=settings.seed,
-    )
     generator = classified.models[0].generator
     classes = sample_labels(generator, samples.indices)
     name = f"{outcome_names(generator)[1]} ({classified.classifiers[0]})"

@@ -27,6 +27,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry, with_interval
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.subject import Subject, check_truncation
 
 
@@ -83,6 +84,7 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
     outcomes = outcome_names(models.generator)
     counts = int(drawn.right.sum()), int((~drawn.right).sum())
     summary = {
+        "warnings": warnings.of_samples(drawn, subject),
         "samples": dict(zip(outcomes, counts, strict=True)),
         "class_is": "label" if models.generator.num_classes else "prediction",
         "reference": reference_size(settings.reference, settings.num_samples),

@@ -21,6 +21,7 @@ from ganfail_jax.metrics.measurement import Measurement
 from ganfail_jax.metrics.precision_recall import COPY
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.images import ImageSet
 
 SHOWN = 20  # least and most realistic images, at most
@@ -87,11 +88,18 @@ def _compute(sets: Sets, settings: Settings, sweep: Sweep) -> tuple[Summary, Arr
     real = sets.real.features(sets.features, sweep.batch_size, "real images")
     generated = sets.generated.features(sets.features, sweep.batch_size, "generated images")
     metrics, name = settings.metrics, sets.features.name
+    lines = [
+        *warnings.of_values(generated, "generated images have the same features"),
+        *warnings.of_values(real, "real images have the same features"),
+    ]
+    if np.array_equal(generated, real):
+        lines.append("the two sets have the same features, image by image: are they one set?")
     measured, scores = measure(
         metrics, real, generated, features=name, neighbours=settings.neighbours
     )
     arrays = {} if scores is None else _extremes(sets.generated.images, scores)
-    return {"measurements": [each.summary() for each in measured]}, arrays
+    summary = {"warnings": lines, "measurements": [each.summary() for each in measured]}
+    return summary, arrays
 
 
 def _extremes(images: Images, scores: Float64[np.ndarray, " n"]) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, Float, Float32
 
+from ganfail_jax import pinned
 from ganfail_jax.errors import InputError, one_line
 from ganfail_jax.types import Classifier, Discriminator, Generator, Params
 from ganfail_jax.weights.store import params_hash
@@ -93,7 +94,7 @@ def of_discriminator(discriminator: Discriminator, params: Params) -> str:
 def _run(function: Callable[..., Any], params: Params, *inputs: Any) -> Any:
     """The outputs as numpy arrays; whatever fails in a function of the user's is an InputError."""
     try:
-        with jax.default_matmul_precision("highest"):
+        with pinned.settings():
             return jax.tree.map(np.asarray, jax.jit(function)(params, *inputs))
     except InputError:
         raise

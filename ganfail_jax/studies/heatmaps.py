@@ -20,6 +20,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.activation_rates import ActivationRates
 from ganfail_jax.studies.pictures import plain_indices
 from ganfail_jax.studies.subject import GeneratorSubject
@@ -82,7 +83,11 @@ def _compute(
 ) -> tuple[Summary, Arrays]:
     rates = source.rates(sweep)
     low = low_rate(rates, settings.threshold, dead=not settings.exclude_dead)
-    summary: dict[str, Any] = {"threshold": settings.threshold, "rates": source.identity}
+    summary: dict[str, Any] = {
+        "warnings": warnings.of_rates(rates, settings.threshold),
+        "threshold": settings.threshold,
+        "rates": source.identity,
+    }
     if settings.indices is None:
         early = early_layers(subject.generator.layers)
         scored = {layer: neurons for layer, neurons in low.items() if layer in early} or low

@@ -16,6 +16,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import show_entry
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 
@@ -90,10 +91,13 @@ def _compute(
         for g, name in enumerate(separated.groups)
     }
     arrays = separated._asdict() | {f"shown_{name}": a for name, a in shown._asdict().items()}
-    return (
-        {"groups": groups, "dimensions_compared": top, "first_index": first_index},
-        arrays | {"names": ranking.names, "outcomes": outcomes, "top": top},
-    )
+    summary = {
+        "warnings": warnings.of_samples(drawn, subject) + warnings.of_gradients([ranking], subject),
+        "groups": groups,
+        "dimensions_compared": top,
+        "first_index": first_index,
+    }
+    return summary, arrays | {"names": ranking.names, "outcomes": outcomes, "top": top}
 
 
 def _check_outcomes(drawn: Samples, outcomes: tuple[str, str]) -> None:

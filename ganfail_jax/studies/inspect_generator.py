@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ganfail_jax import plots
+from ganfail_jax import pinned, plots
 from ganfail_jax.latents import generate
 from ganfail_jax.results import ResultError
 from ganfail_jax.types import Generator, Params
@@ -62,6 +62,7 @@ def describe(subject: Inspected) -> Iterator[str]:
         yield f"  {name:<14} {shape:<14} {', '.join(info.aliases)}"
 
 
+@pinned.settings()
 def draw_sheet(generator: Generator, params: Params, path: str) -> None:
     """Write a sheet of samples 0 to 39, as the analyses number them with seed 0.
 

@@ -15,7 +15,7 @@ from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.statistics.intervals import Z95, show
-from ganfail_jax.studies import rankings
+from ganfail_jax.studies import rankings, warnings
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 
 FRESH = 1_000  # samples of the push test
@@ -83,7 +83,8 @@ def _compute(subject: Subject, settings: Settings, sweep: Sweep) -> tuple[Summar
         progress="push test",
         **shared,
     )
-    return _summarize(ranked, effect, settings.top), ranked._asdict()
+    summary = _summarize(ranked, effect, settings.top)
+    return {"warnings": warnings.of_ranking(ranked, subject), **summary}, ranked._asdict()
 
 
 def _show(subject: Subject, settings: Settings, sweep: Sweep, result: Result) -> Arrays:

@@ -17,6 +17,7 @@ from ganfail_jax.analysis.rates import Rates, early_layers, find_layers
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.subject import GeneratorSubject
 
 TABLE = (0.1, 0.3, 0.5, 0.7)  # thresholds of the paper's table 1
@@ -83,7 +84,11 @@ def _compute(
     arrays = rates.arrays() | {"threshold": settings.threshold}
     if milestones:
         arrays |= converge(milestones, [n.size for n in rates.counts.values()])._asdict()
-    summary = {"num_samples": rates.num_samples, "threshold": settings.threshold}
+    summary = {
+        "warnings": warnings.of_rates(rates, settings.threshold),
+        "num_samples": rates.num_samples,
+        "threshold": settings.threshold,
+    }
     return summary | {"layers": _summarize(rates, settings.threshold)}, arrays
 
 

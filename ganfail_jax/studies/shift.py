@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ganfail_jax import plots
+from ganfail_jax import pinned, plots
 from ganfail_jax.analysis import crossing, shift, starts
 from ganfail_jax.analysis.ranking import Ranking
 from ganfail_jax.analysis.shift import ShiftGrid, Shown
@@ -21,6 +21,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result, restore
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.rankings import RankingSource
 from ganfail_jax.studies.subject import Subject, check_truncation, class_index
 from ganfail_jax.types import Generator, dimension_names
@@ -125,6 +126,7 @@ def _compute(
         grid=settings.grid,
     )
     summary = shift.summary(grid, start, ranking, group=int(group), limit=limit)
+    summary |= {"warnings": warnings.of_ranking(ranking, subject)}
     shown = Shown(
         names=[ranking.names[d] for d in dims],
         class_names=models.classifier.class_names,
@@ -150,6 +152,7 @@ def _shown(
     return groups, np.tile(given, (len(target), 1))
 
 
+@pinned.settings()
 def _given_start(views: Views, settings: Settings) -> Starts:
     """The sample of this index; refused unless it is classified as its class."""
     psi = settings.truncation_psi

@@ -5,8 +5,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.features import Features
@@ -73,8 +71,7 @@ def plan(
 
 
 def _train(training: Training) -> Any:
-    with jax.default_matmul_precision(None):
-        state = loop.train(training)
+    state = loop.train(training)
     folder = training.folder
     for part in ("best", "latest"):
         if store.is_weights_folder(folder / part):

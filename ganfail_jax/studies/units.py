@@ -34,6 +34,7 @@ from ganfail_jax.metrics.frechet import feature_moments
 from ganfail_jax.metrics.unit_frechet import subset_distances
 from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
+from ganfail_jax.studies import warnings
 from ganfail_jax.studies.images import ImageSet, of_samples
 from ganfail_jax.studies.subject import GeneratorSubject
 from ganfail_jax.studies.unit_fid import FID
@@ -165,12 +166,18 @@ def _compute(
     random = np.stack([rng.permutation(len(rows))[:k] for _ in range(RANDOM)], axis=1)
     chance = subset_distances(moments, rows, random)
     layers, arrays = {}, {"random": chance}
+    lines = warnings.of_values(rows, "samples have the same features")
+    if real is not None:
+        lines += warnings.of_values(others, "real images have the same features")
     for layer in settings.layers:
+        what = f"top samples are as active as each other, in all units of {layer}"
+        lines += warnings.of_values(top[layer].values, what)
         sets, how = top[layer].indices[:k], sweep.named(f"FID, {layer}")
         fid = subset_distances(moments, rows, sets, how)
         layers[layer], own = _study_layer(settings, rows, top[layer], fid)
         arrays |= {FID + layer: fid} | {f"{name}/{layer}": each for name, each in own.items()}
     summary = {
+        "warnings": lines,
         "num_samples": settings.num_samples,
         "fid_top": k,
         "reference": reference.name,

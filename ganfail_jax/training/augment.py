@@ -219,8 +219,9 @@ def _draw(key, chances: Array, uniforms: int, normals: int = 0) -> tuple[Array, 
     Drawn as vectors: every call of the generator costs XLA on CPU 0.1 s to compile.
     """
     flat, bell = jax.random.split(key)
-    gates, values = jnp.split(jax.random.uniform(flat, (len(chances) + uniforms,)), [len(chances)])
-    return gates < chances, 2 * values - 1, jax.random.normal(bell, (normals,))
+    drawn = jax.random.uniform(flat, (len(chances) + uniforms,), jnp.float32)
+    gates, values = jnp.split(drawn, [len(chances)])
+    return gates < chances, 2 * values - 1, jax.random.normal(bell, (normals,), jnp.float32)
 
 
 def _rotation(angle):

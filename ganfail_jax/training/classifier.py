@@ -19,7 +19,7 @@ import optax
 import orbax.checkpoint as ocp
 from jaxtyping import Array, Float, Int, UInt8
 
-from ganfail_jax import runtime
+from ganfail_jax import pinned, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices
 from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
@@ -74,7 +74,7 @@ def optimizer(config: ClassifierConfig) -> optax.GradientTransformation:
 
 def init(config: ClassifierConfig) -> TrainState:
     """A fresh state."""
-    params = classifiers.init(config.network, jax.random.key(config.seed))
+    params = classifiers.init(config.network, pinned.key(config.seed))
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer(config).init(params))
 
 
@@ -82,7 +82,7 @@ def random_shifts(
     images: Float[Array, "b h w c"], key: Array, max_shift: int
 ) -> Float[Array, "b h w c"]:
     """Each image rolled by up to `max_shift` rows and columns; what wraps is outside the crop."""
-    shifts = jax.random.randint(key, (len(images), 2), -max_shift, max_shift + 1)
+    shifts = jax.random.randint(key, (len(images), 2), -max_shift, max_shift + 1, jnp.int32)
     return jax.vmap(lambda image, shift: jnp.roll(image, shift, (0, 1)))(images, shifts)
 
 
@@ -94,7 +94,7 @@ def train_step(
 ) -> tuple[TrainState, dict[str, Array]]:
     """One step of cross-entropy on images in [-1, 1]; its loss and the norm of the new params."""
     network = classifiers.CNN(config.network)
-    key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    key = jax.random.fold_in(pinned.key(config.seed), state.step)
     shifted = random_shifts(images, key, config.max_shift)
 
     def loss(params: Params) -> Array:
@@ -128,6 +128,7 @@ def check_same(folder: Path, present: Mapping[str, Any], wanted: Mapping[str, An
         )
 
 
+@pinned.settings()
 def train(
     config: ClassifierConfig,
     dataset: Dataset,
@@ -189,6 +190,7 @@ def _predict(
     return jnp.argmax(classifier.logits(params, images), axis=-1)
 
 
+@pinned.settings()
 def accuracy(
     classifier: Classifier,
     params: Params,

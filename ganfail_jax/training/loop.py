@@ -20,7 +20,7 @@ import orbax.checkpoint as ocp
 from jax.sharding import Mesh
 from tensorboardX import SummaryWriter
 
-from ganfail_jax import files, plots, runtime
+from ganfail_jax import files, pinned, plots, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices, class_groups
 from ganfail_jax.images import to_float
 from ganfail_jax.results import writable_folder
@@ -129,7 +129,7 @@ def _variables(start: store.Stored | None, kind: str, network: Any, config: Any)
         return None
     if start.kind != kind:
         raise TrainingError(f"weights of a {start.kind} to start from, but this is a {kind}")
-    template = jax.eval_shape(partial(network.init, config), jax.random.key(0))
+    template = jax.eval_shape(partial(network.init, config), pinned.key(0))
     try:
         return store.assign(start, template)
     except WeightsError as error:
@@ -149,12 +149,13 @@ def sample_sheet(
     """A sheet of fixed latents by the averaged generator (`Recipe.snapshot`), one row per class."""
     classes = max(config.generator.num_classes, 1)
     labels = np.repeat(np.arange(classes), per_class)
-    z = jax.random.normal(jax.random.key(0), (len(labels), config.generator.z_dim))
+    z = jax.random.normal(pinned.key(0), (len(labels), config.generator.z_dim), jnp.float32)
     reached, variables = snapshot
     images = _render(recipe.network, reached)(variables, z, _label(config, labels))
     plots.sheets.save_sheet(path, np.asarray(images), per_class)
 
 
+@pinned.settings()
 def prepare(
     config: RunConfig,
     dataset: Dataset,
@@ -203,8 +204,11 @@ def prepare(
     )
 
 
+@pinned.settings(precision=None)
 def train(training: Training, stop_step: int | None = None) -> Any:
     """Train to `config.total_kimg`, resuming whatever the folder holds -> the last state.
+
+    It runs in JAX's default precision of matrix products; only analyses need the highest.
 
     Args:
         stop_step: stop early after this step, checkpointed (the run can be resumed).

@@ -35,7 +35,9 @@ def path_lengths(
 
     def projection(ws: Array) -> Array:
         images = synthesize(ws)
-        noise = jax.random.normal(key, images.shape) / jnp.sqrt(images.shape[1] * images.shape[2])
+        noise = jax.random.normal(key, images.shape, jnp.float32) / jnp.sqrt(
+            images.shape[1] * images.shape[2]
+        )
         return jnp.sum(images * noise)
 
     gradient = jax.grad(projection)(ws)
@@ -49,7 +51,7 @@ def gradient_penalty(
     key: Array,
 ) -> Float[Array, ""]:
     """Mean (|d D(x) / d x| - 1)^2 between real and fake images (Gulrajani et al. 2017, eq. 3)."""
-    share = jax.random.uniform(key, (real.shape[0], 1, 1, 1))
+    share = jax.random.uniform(key, (real.shape[0], 1, 1, 1), jnp.float32)
     gradient = jax.grad(lambda x: jnp.sum(scores(x)))(real + share * (fake - real))
     norm = jnp.sqrt(jnp.sum(jnp.square(gradient), axis=(1, 2, 3)) + 1e-12)  # finite slope at 0
     return jnp.mean(jnp.square(norm - 1))

@@ -16,6 +16,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
+from ganfail_jax import pinned
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import as_viewed_in_training
 from ganfail_jax.nn import pggan, pggan_discriminator
@@ -163,7 +164,7 @@ def init(config: PGGANRun, generator: Any = None, discriminator: Any = None) -> 
     Raises:
         InputError: one is given, but training would begin at a smaller resolution.
     """
-    key = jax.random.fold_in(jax.random.key(config.seed), 0x1217)
+    key = jax.random.fold_in(pinned.key(config.seed), 0x1217)
     fresh, critic = _init(config, key)
     given = generator is not None or discriminator is not None
     if given and config.first_resolution != config.generator.resolution:
@@ -225,7 +226,7 @@ class _Step(NamedTuple):
         return critic.apply({"params": params}, images, alpha)  # pyright: ignore[reportReturnType]
 
     def keys(self, state: TrainState, phase: int) -> Array:
-        key = jax.random.fold_in(jax.random.key(self.config.seed), state.step)
+        key = jax.random.fold_in(pinned.key(self.config.seed), state.step)
         return jax.random.split(jax.random.fold_in(key, phase))
 
     def adversarial(self, real: Array, fake: Array) -> Array:
@@ -350,7 +351,7 @@ def _reached(
     now = stage(config, int(state.step))
     resolution = now.resolution if now.alpha >= 0.5 else now.resolution // 2
     reached = replace(full, resolution=resolution)
-    template = jax.eval_shape(partial(network.init, reached), jax.random.key(0))
+    template = jax.eval_shape(partial(network.init, reached), pinned.key(0))
     return reached, {"params": {name: params[name] for name in template["params"]}}
 
 

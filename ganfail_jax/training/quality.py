@@ -16,14 +16,13 @@ from functools import cache, partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import UInt8
 
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float, to_uint8
-from ganfail_jax.latents import generate, latents
+from ganfail_jax.latents import generate, sample_labels
 from ganfail_jax.metrics.corruption import looks_clean
 from ganfail_jax.metrics.features import (
     Features,
@@ -82,7 +81,7 @@ def evaluator(
     def extract(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
         return extract_features(features, in_memory(images), batch_size=batch_size)
 
-    labels = latents(generator, seed, jnp.arange(num_samples)).labels
+    labels = sample_labels(generator, np.arange(num_samples))
     order = np.random.default_rng(seed).permutation(len(real))
 
     @cache
@@ -101,7 +100,7 @@ def evaluator(
         }
         if labels is None:
             return measured
-        right = extract(logits, images).argmax(axis=1) == np.asarray(labels)
+        right = extract(logits, images).argmax(axis=1) == labels
         groups = {"": slice(None), "_clean": clean, "_corrupted": ~clean}
         named = {f"agreement{name}": right[rows] for name, rows in groups.items()}
         return measured | {name: float(np.mean(part)) for name, part in named.items() if len(part)}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float
 
@@ -76,7 +77,7 @@ class Recipe(NamedTuple):
 
 def draw_latents(key: Array, batch_size: int, z_dim: int, mesh: Mesh | None) -> Float[Array, "b z"]:
     """Normal latents, split over the mesh: without it every device would do all of them."""
-    z = jax.random.normal(key, (batch_size, z_dim))
+    z = jax.random.normal(key, (batch_size, z_dim), jnp.float32)
     if mesh is None or batch_size % mesh.size:  # path length's part of a batch may be too small
         return z
     return jax.lax.with_sharding_constraint(z, NamedSharding(mesh, PartitionSpec("data")))

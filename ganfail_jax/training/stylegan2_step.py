@@ -15,6 +15,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
+from ganfail_jax import pinned
 from ganfail_jax.images import as_viewed_in_training
 from ganfail_jax.nn import stylegan2, stylegan2_discriminator
 from ganfail_jax.nn.stylegan2 import StyleGAN2
@@ -90,7 +91,7 @@ def init(config: StyleGAN2Run, generator: Any = None, discriminator: Any = None)
         generator: variables to start from instead of random ones.
         discriminator: likewise.
     """
-    keys = jax.random.split(jax.random.fold_in(jax.random.key(config.seed), 0x1217))
+    keys = jax.random.split(jax.random.fold_in(pinned.key(config.seed), 0x1217))
     if generator is None:
         generator = _init_generator(config.generator, keys[0])
     if discriminator is None:
@@ -119,7 +120,7 @@ def mix_styles(
     Karras et al. 2019, sec. 3.1; one layer for the whole batch, as stylegan2-ada-pytorch.
     """
     num_ws = ws.shape[1]
-    cutoff = jax.random.randint(keys[0], (), 1, num_ws)
+    cutoff = jax.random.randint(keys[0], (), 1, num_ws, jnp.int32)
     cutoff = jnp.where(jax.random.bernoulli(keys[1], probability), cutoff, num_ws)
     return jnp.where(jnp.arange(num_ws)[None, :, None] < cutoff, ws, other[:, None])
 
@@ -175,7 +176,7 @@ class _Step(NamedTuple):
         return jax.tree.map(lambda update: factor * update, updates)
 
     def keys(self, state: TrainState, phase: int) -> Array:
-        key = jax.random.fold_in(jax.random.key(self.config.seed), state.step)
+        key = jax.random.fold_in(pinned.key(self.config.seed), state.step)
         return jax.random.split(jax.random.fold_in(key, phase), 4)
 
     def update_generator(self, state: TrainState, gradient: Any) -> TrainState:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from ganfail_jax import files, npz
+from ganfail_jax import files, npz, pinned
 from ganfail_jax.nn import stylegan2
 from ganfail_jax.weights import (
     genforce,
@@ -44,7 +44,7 @@ class Imported(NamedTuple):
 
 @lru_cache(maxsize=8)
 def _template(config: stylegan2.StyleGAN2Config) -> Any:
-    return jax.eval_shape(lambda: stylegan2.init(config, jax.random.key(0)))
+    return jax.eval_shape(lambda: stylegan2.init(config, pinned.key(0)))
 
 
 def _stylegan2(

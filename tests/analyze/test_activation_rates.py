@@ -85,9 +85,7 @@ def test_what_cannot_be_counts_of_the_layer_is_refused(counts, counted):
 def test_an_identity_of_another_form_is_one_line(counted):
     arrays = results.load(counted).arrays
     results.save(counted, {}, {"identity": {"generators": 5}}, arrays)
-    with pytest.raises(
-        InputError, match=f"^{re.escape(counted)} does not hold what is expected: "
-    ):
+    with pytest.raises(InputError, match=f"^{re.escape(counted)} does not hold what is expected: "):
         read_rates(counted, "abc", [])
 
 

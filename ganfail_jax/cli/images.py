@@ -9,7 +9,7 @@ from absl.flags import DEFINE_list, DEFINE_string, FlagValues, register_validato
 
 from ganfail_jax.cli import features
 from ganfail_jax.cli.features import Shape
-from ganfail_jax.cli.models import subject_from
+from ganfail_jax.cli.models import generator_from
 from ganfail_jax.data.image_folder import read_folder
 from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.pipelines import load_dataset
@@ -71,14 +71,15 @@ def real_images_from(
         dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
         name, images = dataset.name, in_memory(dataset.images)
         if shape not in (None, images.shape[1:]):
+            own, wanted = ("x".join(map(str, each)) for each in (images.shape[1:], shape or ()))
             raise InputError(
-                f"images of {name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
-                "give --images"
+                f"images of {name} are {own}, but {wanted} is wanted, like {like}; give "
+                "--images=FOLDER"
             )
         print(f"real images: {dataset.source}")
     if most is not None and most < images.shape[0]:
         drawn = np.random.default_rng(flags.seed).permutation(images.shape[0])[:most]
-        images = in_memory(images.take(drawn))
+        images = images.select(drawn)
     return of_images(name, images)
 
 
@@ -117,19 +118,20 @@ def comparison_from(flags: FlagValues) -> Comparison:
 
 def _comparison_of_samples(flags: FlagValues) -> Comparison:
     metrics = requests(flags.metrics, flags.num_samples)
-    subject = subject_from(flags)
-    source, psi = subject.generator, flags.truncation_psi
+    source, psi = generator_from(flags), flags.truncation_psi
+    shape = source.generator.image_shape
     check_truncation(source, psi)
     n = max(metrics.values())
     generated = of_samples(source, n, seed=flags.seed, truncation_psi=psi)
-    real = real_images_from(flags, source.generator.image_shape)
+    compared_by = features.features_for(flags, shape)
+    real = real_images_from(flags, shape)
     return Comparison(
         subject=f"generator {generated.name}",
         generated=generated,
         real=real,
         metrics=metrics,
-        identity={**subject.identity, "seed": flags.seed, "truncation_psi": psi},
-        features=features.features_from(flags, features.of_subject(subject)),
+        identity={**source.identity, "seed": flags.seed, "truncation_psi": psi},
+        features=compared_by,
         names=(generated.name, real.name, str(flags.seed)),
     )
 

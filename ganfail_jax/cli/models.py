@@ -112,8 +112,8 @@ def subject_from(flags: FlagValues) -> Subject:
     Raises:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
     """
-    name = flags.classifier or defaults_from(flags).classifiers[0]
-    return subject.load_classifiers(generator_from(flags), [name])
+    names = [flags.classifier or defaults_from(flags).classifiers[0]]
+    return _classified(flags, "classifier", names)
 
 
 def several_from(flags: FlagValues) -> Subject:
@@ -125,4 +125,16 @@ def several_from(flags: FlagValues) -> Subject:
     names = flags.classifiers or list(defaults_from(flags).classifiers)
     if len({*names}) < len(names):
         raise InputError(f"--classifiers names one twice: {', '.join(names)}")
-    return subject.load_classifiers(generator_from(flags), names)
+    return _classified(flags, "classifiers", names)
+
+
+def _classified(flags: FlagValues, flag: str, names: list[str]) -> Subject:
+    """The generator with these classifiers; a misfit that the flag did not name is explained."""
+    generator = generator_from(flags)
+    try:
+        return subject.load_classifiers(generator, names)
+    except InputError as error:
+        if flags[flag].value:
+            raise
+        whose = f"this classifier is that of --dataset={flags.dataset}; name another by --{flag}"
+        raise InputError(f"{error} ({whose})") from error

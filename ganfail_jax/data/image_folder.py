@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -60,11 +61,15 @@ def read_folder(
 
     def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
         images = np.empty((len(numbers), *shape), np.uint8)
-        for image, number in zip(images, numbers, strict=True):
-            image[:] = _read(paths[number], shape, like)
+
+        def read(place: int) -> None:
+            images[place] = _read(paths[numbers[place]], shape, like)
+
+        with ThreadPoolExecutor() as pool:  # decoding does not hold Python's lock
+            list(pool.map(read, range(len(numbers))))
         return images
 
-    return Images((len(paths), height, width, channels), take)
+    return Images((len(paths), height, width, channels), take, read_ahead=True)
 
 
 def _found(folder: Path) -> Iterator[Path]:

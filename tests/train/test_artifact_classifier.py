@@ -196,15 +196,15 @@ def test_a_default_dataset_of_other_images_is_left_out(start, generator, labels,
     _, lines, _ = start(*flags, *stop)
     expected = (
         "no real images, so the classes are artifact and normal (images of made_up are "
-        "(4, 4, 1), but (8, 8, 1) is wanted, like the generator's images; give --images)"
+        "4x4x1, but 8x8x1 is wanted, like the generator's images; give --images=FOLDER)"
     )
     assert expected in lines
     for asked in ("--dataset=mnist_c", "--num_real=3", "--mnist_dir=digits"):
         status, _, errors = start(*flags, *stop, asked)
         assert status == 1
         assert errors == [
-            "error: images of made_up are (4, 4, 1), but (8, 8, 1) is wanted, like the generator's "
-            "images; give --images"
+            "error: images of made_up are 4x4x1, but 8x8x1 is wanted, like the generator's "
+            "images; give --images=FOLDER"
         ]
 
 

@@ -13,8 +13,9 @@ from absl.flags import (
 )
 
 from ganfail_jax.cli.bounds import MOST_SAMPLES
+from ganfail_jax.data import stored
 from ganfail_jax.data.label_table import LARGEST
-from ganfail_jax.data.pipelines import DATASETS
+from ganfail_jax.data.pipelines import DATASETS, unknown
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
@@ -23,15 +24,15 @@ Record = TypeVar("Record", bound=tuple)
 
 
 def define_dataset(flags: FlagValues, default: str = "mnist_c") -> None:
-    text = f"Name of the dataset: {' or '.join(DATASETS)}."
+    text = "Dataset: mnist, mnist_c, a folder, .zip or .npz of pictures, or tfds:NAME."
     DEFINE_string("dataset", default, text, flag_values=flags)
     register_validator("dataset", _is_known_dataset, flag_values=flags)
 
 
 def _is_known_dataset(name: str) -> bool:
-    if name in DATASETS:
+    if name in DATASETS or stored.is_stored(name):
         return True
-    raise ValidationError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
+    raise ValidationError(str(unknown(name)))
 
 
 def define_mnist_dir(flags: FlagValues) -> None:

@@ -6,13 +6,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl.flags import DEFINE_list, DEFINE_string, FlagValues, register_validator
+from jaxtyping import Int64
 
 from ganfail_jax.cli import features
+from ganfail_jax.cli.datasets import (
+    check_no_picture_flags,
+    dataset_from,
+    define_label_distribution,
+    define_pictures,
+    with_label_distribution,
+)
 from ganfail_jax.cli.features import Shape
 from ganfail_jax.cli.models import generator_from
 from ganfail_jax.data.image_folder import read_folder
-from ganfail_jax.data.image_sets import Images, in_memory
-from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import requests
 from ganfail_jax.metrics.features import Features
@@ -37,6 +44,7 @@ class Comparison(NamedTuple):
 
 def define_real(flags: FlagValues) -> None:
     """Beside --dataset and --mnist_dir."""
+    define_pictures(flags)
     text = "Folder of real pictures (else: --dataset's training set)."
     DEFINE_string("images", None, text, flag_values=flags)
     empty = "--images is empty; give a folder, or leave it out"
@@ -48,6 +56,7 @@ def define_comparison(flags: FlagValues) -> None:
     define_real(flags)
     text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
     DEFINE_string("generated", None, f"{text}, always the same ones.", flag_values=flags)
+    define_label_distribution(flags)
     text = "Metrics, by commas: fid, kid, pr, realism; fid50k: of 50,000 images."
     DEFINE_list("metrics", ["fid", "kid", "pr", "realism"], text, flag_values=flags)
 
@@ -66,21 +75,38 @@ def real_images_from(
         InputError: they are missing, damaged or of another shape.
     """
     if flags.images:
-        name, images = _name(flags.images), _pictures(flags.images, shape, like)
-    else:
-        dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
-        name, images = dataset.name, in_memory(dataset.images)
-        if shape not in (None, images.shape[1:]):
-            own, wanted = ("x".join(map(str, each)) for each in (images.shape[1:], shape or ()))
-            raise InputError(
-                f"images of {name} are {own}, but {wanted} is wanted, like {like}; give "
-                "--images=FOLDER"
-            )
-        print(f"real images: {dataset.source}")
-    if most is not None and most < images.shape[0]:
-        drawn = np.random.default_rng(flags.seed).permutation(images.shape[0])[:most]
-        images = images.select(drawn)
-    return of_images(name, images)
+        check_no_picture_flags(flags)
+        images = _pictures(flags.images, shape, like)
+        n, name = images.shape[0], _name(flags.images)
+        drawn = _drawn(flags, n, most)
+        return of_images(name, images if drawn is None else images.select(drawn))
+    # what --images does: colours become grey where one channel is wanted
+    dataset = dataset_from(flags, channels=3 if shape is None else shape[2])
+    own = dataset.images.shape[1:]
+    if shape not in (None, own):
+        theirs, wanted = ("x".join(map(str, each)) for each in (own, shape or ()))
+        raise InputError(
+            f"images of {dataset.name} are {theirs}, but {wanted} is wanted, like {like}; give "
+            f"{_remedy(own, shape or own)}"
+        )
+    print(f"real images: {dataset.source}", flush=True)
+    if (drawn := _drawn(flags, len(dataset.labels), most)) is not None:
+        dataset = dataset.select(drawn)
+    if dataset.key is None:
+        return of_images(dataset.name, dataset.images)
+    return ImageSet(dataset.name, dataset.images, dataset.key)
+
+
+def _drawn(flags: FlagValues, n: int, most: int | None) -> Int64[np.ndarray, " m"] | None:
+    """So many of n at random; None: all."""
+    if most is None or most >= n:
+        return None
+    return np.random.default_rng(flags.seed).permutation(n)[:most]
+
+
+def _remedy(own: Shape, wanted: Shape) -> str:
+    square = wanted[0] == wanted[1] and own[2] == wanted[2]
+    return f"--resolution={wanted[0]}, or --images=FOLDER" if square else "--images=FOLDER"
 
 
 def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSet | None:
@@ -118,7 +144,7 @@ def comparison_from(flags: FlagValues) -> Comparison:
 
 def _comparison_of_samples(flags: FlagValues) -> Comparison:
     metrics = requests(flags.metrics, flags.num_samples)
-    source, psi = generator_from(flags), flags.truncation_psi
+    source, psi = with_label_distribution(flags, generator_from(flags)), flags.truncation_psi
     shape = source.generator.image_shape
     check_truncation(source, psi)
     n = max(metrics.values())
@@ -171,7 +197,7 @@ def _comparison_of_pictures(flags: FlagValues) -> Comparison:
 
 
 def _check_flags_of_pictures(flags: FlagValues) -> None:
-    for name in ("generator", "truncation_psi", "noise", "seed"):
+    for name in ("generator", "truncation_psi", "noise", "seed", "label_distribution"):
         if flags[name].present:
             raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
     for name in ("dataset", "mnist_dir"):

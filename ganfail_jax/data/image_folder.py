@@ -7,25 +7,10 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from PIL import ExifTags, Image
 
 from ganfail_jax.data.image_sets import Images
+from ganfail_jax.data.pictures import SUFFIXES, is_picture, opaque, pixels, upright
 from ganfail_jax.errors import InputError
-
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp"}
-MODES = {1: "L", 3: "RGB"}  # channels -> what pictures are converted to
-DEEP = ("I", "F")  # how the modes of 16 and 32 bits begin
-DEEP_PNG = ("RGB;16B", "LA;16B", "RGBA;16B")  # of 16 bits in the file, of 8 once opened
-TURNS = {  # EXIF's orientation -> what makes the picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-DAMAGE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 def read_folder(
@@ -48,14 +33,10 @@ def read_folder(
         InputError: no pictures, or one that is damaged, of another size, not of 8 bits, animated or
             partly transparent, or a link to a file that is not there.
     """
-    if not os.path.isdir(folder):  # Path("") would be this one
-        raise InputError(f"there is no folder {folder}")
-    paths = sorted(_found(Path(folder)))
-    if not paths:
-        raise InputError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder}")
+    paths = picture_paths(folder)
     if image_shape is None:
         like = paths[0].name
-        first = _upright(paths[0])
+        first = upright(paths[0], paths[0])
         image_shape = (first.height, first.width, 3)
     height, width, channels = shape = image_shape
 
@@ -72,10 +53,23 @@ def read_folder(
     return Images((len(paths), height, width, channels), take, read_ahead=True)
 
 
-def _found(folder: Path) -> Iterator[Path]:
+def picture_paths(folder: str | os.PathLike[str]) -> list[Path]:
+    """The pictures that `read_folder` reads, sorted.
+
+    Raises:
+        InputError: no folder, no pictures, or one is a link to a file that is not there.
+    """
+    if not os.path.isdir(folder):  # Path("") would be this one
+        raise InputError(f"there is no folder {folder}")
+    paths = sorted(_pictures(Path(folder)))
+    if not paths:
+        raise InputError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {folder}")
+    return paths
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in SUFFIXES:
+        if not is_picture(str(path.relative_to(folder))):
             continue
         if path.is_file():
             yield path
@@ -83,38 +77,10 @@ def _found(folder: Path) -> Iterator[Path]:
             raise InputError(f"{path} links to {os.readlink(path)}, which is not there: fetch it")
 
 
-def _upright(path: Path) -> Image.Image:
-    """The picture as viewers show it: turned as its EXIF data say."""
-    try:
-        with Image.open(path) as picture:
-            deep = picture.mode.startswith(DEEP) or any(t[3] in DEEP_PNG for t in picture.tile)
-            # MPO: a JPEG with another picture behind it, such as a preview
-            animated = getattr(picture, "is_animated", False) and picture.format != "MPO"
-            picture.load()
-            turn = TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-            upright = picture if turn is None else picture.transpose(turn)
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-    if deep:
-        raise InputError(f"{path} has more than 8 bits per colour; save it with 8")
-    if animated:
-        raise InputError(f"{path} is animated; give single pictures")
-    return upright
-
-
 def _read(path: Path, shape: tuple[int, int, int], like: str) -> UInt8[np.ndarray, "h w c"]:
     height, width, channels = shape
-    picture, opacity = _upright(path), 255
+    picture = upright(path, path)
     if picture.size != (width, height):
         made, wanted = f"{picture.width}x{picture.height}", f"{width}x{height}"
         raise InputError(f"{path} is {made}, but {wanted} is wanted, like {like}")
-    try:
-        if "A" in picture.getbands() or "transparency" in picture.info:
-            picture = picture.convert("RGBA")
-            opacity = np.asarray(picture.getchannel("A")).min()
-        pixels = np.asarray(picture.convert(MODES[channels])).reshape(shape)
-    except DAMAGE as error:
-        raise InputError(f"{path} is damaged: {error}") from error
-    if opacity < 255:
-        raise InputError(f"{path} is partly transparent; give opaque pictures")
-    return pixels
+    return pixels(opaque(picture, path), channels)

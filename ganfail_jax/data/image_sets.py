@@ -30,6 +30,10 @@ class Images(NamedTuple):
         shape = (len(numbers), *self.shape[1:])
         return self._replace(shape=shape, take=lambda rows: self.take(numbers[rows]))
 
+    def whole(self) -> UInt8[np.ndarray, "n h w c"]:
+        """All of them, in memory."""
+        return self.take(np.arange(self.shape[0]))
+
     def batches(
         self, parts: Iterable[Int[np.ndarray, " _"]]
     ) -> Iterator[UInt8[np.ndarray, "_ h w c"]]:

@@ -161,7 +161,7 @@ def test_the_same_without_flags(train, finished, generator, pictures, artifact, 
     backbone = artifact_classifier.Backbone(config, layers, {"sha256": "x"})
     settings = artifact_classifier.Settings(seed=SEED, draws=2)
     labels = Labelled(order, artifact[order])
-    real = of_images("made_up", image_sets.in_memory(tiny_gan.dataset().images))
+    real = of_images("made_up", tiny_gan.dataset().images)
     job = artifact_classifier.plan(
         subject, labels, real, backbone, settings, Run(out=str(tmp_path / "mine"))
     )

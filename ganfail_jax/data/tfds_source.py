@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ganfail_jax.data import sources
+from ganfail_jax.data.mnist_tfds import data_dir
 from ganfail_jax.data.pictures import opaque, upright
 from ganfail_jax.data.sources import Source
 from ganfail_jax.errors import InputError
@@ -32,7 +33,7 @@ def open_tfds(name: str, split: str) -> Source:
 
     where = PREFIX + name
     try:
-        builder: Any = tfds.builder(name, file_format=FORMAT)
+        builder: Any = tfds.builder(name, data_dir=data_dir(), file_format=FORMAT)
         builder.download_and_prepare()
         info, skip = builder.info, tfds.decode.SkipDecoding()
         image = _feature(info.features, tfds.features.Image, "image")

@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,15 @@ from ganfail_jax.data.pictures import damaged
 from ganfail_jax.data.sources import MOST_CLASSES, NONE, Classes, Source
 from ganfail_jax.errors import InputError
 
+SMALL, RATIO = 2**28, 30  # bytes, and how much pictures may be compressed where there are more
+
 
 def open_npz(path: Path) -> Source:
     """
     Raises:
         InputError: damaged, or other arrays.
     """
+    _check_claims(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             wanted = {"images", "labels", "class_names"} & {*file.files}
@@ -48,6 +52,17 @@ def open_npz(path: Path) -> Source:
         class_names=classes.class_names,
         stamp=stamp.hexdigest(),
     )
+
+
+def _check_claims(path: Path) -> None:
+    """Refuse a small file that claims to hold much, before anything is allocated."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(entry.file_size for entry in archive.infolist())
+    except Exception as error:  # whatever a damaged file leads to: no file is trusted
+        raise damaged(path, error) from error
+    if claimed > max(SMALL, RATIO * path.stat().st_size):
+        raise InputError(f"{path} claims {claimed:,} bytes, more than {RATIO} times its size")
 
 
 def _classes(path: Path, n: int, labels: Any, names: Any) -> Classes:

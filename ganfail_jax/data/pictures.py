@@ -25,6 +25,7 @@ TURNS = {  # EXIF's orientation -> what makes the picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+MOST_PIXELS = 2**26  # several pictures are decoded at once
 Resize = Literal["crop", "pad", "squash"]
 RESIZES: tuple[Resize, ...] = get_args(Resize)
 
@@ -48,6 +49,8 @@ def upright(file: Path | io.BytesIO, name: str | os.PathLike[str]) -> Image.Imag
     """
     try:
         with Image.open(file) as picture:
+            if picture.width * picture.height > MOST_PIXELS:  # before they are decoded
+                raise ValueError(f"{picture.width}x{picture.height} pixels")
             deep = picture.mode.startswith(DEEP) or any(t[3] in DEEP_PNG for t in picture.tile)
             # MPO: a JPEG with another picture behind it, such as a preview
             animated = getattr(picture, "is_animated", False) and picture.format != "MPO"

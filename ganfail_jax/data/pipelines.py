@@ -59,7 +59,7 @@ class Dataset(NamedTuple):
         digest = hashlib.sha256(self.content.how.encode())
         digest.update(np.ascontiguousarray(self.content.digests).data)
         left_out = self.content.left_out
-        return digest.hexdigest() + (f", {left_out} bad pictures left out" if left_out else "")
+        return digest.hexdigest() + (f", bad pictures left out: {left_out}" if left_out else "")
 
     @property
     def identity(self) -> dict[str, Any]:

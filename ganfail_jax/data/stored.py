@@ -57,7 +57,7 @@ class Index(NamedTuple):
 
 def is_stored(name: str) -> bool:
     """Whether this names files or a dataset of TFDS, there or not."""
-    path = Path(name)
+    path = Path(name or "none")  # Path("") would be this folder
     known = name.startswith(PREFIX) or os.sep in name or path.suffix.lower() in FILES
     return known or path.exists()
 
@@ -241,10 +241,10 @@ def _describe(
     split: str,
 ) -> str:
     classes = f"{len(source.class_names)} classes" if source.class_names else "no classes"
-    bad = f", {len(index.faults):,} bad ones left out" if index.faults else ""
+    bad = f"; bad pictures left out: {len(index.faults):,}" if index.faults else ""
     return (
-        f"{source.where}: {len(numbers):,} of {len(source.names):,} pictures (split {split}{bad}), "
-        f"{shape[1]}x{shape[0]}x{shape[2]}, {classes}"
+        f"{source.where}: {len(numbers):,} of {len(source.names):,} pictures (split {split}), "
+        f"{shape[1]}x{shape[0]}x{shape[2]}, {classes}{bad}"
     )
 
 

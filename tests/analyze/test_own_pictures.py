@@ -87,11 +87,11 @@ def test_samples_with_the_classes_of_the_data_and_bad_pictures_counted(models, g
     assert line.endswith("; bad pictures: 1 of 49, which --skip_bad leaves out")
     done = run("evaluate", *args, "--skip_bad", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 bad ones left out" in done.stdout
+    assert "; bad pictures left out: 1\n" in done.stdout
     result = json.loads((tmp_path / "out" / "result.json").read_text())
     dataset = open_dataset(str(grey), "train", Options(skip_bad=True))
     identity = result["provenance"]["identity"]
-    assert identity["images"].endswith(", 1 bad pictures left out")
+    assert identity["images"].endswith(", bad pictures left out: 1")
     counts = np.bincount(dataset.labels)
     np.testing.assert_allclose(identity["label_shares"], counts / counts.sum())
     (fid,) = result["measurements"]
@@ -111,6 +111,7 @@ def own_fid(models, dataset):
 
 BAD = [
     (["--dataset=absent/"], "there is no dataset absent/: neither a folder nor a file"),
+    (["--dataset="], "no dataset is called ''; datasets are mnist, mnist_c, a folder"),
     (["--dataset=svhn"], "no dataset is called 'svhn'; datasets are mnist, mnist_c, a folder"),
     (["--resolution=8"], "--resolution is about the pictures of --dataset=FOLDER, .zip, .npz"),
     (["--dataset={zip}", "--mnist_dir=x"], "--mnist_dir does not go with --dataset="),

@@ -2,8 +2,12 @@
 
 import io
 import json
+import os
 import re
+import threading
+import weakref
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
@@ -271,9 +275,9 @@ def test_bad_pictures_are_named_or_counted(tmp_path):
     assert "\n" not in str(refused.value)
     train, test = both(folder, skip_bad=True)
     assert {*by_pixels(train, test)} == {image.tobytes() for image in PIXELS}
-    assert f"(split train, {n} bad ones left out)" in train.source
+    assert train.source.endswith(f"; bad pictures left out: {n}")
     assert train.key is not None
-    assert train.key.endswith(f", {n} bad pictures left out")
+    assert train.key.endswith(f", bad pictures left out: {n}")
 
 
 def entry(name, body=PNGS[0]):
@@ -376,3 +380,42 @@ def test_mirrored_images_follow_the_others(tmp_path):
     np.testing.assert_array_equal(
         twice.images.take(np.array([n + 1, 1])), [whole[1, :, ::-1], whole[1]]
     )
+
+
+def test_few_pictures_are_in_memory_while_all_are_looked_at(tmp_path, monkeypatch):
+    source = stored.open_source(str(write(tmp_path / "set", FLAT)))
+    alive, most, lock = [0], [0], threading.Lock()
+
+    def forget():
+        with lock:
+            alive[0] -= 1
+
+    def read(number):
+        picture = source.read(number)
+        weakref.finalize(picture, forget)
+        with lock:
+            alive[0] += 1
+            most[0] = max(most[0], alive[0])
+        return picture
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)  # 6 threads
+    index = stored.index_of(source._replace(read=read))
+    assert len({*map(bytes, index.digests)}) == N
+    assert most[0] <= 2 * 6  # one in each thread, and the one before
+
+
+def test_archives_and_pictures_that_claim_much_are_refused_before_they_are_decoded(tmp_path):
+    path = tmp_path / "set.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("images.npy", b"")
+    raw = bytearray(path.read_bytes())
+    place = raw.rindex(b"PK\x01\x02") + 24
+    raw[place : place + 4] = (2**31).to_bytes(4, "little")
+    path.write_bytes(raw)
+    with pytest.raises(InputError, match=r"claims 2,147,483,648 bytes, more than 30 times its"):
+        both(path)
+    header = bytearray(png(np.zeros((8, 8), np.uint8)))
+    header[16:24] = (9000).to_bytes(4, "big") * 2
+    header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
+    with pytest.raises(InputError, match=r"a.png is damaged: 9000x9000 pixels; bad pictures: 1 of"):
+        both(write(tmp_path / "large", {"a.png": bytes(header)}))

@@ -36,7 +36,9 @@ SMALL = {  # command -> flags that make it quick
     "analyze.table": "--num_samples=64 --ends=20 --num_real=40 --rates_samples=64",
     "analyze.evaluate": "--num_samples=40 --metrics=fid,kid,pr,realism",
 }
-FILES = re.compile(r"GENERATOR|=RUN|\bnetwork\.pkl|my_samples|package/|=runs/|=digits|=10\.")
+FILES = re.compile(
+    r"GENERATOR|=RUN|\bnetwork\.pkl|my_samples|my_pictures|package/|=runs/|=digits|=10\."
+)
 FIGURES = re.compile(r"figures/[\w.]+")
 
 

@@ -10,6 +10,7 @@ from jaxtyping import Int64
 
 from ganfail_jax.cli import features
 from ganfail_jax.cli.datasets import (
+    OF_PICTURES,
     check_no_picture_flags,
     dataset_from,
     define_label_distribution,
@@ -87,7 +88,7 @@ def real_images_from(
         theirs, wanted = ("x".join(map(str, each)) for each in (own, shape or ()))
         raise InputError(
             f"images of {dataset.name} are {theirs}, but {wanted} is wanted, like {like}; give "
-            f"{_remedy(own, shape or own)}"
+            + ("--images=FOLDER" if dataset.key is None else f"--resolution={(shape or own)[0]}")
         )
     print(f"real images: {dataset.source}", flush=True)
     if (drawn := _drawn(flags, len(dataset.labels), most)) is not None:
@@ -102,11 +103,6 @@ def _drawn(flags: FlagValues, n: int, most: int | None) -> Int64[np.ndarray, " m
     if most is None or most >= n:
         return None
     return np.random.default_rng(flags.seed).permutation(n)[:most]
-
-
-def _remedy(own: Shape, wanted: Shape) -> str:
-    square = wanted[0] == wanted[1] and own[2] == wanted[2]
-    return f"--resolution={wanted[0]}, or --images=FOLDER" if square else "--images=FOLDER"
 
 
 def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSet | None:
@@ -125,7 +121,8 @@ def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSe
     try:
         return real_images_from(flags, shape, most=most)
     except InputError as error:
-        if any(flags[name].present for name in ("images", "dataset", "mnist_dir", "num_real")):
+        named = ("images", "dataset", "mnist_dir", "num_real", *OF_PICTURES)
+        if any(flags[name].present for name in named):
             raise
         print(f"no real images, so the classes are artifact and normal ({error})", flush=True)
         return None

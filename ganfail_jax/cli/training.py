@@ -114,7 +114,7 @@ def judge_from(flags: FlagValues, config: RunConfig, dataset: Dataset) -> Judge 
 
     None without such a classifier.
     """
-    defaults = zoo.DEFAULTS.get(flags.dataset)
+    defaults = zoo.DEFAULTS.get(dataset.name) if dataset.key is None else None
     if defaults is None or defaults.classifiers[0] not in zoo.bundled_names(zoo.CLASSIFIERS):
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
         return None

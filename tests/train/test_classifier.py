@@ -85,8 +85,8 @@ def test_unknown_dataset(start, tmp_path):
     status, _, errors = start("--dataset=svhn", f"--out={tmp_path / 'net'}")
     assert status == 1
     assert errors == [
-        "error: no dataset is called 'svhn'; datasets are mnist, mnist_c, a folder, .zip or .npz "
-        "of pictures, and tfds:NAME"
+        "error: flag --dataset=svhn: no dataset is called 'svhn'; datasets are mnist, mnist_c, a "
+        "folder, .zip or .npz of pictures, and tfds:NAME; see --help"
     ]
     assert not (tmp_path / "net").exists()
 

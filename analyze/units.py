@@ -65,8 +65,8 @@ def plan(flags: FlagValues) -> Task:
     )
     settings = units.checked(given, generator)  # before images are read
     alone = flags.generator and not (flags.images or flags["dataset"].present)
-    real = None if alone else images.real_images_from(flags, generator.image_shape)
     chosen = features.features_for(flags, generator.image_shape)
+    real = None if alone else images.real_images_from(flags, generator.image_shape)
     return units.plan(subject, units.Reference(chosen, real), settings, run_from(flags)).run
 
 

@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
 from ganfail_jax import pinned
 from ganfail_jax.images import as_viewed
 from ganfail_jax.types import Activations, Edits, Generator, Params
 
+GOLDEN = np.array([2654435769], np.uint32)  # 2^32 over the golden ratio
 NOISE_STREAM = 0x4E4F49  # folded into a sample's key for its noise inputs
 Seed = int | Integer[Array, ""]  # an argument of compiled programs, so that they serve every seed
 
@@ -37,8 +39,19 @@ def noise_keys(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> A
 
 
 def sample_labels(generator: Generator, indices: Any) -> Any:
-    """The class of each sample, index mod k, so that classes are balanced; unconditional: None."""
-    return indices % generator.num_classes if generator.num_classes else None
+    """The class of each sample, so that classes have their shares; unconditional: None.
+
+    Equal shares: index mod k. Others: multiples of the golden ratio, which are spread evenly over
+    the circle whatever number of samples there is (Knuth, TAOCP 3, sec. 6.4).
+    """
+    if not generator.label_shares or not generator.num_classes:
+        return indices % generator.num_classes if generator.num_classes else None
+    host = not isinstance(indices, jax.Array)
+    places = (np if host else jnp).asarray(indices).astype(np.uint32) * GOLDEN
+    ends = np.cumsum(generator.label_shares) / sum(generator.label_shares)
+    bounds = np.minimum(np.round(ends[:-1] * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    found = (np if host else jnp).searchsorted(bounds, places, side="right")
+    return found.astype(np.int32)
 
 
 def latents(generator: Generator, seed: Seed, indices: Int[Array, " b"]) -> Latents:

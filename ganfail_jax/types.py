@@ -84,6 +84,7 @@ class Generator(NamedTuple):
     # random: drawn from each sample's key; const: the planes stored with the weights, the same for
     # every sample; none: nothing
     noise: Noise = "none"
+    label_shares: tuple[float, ...] = ()  # of the classes among samples; empty: equal ones
 
     def synthesize(
         self,

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ganfail_jax.edits import zero_activated
-from ganfail_jax.latents import generate, latents, noise_keys
+from ganfail_jax.latents import generate, latents, noise_keys, sample_labels
 from ganfail_jax.nn import pggan
 from ganfail_jax.types import NOISES, Noise
 from tests.tiny import CONFIG, models
@@ -39,6 +40,19 @@ def test_classes_are_balanced_and_unconditional_has_none():
     np.testing.assert_array_equal(np.bincount(drawn.labels), [3, 3, 3])
     np.testing.assert_array_equal(np.argmax(drawn.one_hot, 1), drawn.labels)
     assert latents(generator._replace(num_classes=0), 0, jnp.arange(2)).labels is None
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.25, 0.25), (0.9, 0.1, 0.0), (0.0, 1.0, 0.0)])
+def test_classes_have_their_shares_in_every_stretch_of_samples(shares):
+    generator = models().generator._replace(label_shares=shares)
+    indices = np.arange(1_000)
+    labels = sample_labels(generator, indices)
+    np.testing.assert_array_equal(labels, latents(generator, 5, jnp.asarray(indices)).labels)
+    for first, last in ((0, 1_000), (0, 100), (437, 637), (2, 31)):
+        counts = np.bincount(labels[first:last], minlength=3)
+        assert np.abs(counts - (last - first) * np.asarray(shares)).max() < 5
+    late = sample_labels(generator, np.array([2**31 - 1]))
+    np.testing.assert_array_equal(late, sample_labels(generator, jnp.asarray([2**31 - 1])))
 
 
 def test_the_first_latents_stay_what_they_were():

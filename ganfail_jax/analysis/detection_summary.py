@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float, Int
 
 from ganfail_jax.analysis.detection import Detected, ends
 from ganfail_jax.analysis.rates import Rates, expected_activated, low_rate
+from ganfail_jax.latents import sample_labels
 from ganfail_jax.statistics.estimates import auc
 from ganfail_jax.statistics.intervals import show_entry, with_interval
 from ganfail_jax.types import Generator
@@ -25,7 +26,7 @@ def classes_of(
     generator: Generator, indices: Int[np.ndarray, " n"]
 ) -> Int[np.ndarray, " n"] | None:
     """The classes of samples, as `latents.latents` gives them; None: unconditional."""
-    return indices % generator.num_classes if generator.num_classes else None
+    return sample_labels(generator, indices)
 
 
 def layer_table(

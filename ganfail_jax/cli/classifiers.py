@@ -13,7 +13,7 @@ from ganfail_jax.nn.wrapped import LAYOUTS, OUTPUTS, RESIZES
 OWN = "package.module:factory, a function of yours that is imported and run"
 FILES = ".onnx, torchvision's .pth, Keras' .keras"
 NUMBERS = {"input_size": "size", "input_range": "range", "mean": "mean", "std": "std"}
-CHOICES = ("layout", "resize", "outputs")
+CHOICES = {"layout": "layout", "input_resize": "resize", "outputs": "outputs"}
 
 
 def define_classifier(flags: FlagValues, use: str) -> None:
@@ -51,7 +51,7 @@ def _define_entry(flags: FlagValues) -> None:
     text = f"{own}order of the axes of a batch (default: NCHW for PyTorch and ONNX, else NHWC)."
     DEFINE_enum("layout", None, LAYOUTS, text, flag_values=flags)
     text = f"{own}how images come to --input_size; pad: with black (default: bilinear)."
-    DEFINE_enum("resize", None, RESIZES, text, flag_values=flags)
+    DEFINE_enum("input_resize", None, RESIZES, text, flag_values=flags)
     text = f"{own}what it returns (default: logits)."
     DEFINE_enum("outputs", None, OUTPUTS, text, flag_values=flags)
     text = f"{own}text file of its class names, one per line (default: 0, 1, ...)."
@@ -69,7 +69,7 @@ def entry_from(flags: FlagValues) -> Mapping[str, Any]:
     for flag, name in NUMBERS.items():
         if values[flag] is not None:
             given[name] = _numbers(flag, values[flag], whole=flag == "input_size")
-    given |= {flag: values[flag] for flag in CHOICES if values[flag] is not None}
+    given |= {name: values[flag] for flag, name in CHOICES.items() if values[flag] is not None}
     if flags.input_channels is not None:
         given["channels"] = int(flags.input_channels)
     if flags.class_names is not None:

@@ -6,11 +6,10 @@ import numpy as np
 from absl.flags import FlagValues
 
 from ganfail_jax import zoo
+from ganfail_jax.cli.datasets import dataset_from
 from ganfail_jax.cli.models import defaults_from
 from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.image_folder import read_folder
-from ganfail_jax.data.image_sets import in_memory
-from ganfail_jax.data.pipelines import load_dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.names import last_part
 from ganfail_jax.studies.d_values import Judge, Real
@@ -79,15 +78,16 @@ def real_from(flags: FlagValues, discriminator: Discriminator, most: int) -> Rea
         name = last_part(Path(flags.images).resolve())
         images, labels = read_folder(flags.images, shape, like="the discriminator's images"), None
     else:
-        dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
+        dataset = dataset_from(flags, channels=shape[2])
         if dataset.images.shape[1:] != shape or classes not in (0, len(dataset.class_names)):
+            own, judged = ("x".join(map(str, s)) for s in (dataset.images.shape[1:], shape))
             raise InputError(
-                f"{dataset.name} has images of {dataset.images.shape[1:]} in "
-                f"{len(dataset.class_names)} classes, the discriminator judges {shape} in "
+                f"{dataset.name} has images of {own} in "
+                f"{len(dataset.class_names)} classes, the discriminator judges {judged} in "
                 f"{classes}; give --images=FOLDER, or --num_real=0 for none"
             )
         print(f"real images: {dataset.source}")
-        name, images, labels = dataset.name, in_memory(dataset.images), dataset.labels
+        name, images, labels = dataset.name, dataset.images, dataset.labels
     drawn = np.random.default_rng(flags.seed).permutation(images.shape[0])[:most]
     labels = np.zeros(len(drawn), np.int32) if labels is None else labels[drawn]
     return Real(name, images.select(drawn), labels)

@@ -13,6 +13,7 @@ from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.names import last_part
 from ganfail_jax.studies import fingerprints
 from ganfail_jax.studies.subject import Subject
+from ganfail_jax.weights import pretrained
 from ganfail_jax.weights.errors import WeightsError
 
 DEFAULT = "inception"
@@ -72,7 +73,7 @@ def features_for(flags: FlagValues, shape: Shape) -> Features:
     Those of a classifier are --classifier's, or of the dataset's own where it takes such images.
 
     Raises:
-        InputError: the classifier that the flags name does not take them.
+        InputError: the classifier that the flags name does not take them, or nothing does.
     """
     wanted = flags.features in (None, "classifier")
     return features_from(flags, _fitting_classifier(flags, shape) if wanted else None)
@@ -87,11 +88,17 @@ def _fitting_classifier(flags: FlagValues, shape: Shape) -> Features | None:
     if taken == shape:
         return features
     if required:
+        whose = "" if flags.classifier else f", the one of --dataset={flags.dataset},"
+        taken, made = ("x".join(map(str, each)) for each in (taken, shape))
         raise InputError(
-            f"classifier {name} takes images of {taken}, but the generator makes {shape}; give a "
-            "--classifier that fits, or other --features"
+            f"classifier {name}{whose} takes images of {taken}, but the generator makes {made}; "
+            f"give a --classifier that fits, or --features={DEFAULT} ({_how_to_get(DEFAULT)})"
         )
     return None
+
+
+def _how_to_get(network: str) -> str:
+    return pretrained.how_to_get(networks.NETWORKS[network].carrier)
 
 
 def choose(
@@ -105,7 +112,8 @@ def choose(
         classifier: its features; None: there is no classifier.
 
     Raises:
-        InputError: a file of another network than the one requested.
+        InputError: a file of another network than the one requested, or nothing is requested and
+            there is neither Inception nor a classifier.
         WeightsError: the weights requested are missing or damaged.
     """
     given = [name for name, file in files.items() if file]
@@ -123,7 +131,12 @@ def choose(
     try:
         return networks.load(name, files[name])
     except WeightsError as error:
-        if requested or classifier is None:
+        if requested:
             raise
+        if classifier is None:
+            raise InputError(
+                f"no features to compare by: no classifier takes these images, and for "
+                f"--features={DEFAULT} {error}"
+            ) from error
         print(f"{error}; the classifier's features are used instead")
         return classifier

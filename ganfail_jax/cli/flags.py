@@ -7,7 +7,6 @@ from absl.flags import (
     DEFINE_bool,
     DEFINE_integer,
     DEFINE_list,
-    DEFINE_string,
     FlagValues,
     ValidationError,
     register_validator,
@@ -15,8 +14,9 @@ from absl.flags import (
 
 from ganfail_jax.cli.bounds import MOST_SAMPLES
 from ganfail_jax.cli.paths import DEFINE_path
+from ganfail_jax.data import stored
 from ganfail_jax.data.label_table import LARGEST
-from ganfail_jax.data.pipelines import DATASETS
+from ganfail_jax.data.pipelines import DATASETS, unknown
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
@@ -29,15 +29,15 @@ Record = TypeVar("Record", bound=tuple)
 
 
 def define_dataset(flags: FlagValues, default: str = "mnist_c") -> None:
-    text = f"Name of the dataset: {' or '.join(DATASETS)}."
-    DEFINE_string("dataset", default, text, flag_values=flags)
+    text = "Dataset: mnist, mnist_c, a folder, .zip or .npz of pictures, or tfds:NAME."
+    DEFINE_path("dataset", default, text, flag_values=flags)
     register_validator("dataset", _is_known_dataset, flag_values=flags)
 
 
 def _is_known_dataset(name: str) -> bool:
-    if name in DATASETS:
+    if name in DATASETS or stored.is_stored(name):
         return True
-    raise ValidationError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
+    raise ValidationError(str(unknown(name)))
 
 
 def define_mnist_dir(flags: FlagValues) -> None:

@@ -6,14 +6,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from absl.flags import DEFINE_list, FlagValues, register_validator
+from jaxtyping import Int64
 
 from ganfail_jax.cli import features
+from ganfail_jax.cli.datasets import (
+    OF_PICTURES,
+    check_no_picture_flags,
+    dataset_from,
+    define_label_distribution,
+    define_pictures,
+    with_label_distribution,
+)
 from ganfail_jax.cli.features import Shape
-from ganfail_jax.cli.models import subject_from
+from ganfail_jax.cli.models import generator_from
 from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.data.image_folder import read_folder
-from ganfail_jax.data.image_sets import Images, in_memory
-from ganfail_jax.data.pipelines import load_dataset
+from ganfail_jax.data.image_sets import Images
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics.evaluation import requests
 from ganfail_jax.metrics.features import Features
@@ -38,6 +46,7 @@ class Comparison(NamedTuple):
 
 def define_real(flags: FlagValues) -> None:
     """Beside --dataset and --mnist_dir."""
+    define_pictures(flags)
     text = "Folder of real pictures (else: --dataset's training set)."
     DEFINE_path("images", None, text, flag_values=flags)
     empty = "--images is empty; give a folder, or leave it out"
@@ -49,6 +58,7 @@ def define_comparison(flags: FlagValues) -> None:
     define_real(flags)
     text = "Folder of pictures in place of a generator's images; fewer than all are drawn at random"
     DEFINE_path("generated", None, f"{text}, always the same ones.", flag_values=flags)
+    define_label_distribution(flags)
     text = "Metrics, by commas: fid, kid, pr, realism; fid50k: of 50,000 images."
     DEFINE_list("metrics", ["fid", "kid", "pr", "realism"], text, flag_values=flags)
 
@@ -67,20 +77,33 @@ def real_images_from(
         InputError: they are missing, damaged or of another shape.
     """
     if flags.images:
-        name, images = _name(flags.images), _pictures(flags.images, shape, like)
-    else:
-        dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
-        name, images = dataset.name, in_memory(dataset.images)
-        if shape not in (None, images.shape[1:]):
-            raise InputError(
-                f"images of {name} are {images.shape[1:]}, but {shape} is wanted, like {like}; "
-                "give --images"
-            )
-        print(f"real images: {dataset.source}")
-    if most is not None and most < images.shape[0]:
-        drawn = np.random.default_rng(flags.seed).permutation(images.shape[0])[:most]
-        images = in_memory(images.take(drawn))
-    return of_images(name, images)
+        check_no_picture_flags(flags)
+        images = _pictures(flags.images, shape, like)
+        n, name = images.shape[0], _name(flags.images)
+        drawn = _drawn(flags, n, most)
+        return of_images(name, images if drawn is None else images.select(drawn))
+    # what --images does: colours become grey where one channel is wanted
+    dataset = dataset_from(flags, channels=3 if shape is None else shape[2])
+    own = dataset.images.shape[1:]
+    if shape not in (None, own):
+        theirs, wanted = ("x".join(map(str, each)) for each in (own, shape or ()))
+        raise InputError(
+            f"images of {dataset.name} are {theirs}, but {wanted} is wanted, like {like}; give "
+            + ("--images=FOLDER" if dataset.key is None else f"--resolution={(shape or own)[0]}")
+        )
+    print(f"real images: {dataset.source}", flush=True)
+    if (drawn := _drawn(flags, len(dataset.labels), most)) is not None:
+        dataset = dataset.select(drawn)
+    if dataset.key is None:
+        return of_images(dataset.name, dataset.images)
+    return ImageSet(dataset.name, dataset.images, dataset.key)
+
+
+def _drawn(flags: FlagValues, n: int, most: int | None) -> Int64[np.ndarray, " m"] | None:
+    """So many of n at random; None: all."""
+    if most is None or most >= n:
+        return None
+    return np.random.default_rng(flags.seed).permutation(n)[:most]
 
 
 def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSet | None:
@@ -99,7 +122,8 @@ def real_images_if_any(flags: FlagValues, shape: Shape, default: int) -> ImageSe
     try:
         return real_images_from(flags, shape, most=most)
     except InputError as error:
-        if any(flags[name].present for name in ("images", "dataset", "mnist_dir", "num_real")):
+        named = ("images", "dataset", "mnist_dir", "num_real", *OF_PICTURES)
+        if any(flags[name].present for name in named):
             raise
         print(f"no real images, so the classes are artifact and normal ({error})", flush=True)
         return None
@@ -118,19 +142,20 @@ def comparison_from(flags: FlagValues) -> Comparison:
 
 def _comparison_of_samples(flags: FlagValues) -> Comparison:
     metrics = requests(flags.metrics, flags.num_samples)
-    subject = subject_from(flags)
-    source, psi = subject.generator, flags.truncation_psi
+    source, psi = with_label_distribution(flags, generator_from(flags)), flags.truncation_psi
+    shape = source.generator.image_shape
     check_truncation(source, psi)
     n = max(metrics.values())
     generated = of_samples(source, n, seed=flags.seed, truncation_psi=psi)
-    real = real_images_from(flags, source.generator.image_shape)
+    compared_by = features.features_for(flags, shape)
+    real = real_images_from(flags, shape)
     return Comparison(
         subject=f"generator {generated.name}",
         generated=generated,
         real=real,
         metrics=metrics,
-        identity={**subject.identity, "seed": flags.seed, "truncation_psi": psi},
-        features=features.features_from(flags, features.of_subject(subject)),
+        identity={**source.identity, "seed": flags.seed, "truncation_psi": psi},
+        features=compared_by,
         names=(generated.name, real.name, str(flags.seed)),
     )
 
@@ -170,7 +195,7 @@ def _comparison_of_pictures(flags: FlagValues) -> Comparison:
 
 
 def _check_flags_of_pictures(flags: FlagValues) -> None:
-    for name in ("generator", "truncation_psi", "noise", "seed"):
+    for name in ("generator", "truncation_psi", "noise", "seed", "label_distribution"):
         if flags[name].present:
             raise InputError(f"--generated takes pictures, no generator: leave --{name} out")
     for name in ("dataset", "mnist_dir"):

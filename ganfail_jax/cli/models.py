@@ -129,9 +129,8 @@ def subject_from(flags: FlagValues) -> Subject:
     Raises:
         InputError: unknown dataset, unreadable weights, or models that do not fit each other.
     """
-    name = flags.classifier or defaults_from(flags).classifiers[0]
-    entry = classifiers.entry_from(flags)
-    return subject.load_classifiers(generator_from(flags), [name], entry)
+    names = [flags.classifier or defaults_from(flags).classifiers[0]]
+    return _classified(flags, "classifier", names)
 
 
 def several_from(flags: FlagValues) -> Subject:
@@ -143,5 +142,16 @@ def several_from(flags: FlagValues) -> Subject:
     names = flags.classifiers or list(defaults_from(flags).classifiers)
     if len({*names}) < len(names):
         raise InputError(f"--classifiers names one twice: {', '.join(names)}")
-    entry = classifiers.entry_from(flags)
-    return subject.load_classifiers(generator_from(flags), names, entry)
+    return _classified(flags, "classifiers", names)
+
+
+def _classified(flags: FlagValues, flag: str, names: list[str]) -> Subject:
+    """The generator with these classifiers; a misfit that the flag did not name is explained."""
+    generator, entry = generator_from(flags), classifiers.entry_from(flags)
+    try:
+        return subject.load_classifiers(generator, names, entry)
+    except InputError as error:
+        if flags[flag].value:
+            raise
+        whose = f"this classifier is that of --dataset={flags.dataset}; name another by --{flag}"
+        raise InputError(f"{error} ({whose})") from error

@@ -65,11 +65,12 @@ def _subject(flags: FlagValues) -> GeneratorSubject:
 
 def _compared(flags: FlagValues, subject: GeneratorSubject, layers: Sequence[str]) -> Compared:
     shape = subject.generator.image_shape
+    features = features_for(flags, shape)  # before images are read
     return Compared(
         subject=subject,
         source=rates_from(flags, subject, layers),
         real=real_images_from(flags, shape, GENERATED, flags.num_real),
-        features=features_for(flags, shape),
+        features=features,
     )
 
 

@@ -9,10 +9,9 @@ from absl.flags import DEFINE_float, DEFINE_integer, DEFINE_string, FlagValues
 
 from ganfail_jax import zoo
 from ganfail_jax.cli.bounds import MOST, MOST_KIMG
+from ganfail_jax.cli.datasets import define_training_set, training_set_from
 from ganfail_jax.cli.flags import (
     ELSEWHERE,
-    define_dataset,
-    define_mnist_dir,
     define_out,
     define_resume,
     define_seed,
@@ -21,7 +20,7 @@ from ganfail_jax.cli.flags import (
 from ganfail_jax.cli.main import Task
 from ganfail_jax.cli.models import read_generator
 from ganfail_jax.cli.paths import DEFINE_path
-from ganfail_jax.data.pipelines import Dataset, load_dataset
+from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 from ganfail_jax.metrics import networks
@@ -47,8 +46,7 @@ MAY_DIFFER = {  # flags with which the same run is resumed
 
 def define_training(flags: FlagValues, presets: str) -> None:
     """What every GAN has: settings, and where the run's data, start and results are."""
-    define_dataset(flags)
-    define_mnist_dir(flags)
+    define_training_set(flags)
     define_seed(flags)
     define_out(flags)
     define_resume(flags)
@@ -99,10 +97,10 @@ def training_from(flags: FlagValues, method: str, config: RunConfig) -> Task:
     Raises:
         InputError: data or weights are missing, damaged or do not fit, or as `train_gan.plan`.
     """
-    names = (method.lower(), flags.dataset, flags.preset, flags.seed)
+    dataset = training_set_from(flags)
+    names = (method.lower(), dataset.name, flags.preset, flags.seed)
     given = given_from(flags, MAY_DIFFER)
     folder = Run(out=flags.out, given=given).folder("train", *names)
-    dataset = load_dataset(flags.dataset, "train", mnist_dir=flags.mnist_dir)
     devices = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     print(f"training {method} (preset {flags.preset}) on {dataset.source}")
     print(f"{config.total_kimg:g} kimg in batches of {config.batch_size} on {devices} -> {folder}")
@@ -126,7 +124,7 @@ def judge_from(flags: FlagValues, config: RunConfig, dataset: Dataset) -> Judge 
 
     None without such a classifier.
     """
-    defaults = zoo.DEFAULTS.get(dataset.name)
+    defaults = zoo.DEFAULTS.get(dataset.name) if dataset.key is None else None
     if defaults is None or defaults.classifiers[0] not in zoo.bundled_names(zoo.CLASSIFIERS):
         print(f"no bundled classifier for {dataset.name}: no best snapshot is kept")
         return None

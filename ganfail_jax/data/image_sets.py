@@ -1,6 +1,8 @@
 """Sets of images that are looked up by number, so that they need not be in memory at once."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -18,6 +20,7 @@ class Images(NamedTuple):
 
     shape: tuple[int, int, int, int]  # n, h, w, c
     take: Callable[[Int[np.ndarray, " b"]], UInt8[np.ndarray, "b h w c"]]  # of numbers below n
+    read_ahead: bool = False  # whether a thread may call `take`, which reads files
 
     def first(self, n: int) -> "Images":
         return self._replace(shape=(n, *self.shape[1:]))
@@ -25,7 +28,27 @@ class Images(NamedTuple):
     def select(self, numbers: Int[np.ndarray, " m"]) -> "Images":
         """These of them, in this order."""
         shape = (len(numbers), *self.shape[1:])
-        return Images(shape, lambda rows: self.take(numbers[rows]))
+        return self._replace(shape=shape, take=lambda rows: self.take(numbers[rows]))
+
+    def whole(self) -> UInt8[np.ndarray, "n h w c"]:
+        """All of them, in memory."""
+        return self.take(np.arange(self.shape[0]))
+
+    def batches(
+        self, parts: Iterable[Int[np.ndarray, " _"]]
+    ) -> Iterator[UInt8[np.ndarray, "_ h w c"]]:
+        """The images of each part; of those in files the next part is read ahead, in a thread."""
+        if not self.read_ahead:
+            yield from map(self.take, parts)
+            return
+        ahead = deque()
+        with ThreadPoolExecutor(1) as pool:
+            for part in parts:
+                ahead.append(pool.submit(self.take, part))
+                if len(ahead) == 2:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
 
 
 def in_memory(images: UInt8[np.ndarray, "n h w c"]) -> Images:

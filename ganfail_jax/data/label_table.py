@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ganfail_jax import files
-from ganfail_jax.data.image_folder import SUFFIXES
+from ganfail_jax.data.pictures import SUFFIXES
 from ganfail_jax.errors import InputError
 
 LABELS = ("normal", "artifact", "skip")  # skip: the person could not or would not tell

@@ -22,7 +22,7 @@ from jaxtyping import UInt8
 
 from ganfail_jax import files
 from ganfail_jax.caches import some_folder
-from ganfail_jax.data.image_folder import open_picture
+from ganfail_jax.data.pictures import open_picture
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import replace_file
 from ganfail_jax.writing import only_writer

@@ -1,28 +1,93 @@
 """Which images does `--dataset` name, and which of them are training batch number `step`?
 
-Datasets are whole arrays in memory: mnist_c (Le Coz 2022, sec. 3.1) is 61 MB.
+The datasets of digits are in memory: mnist_c (Le Coz 2022, sec. 3.1) is 61 MB. Those of the user's
+own files (`stored.py`) are read as needed.
 """
 
 import functools
+import hashlib
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32, Int32, Int64, UInt8
+from jaxtyping import Bool, Float32, Int, Int32, Int64, UInt8
 
 from ganfail_jax.data import mnist
+from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.data.mnist_c import PAD, Corruption, corrupt
 from ganfail_jax.images import to_uint8
 
 
+class Content(NamedTuple):
+    """What identifies images that are read from files."""
+
+    how: str  # they are made of the pictures
+    digests: UInt8[np.ndarray, "n _"]  # of each picture's pixels
+    left_out: int  # bad pictures
+
+
 class Dataset(NamedTuple):
+    """Images of one split, with their classes."""
+
     name: str
-    images: UInt8[np.ndarray, "n h w c"]
-    labels: Int32[np.ndarray, " n"]
-    class_names: tuple[str, ...]
+    images: Images
+    labels: Int32[np.ndarray, " n"]  # without classes: 0
+    class_names: tuple[str, ...]  # empty: there are no classes
     source: str  # one line for a person
     attributes: Mapping[str, UInt8[np.ndarray, " n"]]  # per image, by name
+    content: Content | None = None  # None: the name says what it is
+
+    def select(self, rows: Int[np.ndarray, " m"] | Bool[np.ndarray, " n"]) -> "Dataset":
+        """These of the images, in this order."""
+        rows = np.arange(len(self.labels))[rows]
+        content = self.content
+        if content is not None:
+            content = content._replace(digests=content.digests[rows])
+        return self._replace(
+            images=self.images.select(rows),
+            labels=self.labels[rows],
+            attributes={name: each[rows] for name, each in self.attributes.items()},
+            content=content,
+        )
+
+    @property
+    def key(self) -> str | None:
+        """What determines the images, as text; None: nothing is known about their content."""
+        if self.content is None:
+            return None
+        digest = hashlib.sha256(self.content.how.encode())
+        digest.update(np.ascontiguousarray(self.content.digests).data)
+        left_out = self.content.left_out
+        return digest.hexdigest() + (f", bad pictures left out: {left_out}" if left_out else "")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides whether two trainings are of the same data."""
+        identity: dict[str, Any] = {"dataset": self.name, "images": len(self.labels)}
+        if self.key is not None:
+            classes = hashlib.sha256(repr(self.class_names).encode() + self.labels.tobytes())
+            identity |= {"content": self.key, "classes": classes.hexdigest()}
+        return identity
+
+
+def mirrored(dataset: Dataset) -> Dataset:
+    """Every image, and then every image mirrored, left to right."""
+    n = len(dataset.labels)
+    twice = dataset.select(np.arange(2 * n) % n)
+    content = twice.content
+
+    def take(rows: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
+        images = dataset.images.take(rows % n).copy()
+        turned = rows >= n
+        images[turned] = images[turned, :, ::-1]
+        return images
+
+    return twice._replace(
+        images=twice.images._replace(take=take),
+        source=f"{dataset.source}, and mirrored",
+        content=content and content._replace(how=f"{content.how}, and mirrored"),
+    )
 
 
 PICTURE = 256  # pixels of a side
@@ -36,7 +101,7 @@ def _mnist(
     digits = mnist.load(split, mnist_dir)
     images = np.pad(digits.images, ((0, 0), (PAD, PAD), (PAD, PAD)))[..., None]
     labels = digits.labels.astype(np.int32)
-    return Dataset("mnist", images, labels, DIGIT_NAMES, digits.source, {})
+    return Dataset("mnist", in_memory(images), labels, DIGIT_NAMES, digits.source, {})
 
 
 def _mnist_c(
@@ -46,7 +111,7 @@ def _mnist_c(
     corrupted = corrupt(digits.images, corruption=corruption, seed=seed, split=split)
     return Dataset(
         "mnist_c",
-        corrupted.images,
+        in_memory(corrupted.images),
         digits.labels.astype(np.int32),
         DIGIT_NAMES,
         digits.source,
@@ -71,7 +136,7 @@ def load_dataset(
     mnist_dir: str | os.PathLike[str] | None = None,
     corruption: Corruption = "half",
 ) -> Dataset:
-    """The whole of a split in memory, in a fixed order.
+    """The whole of a split, in a fixed order.
 
     Args:
       name: a key of DATASETS.
@@ -84,8 +149,17 @@ def load_dataset(
       DataError: unknown name, split or corruption, or digits that are absent or damaged.
     """
     if name not in DATASETS:
-        raise mnist.DataError(f"no dataset is called {name!r}; datasets are {', '.join(DATASETS)}")
+        raise unknown(name)
     return DATASETS[name](split, seed=seed, mnist_dir=mnist_dir, corruption=corruption)
+
+
+def unknown(name: str) -> mnist.DataError:
+    """The error of a name that is neither a dataset nor what `stored.py` opens."""
+    names = ", ".join(DATASETS)
+    return mnist.DataError(
+        f"no dataset is called {name!r}; datasets are {names}, a folder, .zip or .npz of pictures, "
+        "and tfds:NAME"
+    )
 
 
 def to_picture(images: Float32[np.ndarray, "*n h w c"]) -> UInt8[np.ndarray, "*n _ _ c"]:

@@ -120,8 +120,11 @@ def extract_features(
     parts, fresh, saved = [kept], list[np.ndarray](), len(kept)
     batch_size = _batch_size(features, min(batch_size, max(n, SHARD)))
     with runtime.progress_bar(progress, n, saved) as bar:
-        for start in range(saved, n, batch_size):
-            fresh.append(_extract(features, images, start, batch_size))
+        starts = range(saved, n, batch_size)
+        # the last batch is filled up with the last image, so that one compilation serves all
+        numbers = (np.minimum(np.arange(s, s + batch_size), n - 1) for s in starts)
+        for start, batch in zip(starts, images.batches(numbers), strict=True):
+            fresh.append(_extract(features, batch, start, n))
             bar.update(len(fresh[-1]))
             if cache is not None and sum(map(len, fresh)) >= SHARD:
                 parts, fresh = [*parts, np.concatenate(fresh)], []
@@ -142,15 +145,13 @@ def _batch_size(features: Features, asked: int) -> int:
 
 
 def _extract(
-    features: Features, images: Images, start: int, size: int
+    features: Features, batch: UInt8[np.ndarray, "s h w c"], start: int, n: int
 ) -> Float32[np.ndarray, "b d"]:
-    """Of one batch, filled up with the last image, so that one compilation serves all."""
-    n = images.shape[0]
-    batch = images.take(np.minimum(np.arange(start, start + size), n - 1))
+    """Of the images from number `start` on, of n; what fills the batch up is left out."""
     rows = np.asarray(features.extract(batch), np.float32)
-    if rows.shape != (size, features.dim):
+    if rows.shape != (len(batch), features.dim):
         raise InputError(
-            f"{features.name}: {features.dim} features of {size} images wanted, "
+            f"{features.name}: {features.dim} features of {len(batch)} images wanted, "
             f"not an array of shape {rows.shape}"
         )
     bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))

@@ -17,7 +17,7 @@ from ganfail_jax.metrics.features import Features, over_devices
 from ganfail_jax.nn import frozen, inception, resnet, vgg
 from ganfail_jax.weights import inception_names, resnet_names, vgg_names
 from ganfail_jax.weights.errors import WeightsError
-from ganfail_jax.weights.pretrained import Pretrained
+from ganfail_jax.weights.pretrained import Carrier, Pretrained
 
 AT_ONCE = 25
 Run = Callable[[frozen.Layers, UInt8[Array, "b h w c"]], Float[Array, "b d"]]
@@ -66,14 +66,15 @@ def resnet_features(loaded: Pretrained) -> Features:
 class Network(NamedTuple):
     """Where its weights come from and what is made of them."""
 
+    carrier: Carrier
     load: Callable[[str | os.PathLike[str] | None], Pretrained]
     features: Callable[[Pretrained], Features]
 
 
 NETWORKS: Mapping[str, Network] = {
-    "inception": Network(inception_names.load, inception_features),
-    "vgg": Network(vgg_names.load, vgg_features),
-    "resnet": Network(resnet_names.load, resnet_features),
+    "inception": Network(inception_names.CARRIER, inception_names.load, inception_features),
+    "vgg": Network(vgg_names.CARRIER, vgg_names.load, vgg_features),
+    "resnet": Network(resnet_names.CARRIER, resnet_names.load, resnet_features),
 }
 
 

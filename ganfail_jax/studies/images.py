@@ -47,6 +47,8 @@ def of_samples(
         "noise": subject.identity["noise"],
         "truncation_psi": truncation_psi,
     }
+    if subject.generator.label_shares:
+        source["label_shares"] = subject.generator.label_shares
     return ImageSet(subject.name, images, str(source))
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +11,9 @@ import numpy as np
 
 from ganfail_jax import files
 from ganfail_jax.data.pipelines import Dataset, load_dataset
+from ganfail_jax.errors import InputError
 from ganfail_jax.nn import classifiers
+from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.results import writable_folder
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.training import checkpoints
@@ -39,9 +42,41 @@ def mnist_c(train_on: str, mnist_dir: str | None = None) -> Data:
     train = load_dataset(TRAINING_SETS["mnist_c"][train_on], "train", mnist_dir=mnist_dir)
     mixed = load_dataset("mnist_c", "test", mnist_dir=mnist_dir)
     half = mixed.attributes["noise_severity"] > 0
-    corrupted = mixed._replace(images=mixed.images[half], labels=mixed.labels[half])
+    corrupted = mixed.select(half)
     clean = load_dataset("mnist", "test", mnist_dir=mnist_dir)
     return Data(train, {"mnist": clean, "mnist_c": mixed, "mnist_c corrupted half": corrupted})
+
+
+def own(train: Dataset, test: Dataset) -> Data:
+    """Data of the user's own pictures, measured on those that are held out.
+
+    Raises:
+        InputError: they have no classes.
+    """
+    if len(train.class_names) < 2:
+        raise InputError(f"{train.name} has no classes: put its pictures into a folder per class")
+    return Data(train, {train.name: test})
+
+
+def fitting(data: Data, config: ClassifierConfig) -> ClassifierConfig:
+    """The configuration for images of other size, colours and classes than the digits.
+
+    Raises:
+        InputError: the images are not square, or of a size that the network cannot halve twice.
+    """
+    height, width, channels = data.train.images.shape[1:]
+    margin = 2 if height % 4 == 0 else 1
+    if height != width or height % 2 or height < 2 * margin + 4:
+        raise InputError(
+            f"images of {data.train.name} are {width}x{height}; this network takes squares of an "
+            "even number of pixels, at least 8: give --resolution"
+        )
+    network = CNNConfig(
+        image_shape=(height, width, channels),
+        crop=height - 2 * margin,
+        num_classes=len(data.train.class_names),
+    )
+    return replace(config, network=network, max_shift=margin)
 
 
 def plan(
@@ -96,7 +131,7 @@ def _train(
         **about,
         "class_names": list(data.train.class_names),
         "seed": config.seed,
-        "epochs": config.steps * config.batch_size / len(data.train.images),
+        "epochs": config.steps * config.batch_size / len(data.train.labels),
         "accuracy": {  # test set -> correct, n
             name: training.accuracy(classifier, params, images)
             for name, images in data.test.items()

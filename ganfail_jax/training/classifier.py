@@ -5,6 +5,7 @@ that a resumed run repeats an uninterrupted one. The run's folder holds `run.jso
 weights are in it, `checkpoints/` (Orbax).
 """
 
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -41,6 +42,7 @@ class ClassifierConfig:
     learning_rate: float = 2e-3  # falls to 0 along a half cosine
     weight_decay: float = 1e-2
     max_shift: int = 2  # pixels, in rows and in columns
+    class_weights: tuple[float, ...] | None = None  # of the loss; None: all 1
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -54,8 +56,22 @@ class ClassifierConfig:
                 "around the crop"
             )
 
+        weights, k = self.class_weights, self.network.num_classes
+        if weights is not None and len(weights) != k:
+            raise TrainingError(f"{len(weights)} class_weights for {k} classes")
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        known = asdict(self)
+        if self.class_weights is None:  # as runs that are older than this setting
+            del known["class_weights"]
+        return known
+
+
+def balanced_weights(labels: Int[np.ndarray, " n"], num_classes: int) -> tuple[float, ...]:
+    """Weights by which all classes that occur weigh alike and the mean over the data is 1."""
+    counts = np.bincount(labels, minlength=num_classes)
+    present = np.count_nonzero(counts)
+    return tuple(len(labels) / (present * n) if n else 0.0 for n in counts.tolist())
 
 
 class TrainState(NamedTuple):
@@ -99,7 +115,9 @@ def train_step(
 
     def loss(params: Params) -> Array:
         logits = jnp.asarray(network.apply({"params": params}, shifted))
-        return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, labels))
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
+        weights = config.class_weights
+        return jnp.mean(losses if weights is None else jnp.asarray(weights)[labels] * losses)
 
     value, gradient = jax.value_and_grad(loss)(state.params)
     updates, opt_state = optimizer(config).update(gradient, state.opt_state, state.params)
@@ -110,7 +128,7 @@ def train_step(
 
 def identity(config: ClassifierConfig, dataset: Dataset) -> dict[str, Any]:
     """What decides whether two runs are the same, as JSON gives it back."""
-    wanted = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    wanted = {**dataset.identity, "config": config.to_dict()}
     return json.loads(json.dumps(wanted))
 
 
@@ -150,13 +168,19 @@ def train(
         raise TrainingError(f"a batch of {batch} does not divide over {mesh.size} devices")
     checkpoints.claim(folder, identity(config, dataset), check_same)
     run = jax.jit(partial(train_step, config), donate_argnums=0)
+
+    def rows(step: int) -> Int[np.ndarray, " b"]:
+        return batch_indices(len(dataset.labels), batch, step, config.seed)
+
     with checkpoints.manager(folder) as manager:
         state = checkpoints.restore(manager, runtime.replicate(mesh, init(config)))
         first = int(state.step)
         with runtime.progress_bar("training", last * batch, first * batch, scale=True) as bar:
-            for step in range(first, last):
-                rows = batch_indices(len(dataset.images), batch, step, config.seed)
-                inputs = to_float(dataset.images[rows]), dataset.labels[rows]
+            steps = range(first, last)
+            numbers, ahead = itertools.tee(map(rows, steps))
+            batches = dataset.images.batches(ahead)
+            for step, places, images in zip(steps, numbers, batches, strict=True):
+                inputs = to_float(images), dataset.labels[places]
                 state, metrics = run(state, *runtime.shard_batch(mesh, inputs))
                 done = step + 1
                 bar.update(batch)
@@ -206,6 +230,8 @@ def accuracy(
     def predict(images: UInt8[np.ndarray, "b h w c"]) -> Int[Array, " b"]:
         return _predict(classifier, params, runtime.shard_batch(mesh, to_float(images)))
 
-    batch = -(-batch_size // mesh.size) * mesh.size
-    right = runtime.in_batches(predict, batch, dataset.images) == dataset.labels
-    return int(right.sum()), len(right)
+    n, batch = len(dataset.labels), -(-batch_size // mesh.size) * mesh.size
+    parts = [np.arange(start, start + batch) for start in range(0, n, batch)]
+    batches = dataset.images.batches(np.minimum(part, n - 1) for part in parts)
+    classes = np.concatenate([np.asarray(predict(images)) for images in batches])[:n]
+    return int((classes == dataset.labels).sum()), n

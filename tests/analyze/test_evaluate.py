@@ -155,7 +155,7 @@ BAD = [
         ["--images={pictures}", "--inception_weights={tmp}/none.pt"],
         "cannot be read: No such file",
     ),
-    (["--dataset=mnist_c"], "images of mnist_c are (32, 32, 1), but (8, 8, 1) is"),
+    (["--dataset=mnist_c"], "images of mnist_c are 32x32x1, but 8x8x1 is"),
     (
         ["--num_samples=3", "--images={pictures}"],
         "than 3 images of each kind are needed by --neighbours=3",

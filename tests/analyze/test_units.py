@@ -140,7 +140,7 @@ BAD = [
     (["--fid_top=60"], "--fid_top=60 of 60 samples: give fewer, or more --num_samples"),
     (["--top=61"], "--top=61 of 60 samples: give fewer, or more --num_samples"),
     (["--clusters=7"], "--clusters=7, but b0004/conv1 has 6 units"),
-    (["--classifier=mnist_c_corrupted"], "makes (8, 8, 1); give a --classifier that fits"),
+    (["--classifier=mnist_c_corrupted"], "makes 8x8x1; give a --classifier that fits"),
 ]
 
 

@@ -32,7 +32,7 @@ def test_flags_are_the_arguments_of_wrap(tmp_path):
         "mean": [0.5, 0.4, 0.3],
         "std": [2.0],
         "layout": "NCHW",
-        "resize": "crop",
+        "input_resize": "crop",
         "outputs": "probabilities",
         "channels": 3,
         "class_names": ("cat", "dog"),

@@ -109,10 +109,13 @@ def test_the_classifier_of_the_dataset_or_the_one_named(folders, nothing_install
         ({"features": "classifier", "dataset": "nope"}, "no dataset is called 'nope'"),
         (
             {"classifier": "mnist_c_clean"},
-            "classifier mnist_c_clean takes images of (32, 32, 1), but the generator makes "
-            "(8, 8, 1); give a --classifier that fits, or other --features",
+            "classifier mnist_c_clean takes images of 32x32x1, but the generator makes 8x8x1; "
+            "give a --classifier that fits, or --features=inception (`pip install",
         ),
-        ({"features": "classifier", "dataset": "mnist_c"}, "mnist_c_corrupted takes images of"),
+        (
+            {"features": "classifier", "dataset": "mnist_c"},
+            "classifier mnist_c_corrupted, the one of --dataset=mnist_c, takes images of",
+        ),
     ],
 )
 def test_a_classifier_that_is_named_must_fit(given, message):

@@ -185,7 +185,8 @@ def test_every_number_has_bounds(name):
 
 def test_a_dataset_is_known_even_where_it_is_not_used(tmp_path):
     done = run("rates", "--generator=mnist_c", "--dataset=zz", cwd=tmp_path)
-    expected = "error: flag --dataset=zz: no dataset is called 'zz'; datasets are mnist, mnist_c"
+    expected = "error: flag --dataset=zz: no dataset is called 'zz'; datasets are mnist, mnist_c, "
+    expected += "a folder, .zip or .npz of pictures, and tfds:NAME"
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{expected}; see --help\n"
 

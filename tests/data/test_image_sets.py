@@ -1,5 +1,6 @@
 """Images by their numbers, the same whatever is asked for together."""
 
+import weakref
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ganfail_jax.data.image_sets import generated, in_memory
+from ganfail_jax.data.image_sets import Images, generated, in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_uint8
 from ganfail_jax.types import Generator
@@ -51,3 +52,37 @@ def test_a_generator_that_overflows_is_refused():
     images = generated(generator, jnp.asarray(3e38), 50, truncation_psi=0.7)
     with pytest.raises(InputError, match="images with pixels that are not finite"):
         images.take(np.arange(50))
+
+
+@pytest.mark.parametrize("read_ahead", [False, True])
+def test_batches_come_in_turn_and_few_are_in_memory(read_ahead):
+    alive = most = 0
+
+    def forget():
+        nonlocal alive
+        alive -= 1
+
+    def take(numbers):
+        nonlocal alive, most
+        pixels = np.broadcast_to(numbers.astype(np.uint8)[:, None, None, None], (2, 1, 1, 1)).copy()
+        weakref.finalize(pixels, forget)
+        alive += 1
+        most = max(most, alive)
+        return pixels
+
+    images = Images((40, 1, 1, 1), take, read_ahead)
+    seen = [batch.ravel().tolist() for batch in images.batches(np.arange(40).reshape(20, 2))]
+    assert seen == np.arange(40).reshape(20, 2).tolist()
+    assert most <= (3 if read_ahead else 2)  # one in use, and two that are read ahead
+
+
+def test_what_cannot_be_read_ahead_is_raised_in_its_turn():
+    def take(numbers):
+        if numbers[0] == 2:
+            raise InputError("damaged")
+        return np.zeros((1, 1, 1, 1), np.uint8)
+
+    batches = Images((4, 1, 1, 1), take, True).batches(np.arange(4)[:, None])
+    assert next(batches).shape == next(batches).shape == (1, 1, 1, 1)
+    with pytest.raises(InputError, match="damaged"):
+        next(batches)

@@ -20,7 +20,7 @@ def test_every_dataset_loads(small_mnist, name, split, count):
     digits = mnist.load(split, small_mnist)
     assert dataset.name == name
     assert dataset.images.shape == (count, 32, 32, 1)
-    assert dataset.images.dtype == np.uint8
+    assert dataset.images.whole().dtype == np.uint8
     assert dataset.labels.dtype == np.int32
     np.testing.assert_array_equal(dataset.labels, digits.labels)
     assert dataset.class_names == ("0", "1", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -30,9 +30,9 @@ def test_every_dataset_loads(small_mnist, name, split, count):
 def test_mnist_is_clean_and_padded(small_mnist):
     dataset = load_dataset("mnist", "train", mnist_dir=small_mnist)
     np.testing.assert_array_equal(
-        dataset.images[:, 2:-2, 2:-2, 0], mnist.load("train", small_mnist).images
+        dataset.images.whole()[:, 2:-2, 2:-2, 0], mnist.load("train", small_mnist).images
     )
-    border = dataset.images.copy()
+    border = dataset.images.whole()
     border[:, 2:-2, 2:-2] = 0
     assert not border.any()
     assert not dataset.attributes
@@ -43,7 +43,7 @@ def test_mnist_c_is_the_function_with_its_severities(small_mnist, corruption):
     dataset = load_dataset("mnist_c", "test", seed=5, mnist_dir=small_mnist, corruption=corruption)
     digits = mnist.load("test", small_mnist)
     expected = corrupt(digits.images, corruption=corruption, seed=5, split="test")
-    np.testing.assert_array_equal(dataset.images, expected.images)
+    np.testing.assert_array_equal(dataset.images.whole(), expected.images)
     assert set(dataset.attributes) == {"blur_severity", "noise_severity"}
     for name, values in dataset.attributes.items():
         np.testing.assert_array_equal(values, getattr(expected, name))
@@ -51,7 +51,7 @@ def test_mnist_c_is_the_function_with_its_severities(small_mnist, corruption):
 
 def test_unknown_name():
     with pytest.raises(
-        mnist.DataError, match=r"^no dataset is called 'mnist_d'; datasets are mnist, mnist_c$"
+        mnist.DataError, match=r"^no dataset is called 'mnist_d'; datasets are mnist, mnist_c, a "
     ):
         load_dataset("mnist_d", "train")
 

@@ -161,7 +161,7 @@ def test_the_same_without_flags(train, finished, generator, pictures, artifact, 
     backbone = artifact_classifier.Backbone(config, layers, {"sha256": "x"})
     settings = artifact_classifier.Settings(seed=SEED, draws=2)
     labels = Labelled(order, artifact[order])
-    real = of_images("made_up", image_sets.in_memory(tiny_gan.dataset().images))
+    real = of_images("made_up", tiny_gan.dataset().images)
     job = artifact_classifier.plan(
         subject, labels, real, backbone, settings, Run(out=str(tmp_path / "mine"))
     )
@@ -196,15 +196,15 @@ def test_a_default_dataset_of_other_images_is_left_out(start, generator, labels,
     _, lines, _ = start(*flags, *stop)
     expected = (
         "no real images, so the classes are artifact and normal (images of made_up are "
-        "(4, 4, 1), but (8, 8, 1) is wanted, like the generator's images; give --images)"
+        "4x4x1, but 8x8x1 is wanted, like the generator's images; give --images=FOLDER)"
     )
     assert expected in lines
     for asked in ("--dataset=mnist_c", "--num_real=3", "--mnist_dir=digits"):
         status, _, errors = start(*flags, *stop, asked)
         assert status == 1
         assert errors == [
-            "error: images of made_up are (4, 4, 1), but (8, 8, 1) is wanted, like the generator's "
-            "images; give --images"
+            "error: images of made_up are 4x4x1, but 8x8x1 is wanted, like the generator's "
+            "images; give --images=FOLDER"
         ]
 
 

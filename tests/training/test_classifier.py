@@ -15,6 +15,7 @@ import pytest
 
 from ganfail_jax import zoo
 from ganfail_jax.data import mnist, mnist_tfds
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset
 from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
@@ -45,7 +46,7 @@ assert counts[0] == counts[1], counts
 
 def made_up(n, seed=0):
     rng = np.random.default_rng(seed)
-    images = rng.integers(0, 256, (n, 32, 32, 1)).astype(np.uint8)
+    images = in_memory(rng.integers(0, 256, (n, 32, 32, 1)).astype(np.uint8))
     return Dataset("noise", images, rng.integers(0, 10, n, np.int32), DIGIT_NAMES, "made up", {})
 
 
@@ -79,7 +80,7 @@ def test_the_loss_falls():
     step, state = jax.jit(partial(training.train_step, config)), training.init(config)
     losses = []
     for _ in range(config.steps):
-        state, metrics = step(state, to_float(data.images), data.labels)
+        state, metrics = step(state, to_float(data.images.whole()), data.labels)
         losses.append(float(metrics["loss"]))
     assert losses[0] == pytest.approx(np.log(10), rel=0.3)
     assert losses[-1] < 0.5 * losses[0]
@@ -87,7 +88,7 @@ def test_the_loss_falls():
 
 
 def test_shifts_are_rolls_of_every_size_up_to_the_limit():
-    images = jnp.asarray(to_float(made_up(400).images))
+    images = jnp.asarray(to_float(made_up(400).images.whole()))
     shifted = np.asarray(training.random_shifts(images, jax.random.key(0), 2))
     found = np.zeros((5, 5), int)
     for row in range(5):
@@ -104,7 +105,9 @@ def test_every_step_draws_its_own_shifts(max_shift, same):
     config, data = ClassifierConfig(network=SMALL, max_shift=max_shift), made_up(16)
     step, state = jax.jit(partial(training.train_step, config)), training.init(config)
     later = state._replace(step=state.step + 1)
-    losses = [step(s, to_float(data.images), data.labels)[1]["loss"] for s in (state, later)]
+    losses = [
+        step(s, to_float(data.images.whole()), data.labels)[1]["loss"] for s in (state, later)
+    ]
     assert (losses[0] == losses[1]) == same
 
 
@@ -112,7 +115,7 @@ def test_every_step_draws_its_own_shifts(max_shift, same):
 def test_accuracy_is_the_count_of_numpy(batch_size):
     classifier = classifiers.build(SMALL, DIGIT_NAMES)
     params, data = classifiers.init(SMALL, jax.random.key(0)), made_up(23)
-    logits = jax.jit(classifier.logits)(params, jnp.asarray(to_float(data.images)))
+    logits = jax.jit(classifier.logits)(params, jnp.asarray(to_float(data.images.whole())))
     predicted = np.argmax(logits, axis=1)
     labels = np.where(np.arange(23) < 9, (predicted + 1) % 10, predicted)  # padding repeats a hit
     counted = training.accuracy(

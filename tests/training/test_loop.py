@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax import zoo
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.training import loop
 from ganfail_jax.training.checkpoints import TrainingError
@@ -155,7 +156,7 @@ def test_folder_that_cannot_be_written_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"images": np.zeros((9, 4, 4, 1), np.uint8)}, r"are \(4, 4, 1\), .* makes \(8, 8, 1\)"),
+        ({"images": in_memory(np.zeros((9, 4, 4, 1), np.uint8))}, r"are 4x4x1, .* makes 8x8x1"),
         ({"class_names": ("a", "b")}, "made_up has 2 classes, this generator 3"),
     ],
 )

@@ -19,7 +19,7 @@ from ganfail_jax.training.pggan_step import PRESETS, Stage
 from tests.training.tiny_gan import GROWING, dataset
 
 MESH = runtime.data_mesh()
-IMAGES = jnp.asarray(dataset().images[:4] / 127.5 - 1, jnp.float32)
+IMAGES = jnp.asarray(dataset().images.whole()[:4] / 127.5 - 1, jnp.float32)
 LABEL = jnp.eye(3)[jnp.array([0, 2, 1, 1])]
 R1 = replace(GROWING, loss="r1", r1_gamma=2.0, class_weight=0.5)
 

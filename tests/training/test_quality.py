@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.errors import InputError
 from ganfail_jax.images import to_float
 from ganfail_jax.metrics.features import Features
@@ -60,7 +61,9 @@ def variables(noise=0.0, order=(0, 1, 2)):
 def evaluator(generator=None, real=None, **options):
     real = bars(60) if real is None else real
     options = {"num_samples": 30, "batch_size": 12, **options}
-    return quality.evaluator(generator or linear_generator(), CLASSIFIER, ONE, real, **options)
+    return quality.evaluator(
+        generator or linear_generator(), CLASSIFIER, ONE, in_memory(real), **options
+    )
 
 
 def test_perfect_generator():

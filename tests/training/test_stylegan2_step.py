@@ -19,7 +19,7 @@ from tests.training.tiny_gan import AUGMENTED, CONDITIONAL, dataset
 
 MESH = runtime.data_mesh()
 PHASES = stylegan2_step.phases(CONDITIONAL, MESH)
-IMAGES = jnp.asarray(dataset().images[:4] / 127.5 - 1, jnp.float32)
+IMAGES = jnp.asarray(dataset().images.whole()[:4] / 127.5 - 1, jnp.float32)
 LABEL = jnp.eye(3)[jnp.array([0, 2, 1, 1])]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.nn.pggan import PGGANConfig
 from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminatorConfig
@@ -53,4 +54,4 @@ GROWING = PGGANRun(
 def dataset(size: int = 8) -> Dataset:
     images = np.random.default_rng(7).integers(0, 256, (30, size, size, 1), np.uint8)
     labels = np.arange(len(images), dtype=np.int32) % 3
-    return Dataset("made_up", images, labels, tiny.CLASS_NAMES, "made up", {})
+    return Dataset("made_up", in_memory(images), labels, tiny.CLASS_NAMES, "made up", {})

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Integer
 
+from ganfail_jax import files
 from ganfail_jax.errors import InputError
 
 GENERATOR = "threefry2x32"
@@ -72,7 +73,7 @@ def settings(precision: str | None = "highest") -> Iterator[None]:
 def _refuse_fast_maths(flags: str) -> None:
     """Raises as `settings`; flags are listed, or in a file of this name."""
     if flags.strip() and not flags.lstrip().startswith("-") and Path(flags).is_file():
-        flags = Path(flags).read_text(errors="replace")
+        flags = files.read(flags, files.LARGEST_TABLE).decode(errors="replace")
     values = dict(FAST_MATHS.findall(flags))  # of a flag that comes twice the last counts
     fast = [name for name, value in values.items() if value.lower() not in OFF]
     if fast:

@@ -293,7 +293,10 @@ BAD = {
     "no pictures": (lambda t: write(t / "set", {"a.txt": b""}), "no pictures (.bmp, "),
     "zip without pictures": (lambda t: pack(t / "set.zip", {"a.txt": b""}), "no pictures (.bmp"),
     "no zip": (lambda t: write(t, {"set.zip": b"text"}) / "set.zip", "set.zip is damaged: "),
-    "no npz": (lambda t: write(t, {"set.npz": b"text"}) / "set.npz", "set.npz is damaged: "),
+    "no npz": (
+        lambda t: write(t, {"set.npz": b"text"}) / "set.npz",
+        "set.npz: truncated or damaged",
+    ),
     "other file": (lambda t: write(t, {"set.tar": b"text"}) / "set.tar", "is not a dataset: give"),
     "outside": (entry("../a.png"), "has an entry outside of it: '../a.png'"),
     "absolute": (entry("/a.png"), "has an entry outside of it: '/a.png'"),
@@ -333,7 +336,7 @@ BAD = {
     ),
     "npz of objects": (
         lambda t: npz(t / "set.npz", labels=np.array([{}] * N)),
-        "set.npz is damaged: ",
+        "set.npz: an array of something else than plain numbers",
     ),
     "npz of few labels": (
         lambda t: npz(t / "set.npz", labels=np.zeros(3, int)),
@@ -412,10 +415,13 @@ def test_archives_and_pictures_that_claim_much_are_refused_before_they_are_decod
     place = raw.rindex(b"PK\x01\x02") + 24
     raw[place : place + 4] = (2**31).to_bytes(4, "little")
     path.write_bytes(raw)
-    with pytest.raises(InputError, match=r"claims 2,147,483,648 bytes, more than 30 times its"):
+    with pytest.raises(InputError, match=r"claim 2,147,483,648 bytes, of at most 268,435,456"):
         both(path)
     header = bytearray(png(np.zeros((8, 8), np.uint8)))
     header[16:24] = (9000).to_bytes(4, "big") * 2
     header[29:33] = zlib.crc32(header[12:29]).to_bytes(4, "big")
-    with pytest.raises(InputError, match=r"a.png is damaged: 9000x9000 pixels; bad pictures: 1 of"):
+    with pytest.raises(
+        InputError,
+        match=r"a.png is damaged: 9000x9000 are more than the 67,108,864 pixels.*; bad pictures: 1 of",
+    ):
         both(write(tmp_path / "large", {"a.png": bytes(header)}))

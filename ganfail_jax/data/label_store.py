@@ -1,16 +1,19 @@
 """Labels that are on disk as soon as they are made: the table is whole and current at any moment.
 
 Every change replaces the file in one move, so a kill leaves the table before the change or after
-it. Rows are in the order in which the labels were made, each sample once.
+it. Rows are in the order in which the labels were made, each sample once. Another program may save
+the table in its own way, but not with other labels.
 """
 
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, suppress
+from itertools import count
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
+from typing import NoReturn
 
 from ganfail_jax.data.label_table import COLUMNS, Sample, Table, read_csv
 from ganfail_jax.errors import InputError
@@ -56,6 +59,7 @@ class LabelStore:
         self._waiting: SimpleQueue[tuple[Changes, Future[None]]] = SimpleQueue()
         self._writing = Lock()
         self._closed = False
+        self._apart: Path | None = None  # where labels are that another program wrote over
         self._lock = ExitStack()
         self._lock.enter_context(only_writer(self._place, flag="--labels"))
         try:
@@ -116,19 +120,52 @@ class LabelStore:
     def _write(self, labels: Mapping[Sample, str]) -> None:
         if self._closed:
             raise InputError(f"{self.file} is closed")
-        if _state(self._place) != self._known:
-            raise InputError(f"{self.file} was changed by another program; start again")
-        rows = (f"{index},{seed},{label}" for (index, seed), label in labels.items())
-        lines = [",".join(COLUMNS), *(f"{row},{self.generator}" for row in rows)]
+        if _state(self._place) != self._known and self._present() != self.labels:
+            self._keep_apart()
         try:
-            with replace_file(self._place) as new, open(new, "w", encoding="ascii") as file:
-                file.write("\n".join(lines) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            self._replace(self._place, labels)
             self._known = _state(self._place)
-            _sync_folder(self._place.parent)
         except OSError as error:
             raise InputError(f"cannot write {self.file} ({error.strerror or error})") from error
+
+    def _replace(self, place: Path, labels: Mapping[Sample, str]) -> None:
+        rows = (f"{index},{seed},{label}" for (index, seed), label in labels.items())
+        lines = [",".join(COLUMNS), *(f"{row},{self.generator}" for row in rows)]
+        with replace_file(place) as new, open(new, "w", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_folder(place.parent)
+
+    def _present(self) -> Mapping[Sample, str] | None:
+        """The labels in the file; None: it has none of this generator."""
+        try:
+            return self.fitting(read_csv(self._place), self.file).labels
+        except InputError:
+            return None
+
+    def _keep_apart(self) -> NoReturn:
+        """Raise that another program changed labels, after writing those made here beside it.
+
+        A spreadsheet that saves what it opened a while ago drops what was labelled meanwhile.
+        """
+        changed = f"{self.file} was changed by another program"
+        if not self.labels:
+            raise InputError(f"{changed}; start again")
+        if self._apart is None:
+            names = (f"{self._place.stem}-{number}.csv" for number in count(1))
+            place = next(p for p in map(self._place.with_name, names) if not p.exists())
+            try:
+                self._replace(place, self.labels)
+            except OSError as error:
+                reason = error.strerror or error
+                raise InputError(
+                    f"{changed}, and the labels made here cannot be written beside it ({reason})"
+                ) from error
+            self._apart = place
+        raise InputError(
+            f"{changed}; start again, with --merge={self._apart} for the labels made here"
+        )
 
     def close(self) -> None:
         """Let go of the file; later changes are refused."""

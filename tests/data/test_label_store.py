@@ -9,6 +9,7 @@ import pytest
 
 from ganfail_jax.data import label_store
 from ganfail_jax.data.label_store import LabelStore
+from ganfail_jax.data.label_table import read_csv
 from ganfail_jax.errors import InputError
 
 OWN = "0123456789abcdef"
@@ -93,9 +94,31 @@ def test_what_another_program_wrote_is_not_written_over(change, file, store):
     store.record({(1, 0): "normal"})
     change(file)
     before = file.exists() and file.read_text()
-    with pytest.raises(InputError, match=r"labels\.csv was changed by another program"):
-        store.record({(2, 0): "normal"})
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"was changed by another .*labels-1\.csv for"):
+            store.record({(2, 0): "normal"})
     assert (file.exists() and file.read_text()) == before
+    assert read_csv(file.with_name("labels-1.csv")).labels == {(1, 0): "normal"}
+
+
+def test_labels_are_kept_apart_where_no_file_is(file, store):
+    file.with_name("labels-1.csv").write_text("other")
+    store.record({(1, 0): "normal", (2, 0): "skip"})
+    file.write_text(FIRST_LINE + "1,0,normal,0123456789ab\n")  # as opened before the second label
+    with pytest.raises(InputError, match=r"with --merge=.*labels-2\.csv for the labels made here"):
+        store.record({(3, 0): "normal"})
+    assert read_csv(file.with_name("labels-2.csv")).labels == {(1, 0): "normal", (2, 0): "skip"}
+    assert file.with_name("labels-1.csv").read_text() == "other"
+
+
+def test_a_spreadsheet_may_save_the_same_labels_in_its_way(file, store):
+    store.record({(1, 0): "normal", (2, 0): "skip"})
+    own = OWN[:12]
+    saved = f"label,generator,index,seed\r\nskip,{own},2,0\r\nnormal,{own},1,0\r\n"
+    file.write_bytes(b"\xef\xbb\xbf" + saved.encode())
+    store.record({(3, 0): "artifact"})
+    lines = ["1,0,normal", "2,0,skip", "3,0,artifact"]
+    assert file.read_text() == FIRST_LINE + "".join(f"{line},{own}\n" for line in lines)
 
 
 def test_what_cannot_be_written_is_not_recorded(file, store, monkeypatch):

@@ -13,7 +13,7 @@ from absl.flags import DEFINE_enum, DEFINE_integer, DEFINE_list, FlagValues
 
 from ganfail_jax.analysis.correction import STOP
 from ganfail_jax.analysis.unit_activity import MEASURES
-from ganfail_jax.cli import features, images, models
+from ganfail_jax.cli import classifiers, features, images, models
 from ganfail_jax.cli.bounds import MOST_SAMPLES, MOST_SHOWN
 from ganfail_jax.cli.flags import (
     define_dataset,
@@ -26,7 +26,6 @@ from ganfail_jax.cli.flags import (
 )
 from ganfail_jax.cli.layers import define_layers, layers_from
 from ganfail_jax.cli.main import Task, main
-from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.studies import units
 
 
@@ -40,9 +39,8 @@ def define(flags: FlagValues) -> None:
     define_layers(flags, STOP)
     features.define_features(flags)
     images.define_real(flags)
-    text = "Classifier whose feature map is compared: bundled name, folder or "
-    text += "package.module:factory (default: the dataset's, if it fits)."
-    DEFINE_path("classifier", None, text, flag_values=flags)
+    use = "whose feature map is compared; default: the dataset's, if it fits"
+    classifiers.define_classifier(flags, use)
     text = "Images per unit whose FID it has (default: 5 %)."
     DEFINE_integer("fid_top", None, text, 2, MOST_SAMPLES, flag_values=flags)
     text = "Images per unit that make its representative image."

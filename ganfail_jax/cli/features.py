@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from absl.flags import DEFINE_enum, FlagValues
 
 from ganfail_jax import own_models, zoo
+from ganfail_jax.cli import classifiers
 from ganfail_jax.cli.models import defaults_from
 from ganfail_jax.cli.paths import DEFINE_path
 from ganfail_jax.errors import InputError
@@ -12,7 +13,7 @@ from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.names import last_part
 from ganfail_jax.studies import fingerprints
-from ganfail_jax.studies.subject import Subject
+from ganfail_jax.studies.subject import check_entry
 from ganfail_jax.weights import pretrained
 from ganfail_jax.weights.errors import WeightsError
 
@@ -29,35 +30,34 @@ def define_features(flags: FlagValues) -> None:
         DEFINE_path(f"{name}_weights", None, text, flag_values=flags)
 
 
-def of_subject(subject: Subject) -> Features | None:
-    """Features of the first classifier; None: it has no feature map."""
-    models, identity = subject.models[0], subject.identity
-    if models.classifier.features is None:
-        return None
-    name, sha256 = identity["classifiers"][0], identity["classifier_sha256"][0]
-    shape = models.generator.image_shape
-    return classifier_features(name, models.classifier, models.classifier_params, sha256, shape)
-
-
-def of_classifier(name: str, shape: Shape | None = None) -> tuple[Features, Shape]:
+def of_classifier(
+    flags: FlagValues, name: str, shape: Shape | None = None
+) -> tuple[Features | None, Shape]:
     """Features of a classifier, and the shape of the images that it takes.
 
     Args:
         shape: of the images; a classifier of a factory may have none of its own.
 
+    Returns:
+        No features where the classifier has no feature map.
+
     Raises:
-        InputError: it cannot be read, or has no feature map.
+        InputError: it cannot be read.
     """
+    entry = classifiers.entry_from(flags)
+    check_entry([name], entry)
     if own_models.is_own(name):
         if shape is None:
             raise InputError(f"--classifier={name}: features of pictures need a stored classifier")
-        classifier, params = own_models.load_classifier(name, shape, {})
+        classifier, params = own_models.load_classifier(name, shape, entry)
         shape = classifier.image_shape or shape
         sha256 = fingerprints.of_classifier(classifier, params, shape)
     else:
         classifier, params = zoo.load_classifier(name)
         sha256, shape = zoo.read_classifier(name).sha256, classifier.image_shape
         assert shape is not None
+    if classifier.features is None:
+        return None, shape
     return classifier_features(last_part(name), classifier, params, sha256, shape), shape
 
 
@@ -84,7 +84,7 @@ def _fitting_classifier(flags: FlagValues, shape: Shape) -> Features | None:
     if not required and flags.dataset not in zoo.DEFAULTS:
         return None
     name = flags.classifier or defaults_from(flags).classifiers[0]
-    features, taken = of_classifier(name, shape)
+    features, taken = of_classifier(flags, name, shape)
     if taken == shape:
         return features
     if required:

@@ -210,7 +210,7 @@ def _classifier_of_pictures(flags: FlagValues) -> tuple[Features | None, Shape |
     name = flags.classifier
     if (name is not None) != (flags.features == "classifier"):
         raise InputError("with --generated, --classifier and --features=classifier go together")
-    return (None, None) if name is None else features.of_classifier(name)
+    return (None, None) if name is None else features.of_classifier(flags, name)
 
 
 def _name(folder: str) -> str:

@@ -29,10 +29,11 @@ def styles_from(flags: FlagValues) -> Shaped[np.ndarray, "..."] | None:
     if path.suffix not in (".npy", ".npz"):
         return None
     try:
-        if path.suffix == ".npz":
-            arrays = [*npz.read(files.read(path, LARGEST), LARGEST).values()]
-        else:
-            arrays = [npz.read_array(path, LARGEST)]
+        content = files.read(path, LARGEST)  # which counts, not the suffix
+        several = npz.is_npz(content)
+        arrays = (
+            [*npz.read(content, LARGEST).values()] if several else [npz.read_array(path, LARGEST)]
+        )
     except (OSError, InputError) as error:
         raise InputError(f"cannot read styles from {path}: {error}") from error
     if len(arrays) != 1:

@@ -74,7 +74,7 @@ def plan(
         "features": sets.features.identity,
     }
     return Job(
-        folder=run.folder("evaluate", *names),
+        folder=run.folder("evaluate", *names, shown=[] if neighbours else ["neighbours"]),
         identity={**identity, **compared},
         subject=title,
         compute=partial(_compute, sets, settings),

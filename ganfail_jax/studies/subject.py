@@ -97,19 +97,26 @@ def load_classifiers(
         InputError: unreadable weights, models that do not fit each other, or `entry` for stored
             classifiers alone.
     """
-    own = [name for name in names if own_models.is_own(name)]
-    if entry and not own:
-        raise InputError(
-            f"{', '.join(names)} says itself how images enter it; leave out {', '.join(entry)}"
-        )
+    check_entry(names, entry)
     classifiers, hashes, shape = {}, {}, subject.generator.image_shape
     for name in names:
-        if name in own:
+        if own_models.is_own(name):
             classifiers[name] = own_models.load_classifier(name, shape, entry)
         else:
             classifiers[name] = zoo.load_classifier(name)
             hashes[name] = zoo.read_classifier(name).sha256
     return with_classifiers(subject, classifiers, hashes)
+
+
+def check_entry(names: Sequence[str], entry: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        InputError: `entry` is given, but none of the classifiers is of a factory or a file.
+    """
+    if entry and not any(map(own_models.is_own, names)):
+        raise InputError(
+            f"{', '.join(names)} says itself how images enter it; leave out {', '.join(entry)}"
+        )
 
 
 def of_generator(generator: Generator, params: Params, name: str) -> GeneratorSubject:

@@ -110,7 +110,7 @@ def _read_config(folder: Path) -> list[Description]:
 def _description(text: Mapping[str, Any]) -> Description:
     network, config, about = text["kind"], text["config"], text["about"]
     if (type(network), type(config), type(about)) != (str, dict, dict):
-        raise TypeError("kind, config and about must be a text and two objects")
+        raise TypeError("damaged: kind, config and about must be a text and two objects")
     return network, config, about, text.get(HASH)
 
 

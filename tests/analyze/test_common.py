@@ -43,7 +43,8 @@ def test_a_ranking_that_does_not_fit_is_one_line(models, folders, ranked, tmp_pa
     empty = tmp_path / "empty"
     empty.mkdir()
     nothing = shutil.copytree(ranked, tmp_path / "nothing")
-    np.savez(nothing / "result.npz", something=np.zeros(3))
+    made_by = results.load(ranked).provenance
+    results.save(nothing, {}, made_by, {"something": np.zeros(3)})
     cases = [
         (other, ranked, [], "are of another classifier"),
         (models, empty, [], "no readable result in"),

@@ -5,7 +5,7 @@ import pytest
 
 from ganfail_jax import results
 from ganfail_jax.analysis.attributes import attributes_of
-from tests.analyze.commands import run
+from tests.analyze.commands import only_folder, run
 
 SMALL = ["--num_samples=80", "--ranking_samples=60", "--batch_size=40", "--top=3", "--moved=20"]
 
@@ -14,7 +14,7 @@ SMALL = ["--num_samples=80", "--ranking_samples=60", "--batch_size=40", "--top=3
 def finished(models, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cwd")
     done = run("describe", *models, *SMALL, cwd=folder)
-    return done, folder / "runs" / "describe" / "generator-classifier-0"
+    return done, only_folder(folder, "describe")
 
 
 def test_it_writes_a_result_that_reloads(finished):

@@ -75,10 +75,10 @@ def test_gradients(studied):
     assert warnings.of_gradients([good, good], studied) == []
     zero = good._replace(score=np.zeros((4, 5)))
     lines = warnings.of_gradients([good, zero], studied)
-    assert lines == ["all mean gradients of d are 0: their order means nothing"]
+    assert lines == ["all scores of d are 0: their order means nothing"]
     of_a = good._replace(score=np.where(np.arange(4)[:, None] == 1, 0, good.score))
     lines = warnings.of_gradients([of_a], one)
-    assert lines == ["all mean gradients of c of a are 0: their order means nothing"]
+    assert lines == ["all scores of c of a are 0: their order means nothing"]
     missing = of_a._replace(num_samples=np.asarray([10, 0, 5, 5]))
     assert warnings.of_gradients([missing], one) == []
     same = good._replace(standard_error=1e-8 * np.abs(good.score))
@@ -157,7 +157,7 @@ def test_a_generator_of_one_image(studied, case):
     sweep = Sweep(9, data_mesh())
     ranked = ranking.rank(own, 9, sweep, replicates=2, truncation_psi=psi)
     (line,) = warnings.of_gradients([ranked], only(studied))
-    start = "all mean gradients of c are 0" if case == "black" else "all samples of a class have"
+    start = "all scores of c are 0" if case == "black" else "all samples of a class have"
     assert line.startswith(start)
     drawn = collect([own], 9, sweep, truncation_psi=psi)
     (line,) = warnings.of_samples(drawn, only(studied))

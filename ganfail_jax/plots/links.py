@@ -73,7 +73,7 @@ def _ablations(axes: Axes, shown: Shown, outcomes: tuple[str, str]) -> None:
     axes.barh(places + 0.2, shown.turned[:, 1], 0.38, color=ORANGE, label=f"becomes {wrong}")
     for place, counts in enumerate(shown.turned):
         for offset, count in zip((-0.2, 0.2), counts, strict=True):
-            axes.text(count, place + offset, f" {count:,}", va="center", size=8)
+            axes.text(count, float(place + offset), f" {count:,}", va="center", size=8)
     axes.margins(x=0.15)
     axes.set_yticks(places, [name.replace(", as", "\nas") for name in shown.ablations])
     axes.invert_yaxis()

@@ -321,13 +321,13 @@ def _describe(summary: Summary) -> Iterator[str]:
         yield (
             f"  {each['set']}: {each['wrong_to_right']:,} to {right}, {each['right_to_wrong']:,} "
             f"to {wrong}; net {show_entry(each['net_share'], '+.2%')} of all samples, "
-            f"McNemar p = {each['mcnemar_p']:.2g}"
+            f"McNemar p = {show_p(each['mcnemar_p'])}"
         )
         if "minus_random" in each:
             versus = each["minus_random"]
             yield (
                 f"    minus as many at random: {show_entry(versus, '+.2%')}, "
-                f"McNemar p = {versus['mcnemar_p']:.2g}"
+                f"McNemar p = {show_p(versus['mcnemar_p'])}"
             )
 
 
@@ -336,3 +336,8 @@ def _raised(table: Sequence[dict[str, Any]]) -> str:
     ends = np.asarray([each["change"]["interval95"] for each in table])
     up, down = int((ends[:, 0] > 0).sum()), int((ends[:, 1] < 0).sum())
     return f"{up} of {len(table)} dimensions raise it, {down} lower it"
+
+
+def show_p(p: float) -> str:
+    """For a person; the binomial probabilities of thousands of samples can underflow."""
+    return f"{p:.2g}" if p > 1e-300 else "below 1e-300"

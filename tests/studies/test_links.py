@@ -1,5 +1,7 @@
 """Where the papers meet, on a generator whose failures and rare neurons are known."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ STYLES = {"look": 6, "late": 4, "class": 1}
 MADE, TESTED = 1000, 800  # samples of ranking and rates, and those that follow
 
 
-def to_styles(params, z, label, psi=1.0):
+def to_styles(params, z, label: Any = None, psi: Any = 1.0):
     return {"look": z[:, :6], "late": z[:, 6:], "class": 2 * label[:, 1:] - 1}
 
 
@@ -211,3 +213,8 @@ def test_sets_that_are_none(sets, message):
     ranking = rankings.make(studied, rankings.Settings(score=rankings.AUC))
     with pytest.raises(InputError, match=message):
         links.plan(studied, rates, ranking, links.Settings(sets=sets))
+
+
+def test_a_p_below_the_smallest_number_is_not_called_0():
+    assert links.show_p(0.0) == "below 1e-300"
+    assert links.show_p(2 * 0.5**38) == "7.3e-12"

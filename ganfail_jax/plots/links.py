@@ -57,7 +57,7 @@ def _errors(axes: Axes, shown: Shown, wrong: str) -> None:
         elif np.isfinite(area):
             axes.plot(area, place, "o", ms=4, color=colour)
         else:
-            axes.text(0.5, place, " too few", va="center", size=7)
+            axes.text(0.5, float(place), " too few", va="center", size=7)
     axes.axvline(0.5, color="black", lw=0.8)
     axes.set_xlim(0, 1)
     axes.set_yticks(places, shown.classes)
@@ -73,7 +73,7 @@ def _ablations(axes: Axes, shown: Shown, outcomes: tuple[str, str]) -> None:
     axes.barh(places + 0.2, shown.turned[:, 1], 0.38, color=ORANGE, label=f"becomes {wrong}")
     for place, counts in enumerate(shown.turned):
         for offset, count in zip((-0.2, 0.2), counts, strict=True):
-            axes.text(count, float(place + offset), f" {count:,}", va="center", size=8)
+            axes.text(count, place + offset, f" {count:,}", va="center", size=8)
     axes.margins(x=0.15)
     axes.set_yticks(places, [name.replace(", as", "\nas") for name in shown.ablations])
     axes.invert_yaxis()

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 from ganfail_jax.analysis import links as analysis
 from ganfail_jax.analysis.detection import detect
 from ganfail_jax.analysis.outputs import Models
-from ganfail_jax.analysis.rates import count_rates, low_rate
+from ganfail_jax.analysis.rates import Rates, count_rates, low_rate
 from ganfail_jax.analysis.starts import at_samples
 from ganfail_jax.analysis.views import views_of
 from ganfail_jax.errors import InputError
@@ -154,10 +154,8 @@ def test_ablation_turns_what_rare_neurons_turned(finished, looks):
 
 def test_the_control_ablates_as_many_neurons():
     """In the mean over samples: layer by layer, of those activated."""
-    own = tiny.models()
-    generator, params = own.generator, own.generator_params
-    layers = ["b0004/conv1", "b0008/conv0"]
-    rates = count_rates(generator, params, layers, 320, Sweep(32, data_mesh()))
+    rng, shapes = np.random.default_rng(0), {"a": (4, 4, 8), "b": (8, 8, 6)}
+    rates = Rates({name: rng.integers(0, 101, shape) for name, shape in shapes.items()}, 100)
     edits = analysis.as_many_at_random(links.parse_choice("LR:0.3"), rates, 0)(jnp.arange(320))
     for name, mask in low_rate(rates, 0.3).items():
         ones = jnp.ones((320, *mask.shape))

@@ -18,3 +18,7 @@ if "PYTEST_XDIST_WORKER" not in os.environ:  # workers have the folder of the pr
     os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)
 
 install_import_hook("ganfail_jax", "beartype.beartype")
+
+from ganfail_jax import caches  # noqa: E402  (typed by the hook)
+
+caches.keep_compiled_programs()  # tests make the same programs again and again

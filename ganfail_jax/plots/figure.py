@@ -39,11 +39,11 @@ def _take_literally(figure: Figure) -> None:
 def head(figure: Figure, title: str, line: str = "", note: str = "") -> None:
     """What a figure shows, how to read it in one line, and below the figure in small what else is
     needed; cut into lines that fit the figure."""
-    width = figure.get_figwidth()
-    texts = [_wrapped(title, width, 10), _wrapped(line, width, 10)]
+    width = float(figure.get_figwidth())
+    texts = [_wrapped(title, width, 10.0), _wrapped(line, width, 10.0)]
     figure.suptitle("\n".join(filter(None, texts)), size=10)
     if note:
-        figure.supxlabel(_wrapped(note, width, 8), size=8, color="0.3")
+        figure.supxlabel(_wrapped(note, width, 8.0), size=8, color="0.3")
 
 
 def _wrapped(text: str, inches: float, size: float) -> str:

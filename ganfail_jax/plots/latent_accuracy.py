@@ -46,7 +46,8 @@ def _note(setting: Setting, curves: Curves | None = None) -> str:
     if not setting.class_known:
         texts.append("no true classes: a sample's class is the first classifier's prediction")
     if curves is not None:
-        none = [setting.classes[c] for c in np.flatnonzero(~curves.samples.any(axis=1))]
+        empty = np.flatnonzero(~curves.samples.any(axis=1)).tolist()
+        none = [setting.classes[c] for c in empty]
         fewer = len(curves.samples) - len(none) - MOST_CLASSES
         texts += [f"not drawn, too few samples for two points: {', '.join(none)}"] if none else []
         texts += [f"not drawn, less steep: {fewer} others"] if fewer > 0 else []
@@ -118,9 +119,9 @@ def class_slopes(path: Path, comparisons: Comparisons, setting: Setting) -> None
     drawn = _drawn_classes(comparisons["classes"])
     drawn = drawn[np.argsort(-comparisons["classes"].slope[drawn], kind="stable")]
     figure.set_size_inches(9, 0.3 * len(drawn) + 2.4)
-    title = f"Which classes of {setting.classifiers[0]} are robust? The most robust is below"
-    note = _note(setting, comparisons["classes"])
-    head(figure, title, "bars: 95 % bootstrap intervals", note)
+    title = f"Which classes of {setting.classifiers[0]} are robust? (the most robust at the bottom)"
+    line = f"bars: 95 % bootstrap intervals; {_note(setting, comparisons['classes'])}"
+    head(figure, title, line)
     rows = np.arange(len(drawn))
     for name, colour, shift in (("classes", BLUE, -0.15), ("classes_all", ORANGE, 0.15)):
         curves = comparisons[name]

@@ -116,6 +116,19 @@ def test_a_wrong_flag_is_one_line_and_plans_nothing(argument, message, start):
     assert line.endswith("; see --help")
 
 
+def test_a_dry_run_plans_and_does_nothing(start):
+    planned, done = [], []
+
+    def plan(flags):
+        planned.append(flags.seed)
+        return lambda: done.append(1)
+
+    status, lines, _ = start(plan, "--dry_run", "--seed=3")
+    assert (status, planned, done) == (0, [3], [])
+    assert lines[1] == "dry run: no result is written"
+    assert start(plan)[0] == 0 and done == [1]
+
+
 def test_a_stray_word_is_refused(start):
     status, _, errors = start(nothing, "mnist_c")
     assert status == 1

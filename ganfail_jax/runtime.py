@@ -123,7 +123,7 @@ class _Stopwatch(tqdm):
         super().__init__(total=total, initial=done, disable=True)
         self.measures, self.began = (name or "samples", total - done, unit), None
 
-    def update(self, n: float | None = 1) -> bool | None:
+    def update(self, n: Any = 1) -> None:
         now = time.monotonic()
         if self.began is not None:
             raise Measured(*self.measures, rate=(n or 0) / max(now - self.began, 1e-9))

@@ -40,8 +40,8 @@ from ganfail_jax.studies.subject import GeneratorSubject, Subject, check_labelle
 from ganfail_jax.tally import CHUNK
 
 SCORES = {
-    "sum": "number of activated LR neurons",
-    "balanced": "activated LR neurons of a layer over their mean, averaged over the layers",
+    "sum": "number of rarely activated (LR) neurons that are activated",
+    "balanced": "activated LR (rarely activated) neurons of a layer over their mean, averaged over the layers",
 }
 SHOWN = 40  # images of each end
 
@@ -209,7 +209,7 @@ def _draw(title: str, score: str, folder: Path, result: Result) -> tuple[str, ..
 
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
-        f"{summary['num_samples']:,} samples from index {summary['first_index']:,} on; LR: "
+        f"{summary['num_samples']:,} samples from index {summary['first_index']:,} on; LR (rarely activated): "
         f"activated by at most {summary['threshold']:g} of {summary['rates']['num_samples']:,} "
         "samples"
     )

@@ -63,10 +63,11 @@ def test_what_is_beyond_the_observed_range_is_marked(found):
     tiny = models()
     views = views_of(tiny, 100)
     grid = push.push_grid(views, found, top=3, shifts=(0.0, 100.0))
-    assert grid.beyond[:, 1].all() and not grid.beyond[:, 0].any()
+    assert grid.beyond[:, 1].all()
+    assert not grid.beyond[:, 0].any()
 
 
-def test_the_image_pushed_is_not_the_noisy_one():
+def test_contrast_and_noise():
     """Contrast and noise of the image itself, in float64, beside those of all candidates."""
     images = np.zeros((4, 16, 16, 1), np.float32) - 1
     images[:, 4:12, 4:12] = 1
@@ -75,4 +76,5 @@ def test_the_image_pushed_is_not_the_noisy_one():
     contrast, noise = np.asarray(contrast_and_noise(jnp.asarray(images))).T
     np.testing.assert_allclose(contrast, (images / 2).std(axis=(1, 2, 3), dtype=float), rtol=1e-5)
     assert contrast.argmin() == 1
-    assert noise.argmax() == 2 and 0.15 < noise[2] < 0.35  # half of the range: 0.25
+    assert noise.argmax() == 2
+    assert 0.15 < noise[2] < 0.35

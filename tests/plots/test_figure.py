@@ -45,7 +45,8 @@ def test_heads_are_one_title_and_one_line_by_one_function():
     figure = Figure(figsize=(4, 3))
     head(figure, "A title " * 20, "a line", "a note")
     lines = figure.get_suptitle().splitlines()
-    assert lines[-1] == "a line" and max(map(len, lines)) <= 48
+    assert lines[-1] == "a line"
+    assert max(map(len, lines)) <= 48
     assert figure.get_supxlabel() == "a note"
 
 

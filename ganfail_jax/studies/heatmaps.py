@@ -135,9 +135,10 @@ def _describe(summary: Summary) -> Iterator[str]:
     )
     if "num_samples" in summary:
         yield (
-            f"Top and Bottom of {summary['num_samples']:,} samples by their rarely activated neurons in "
-            f"{', '.join(summary['scored_layers'])}"
+            f"Top and Bottom of {summary['num_samples']:,} samples by their rarely activated neurons "
+            f"in {', '.join(summary['scored_layers'])}"
         )
     for sample in summary["samples"]:
         numbers = ", ".join(f"{n:,} in {layer}" for layer, n in sample["activated"].items())
-        yield f"  {sample['kind']} sample {sample['index']}: rarely activated (LR) neurons that it activates: {numbers}"
+        kind, index = sample["kind"], sample["index"]
+        yield f"  {kind} sample {index} activates rarely activated (LR) neurons: {numbers}"

@@ -13,12 +13,12 @@ from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, head, save, show_image
 
 NAMES = {  # of methods, for a person
     "none": "uncorrected",
-    "random": "random units",
-    "fid": "units of\nhighest FID",
-    "ds": "units of highest\ndefective score",
-    "sequential": "sequential,\nby defective\nscore",
-    "local": "local, by\nthe sample's\nartifact mask",
-    "manual": "given units",
+    "random": "random\nunits",
+    "fid": "highest\nFID",
+    "ds": "highest\ndefective\nscore",
+    "sequential": "sequential:\ndefective\nscore",
+    "local": "local:\nthe sample's\nown mask",
+    "manual": "given\nunits",
 }
 PANELS = (
     ("probability", "probability of an artifact", ORANGE),

@@ -211,8 +211,8 @@ def _draw(title: str, score: str, folder: Path, result: Result) -> tuple[str, ..
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
         f"{summary['num_samples']:,} samples from index {summary['first_index']:,} on; "
-        f"rarely activated (LR): by at most {summary['threshold']:g} of {summary['rates']['num_samples']:,} "
-        "samples"
+        f"rarely activated (LR): by at most {summary['threshold']:g} of "
+        f"{summary['rates']['num_samples']:,} samples"
     )
     for name, layer in summary["layers"].items():
         yield (

@@ -135,8 +135,8 @@ def _describe(summary: Summary) -> Iterator[str]:
     )
     if "num_samples" in summary:
         yield (
-            f"Top and Bottom of {summary['num_samples']:,} samples by their rarely activated neurons "
-            f"in {', '.join(summary['scored_layers'])}"
+            f"Top and Bottom of {summary['num_samples']:,} samples by their rarely activated "
+            f"neurons in {', '.join(summary['scored_layers'])}"
         )
     for sample in summary["samples"]:
         numbers = ", ".join(f"{n:,} in {layer}" for layer, n in sample["activated"].items())

@@ -176,7 +176,7 @@ def test_a_preview_measures_two_batches_and_keeps_nothing(tmp_path):
         f"{folder} already holds this result: only its figures would be drawn"
     )
     with pytest.raises(ResultError, match="made with other seed"):
-        [*previewed._replace(identity={"num_samples": 40, "seed": 2}).preview()]
+        list(previewed._replace(identity={"num_samples": 40, "seed": 2}).preview())
 
 
 def test_a_rate_is_that_of_the_batches_after_the_first(monkeypatch):

@@ -1,6 +1,7 @@
 """What the figures share: colours that the colour-blind can tell apart, images, writing."""
 
 import os
+import re
 import textwrap
 from typing import Any
 
@@ -17,6 +18,7 @@ from ganfail_jax.results import replace_file
 BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe palette
 GREEN, PURPLE, SKY, YELLOW = "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
+WORDS = {"LR": "rarely activated", "HR": "often activated", "DS": "defective score"}
 CHARACTER = 0.6 / 72  # width of a character in inches, for each point of its size
 
 
@@ -48,6 +50,11 @@ def head(figure: Figure, title: str, line: str = "", note: str = "") -> None:
 
 def _wrapped(text: str, inches: float, size: float) -> str:
     return textwrap.fill(text, max(int(inches / (CHARACTER * size)), 20))
+
+
+def written_out(text: str) -> str:
+    """A name with the words of the papers' abbreviations in it."""
+    return re.sub(r"\b(LR|HR|DS)\b", lambda match: WORDS[match[0]], text)
 
 
 def beyond(values: Float[np.ndarray, "..."], low: float, high: float) -> str:

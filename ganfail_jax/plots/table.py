@@ -1,6 +1,7 @@
 """Figures of tables: measurements with intervals, by row and column."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.metrics.table import Cell
-from ganfail_jax.plots.figure import COLOURS, head, save
+from ganfail_jax.plots.figure import COLOURS, head, save, written_out
 
 NARROW = 0.7  # smallest over largest value: above it an axis from 0 would show one line
 MARKERS = "osD^vPX*"
@@ -55,7 +56,12 @@ def _lines(axes: Axes, cells: Sequence[Cell], columns: list[str]) -> None:
         style = {"marker": "", "ls": "--"} if i == 0 else {"marker": MARKERS[i % len(MARKERS)]}
         colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
         _points(
-            axes, at, own, label=row.removeprefix(f"{measured.metric}, "), color=colour, **style
+            axes,
+            at,
+            own,
+            label=written_out(row.removeprefix(f"{measured.metric}, ")),
+            color=colour,
+            **style,
         )
     values = [cell.measured.value for cell in cells]
     if measured.metric.startswith("FID") and max(values) > 10 * min(values):
@@ -71,7 +77,7 @@ def _lines(axes: Axes, cells: Sequence[Cell], columns: list[str]) -> None:
 def _scale(axes: Axes, cells: Sequence[Cell]) -> str:
     """Begin at 0 where that hides no difference; else say so."""
     values = [cell.measured.value for cell in cells]
-    if 0 <= min(values) <= NARROW * max(values):
+    if 0 <= np.nanmin(values) <= NARROW * np.nanmax(values):
         axes.set_ylim(bottom=0)
         return ""
     return "\n(the axis does not begin at 0)"
@@ -90,7 +96,7 @@ def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str)
         own = [cell for cell in cells if cell.column == column]
         for i, cell in enumerate(own):
             _points(axes, [float(i)], [cell], fmt="o", color=COLOURS[i % len(COLOURS)])
-        axes.set_xticks(range(len(rows)), rows, size=8)
+        axes.set_xticks(range(len(rows)), [textwrap.fill(written_out(r), 12) for r in rows], size=8)
         axes.set_xlim(-0.5, len(rows) - 0.5)
         axes.set_title(f"{column}{_scale(axes, own)}", size=9)
         axes.grid(axis="y", alpha=0.2)

@@ -9,7 +9,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 import ganfail_jax.plots
-from ganfail_jax.plots.figure import beyond, head, save
+from ganfail_jax.plots.figure import beyond, head, save, written_out
 
 NAME = r"g$x_{$y\frac"  # no mathematics: matplotlib would refuse it
 
@@ -56,6 +56,12 @@ def test_heads_are_one_title_and_one_line_by_one_function():
 )
 def test_colour_bars_have_arrows_where_values_are_cut(values, ends):
     assert beyond(np.asarray(values, float), -1.0, 1.0) == ends
+
+
+def test_abbreviations_are_written_out():
+    assert written_out("LR, R ≤ 0.3") == "rarely activated, R ≤ 0.3"
+    assert written_out("DS") == "defective score"
+    assert written_out("HRNet of DSLR") == "HRNet of DSLR"
 
 
 def test_legends_say_where_they_are():

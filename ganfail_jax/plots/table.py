@@ -42,7 +42,7 @@ def draw_grid(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -
         _lines(axes, [cell for cell in cells if cell.measured.metric == metric], columns)
     sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
     head(figure, title, f"{sizes}; bars: 95 % interval")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     save(figure, path)
 
 

@@ -20,7 +20,7 @@ def check_picture(path, least):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_shift_grid(channels, tmp_path):
+def test_a_shift_grid(channels, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     shown = Shown(
         names=("b0004/conv1[0]", "b0008/conv0[3]"),
@@ -47,6 +47,12 @@ def test_a_shift_grid(channels, tmp_path):
     names = shift.draw(tmp_path, grid, shown, "classifier c on generator g")
     assert names == ("shift.png",)
     check_picture(tmp_path / "shift.png", 300)
+    drawn = []
+    monkeypatch.setattr(shift, "save", lambda figure, path: drawn.append(figure))
+    shift.draw(tmp_path, grid, shown, "c on g")
+    assert len(drawn[0].axes) == 3  # a column of three, for 0.50 is not reached along the other
+    assert "not drawn, 0.50 not reached within 20 std" in drawn[0].get_supxlabel()
+    assert "b0008/conv0[3]" in drawn[0].get_supxlabel()
 
 
 @pytest.fixture

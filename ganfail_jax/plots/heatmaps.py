@@ -100,7 +100,7 @@ def _heat(
 
 
 def _colour_bar(figure: Figure, scale: Normalize, shares: Sequence[np.ndarray]) -> None:
-    ends = beyond(np.concatenate([share.ravel() for share in shares]), 0, float(scale.vmax or 1))
+    ends = beyond(np.concatenate([share.ravel() for share in shares]), 0.0, float(scale.vmax or 1))
     bar = figure.colorbar(
         ScalarMappable(scale, COLOURS), ax=figure.axes, extend=ends, shrink=0.6, aspect=30
     )

@@ -65,7 +65,9 @@ def heat_map(
     dims = ranking.order[0, :top]
     values = ranking.score[:, dims]
     largest = np.abs(values).max(axis=1)
-    limit = np.quantile(largest, REACH, method="lower") or 1.0  # one class does not take the scale
+    limit = (
+        float(np.quantile(largest, REACH, method="lower")) or 1.0
+    )  # one class does not take the scale
     figure = Figure(
         figsize=(0.24 * len(dims) + 2.6, 0.34 * len(values) + 2.4), layout="constrained"
     )

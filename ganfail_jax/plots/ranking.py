@@ -64,10 +64,8 @@ def heat_map(
     """Classes x dimensions: the score of the globally top dimensions in every class."""
     dims = ranking.order[0, :top]
     values = ranking.score[:, dims]
-    largest = np.abs(values).max(axis=1)
-    limit = (
-        float(np.quantile(largest, REACH, method="lower")) or 1.0
-    )  # one class does not take the scale
+    largest = np.nan_to_num(np.abs(values)).max(axis=1)  # so one class does not take the scale
+    limit = float(np.quantile(largest, REACH, method="lower")) or 1.0
     figure = Figure(
         figsize=(0.24 * len(dims) + 2.6, 0.34 * len(values) + 2.4), layout="constrained"
     )

@@ -29,11 +29,6 @@ OBSERVED = (0.005, 0.995)  # quantiles of a dimension over the population, the l
 WORDS = 3  # attributes that a phrase names at most
 
 
-def observed_range(styles: Float[np.ndarray, "n s"]) -> Float[np.ndarray, "2 s"]:
-    """The lower and the upper limit of what each dimension takes in a population."""
-    return np.quantile(styles, OBSERVED, axis=0)
-
-
 class Population(NamedTuple):
     """What moves and changes are measured against. n samples, s dimensions, a attributes."""
 

@@ -32,7 +32,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
     layers = layers_from(flags, subject.generator)
     source = rates.rates_from(flags, subject, layers)
-    return ablate.plan(subject, source, settings, run_from(flags)).run
+    return ablate.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.several_from(flags)
     source = rankings.rankings_from(flags, subject)
     settings = settings_from(accuracy.Settings, flags)
-    return accuracy.plan(subject, source, settings, run_from(flags)).run
+    return accuracy.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
     inception = networks.load_if_any("inception", flags.inception_weights)
     settings = settings_from(benchmark.Settings, flags)
-    return benchmark.plan(subject, settings, run_from(flags), inception).run
+    return benchmark.plan(subject, settings, run_from(flags), inception)
 
 
 if __name__ == "__main__":

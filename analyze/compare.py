@@ -38,7 +38,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.several_from(flags)
     source = rankings.rankings_from(flags, subject)
     settings = settings_from(compare.Settings, flags)
-    return compare.plan(subject, source, settings, run_from(flags)).run
+    return compare.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def plan(flags: FlagValues) -> Task:
     source = rankings.ranking_from(flags, subject)
     settings = settings_from(corner_cases.Settings, flags)
     styles = starts.styles_from(flags)
-    return corner_cases.plan(subject, source, settings, run_from(flags), styles).run
+    return corner_cases.plan(subject, source, settings, run_from(flags), styles)
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def plan(flags: FlagValues) -> Task:
         shown=flags.shown,
     )
     chosen = corrections.corrections_from(flags, artifacts.case_from(flags), flags.stop)
-    return correct.plan(chosen, settings, run_from(flags)).run
+    return correct.plan(chosen, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def plan(flags: FlagValues) -> Task:
     judge = discriminators.judge_from(flags, subject)
     d_values.check_fit(subject, judge)  # before images are read
     real = discriminators.real_from(flags, judge.discriminator, flags.num_real)
-    return d_values.plan(subject, judge, labelled, real, run_from(flags), seed=flags.seed).run
+    return d_values.plan(subject, judge, labelled, real, run_from(flags), seed=flags.seed)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def plan(flags: FlagValues) -> Task:
         raise InputError(f"the labelled samples are of seed {case.seed}: leave --seed out")
     generator = case.models.generator
     layers = None if flags.layers is None else layers_from(flags, generator)
-    return defects.plan(case, defects.Settings(scores, layers, flags.shown), run_from(flags)).run
+    return defects.plan(case, defects.Settings(scores, layers, flags.shown), run_from(flags))
 
 
 if __name__ == "__main__":

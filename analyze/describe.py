@@ -44,7 +44,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
     source = rankings.ranking_from(flags, subject)
     settings = settings_from(describe.Settings, flags)
-    return describe.plan(subject, source, settings, run_from(flags)).run
+    return describe.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ def plan(flags: FlagValues) -> Task:
         classified = load_classifiers(subject, [flags.classifier], entry)
         known = known._replace(classified=classified)
     settings = settings_from(detect.Settings, flags)
-    return detect.plan(subject, source, settings, run_from(flags), known=known).run
+    return detect.plan(subject, source, settings, run_from(flags), known=known)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def define(flags: FlagValues) -> None:
 
 def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
-    return embed.plan(subject, settings_from(embed.Settings, flags), run_from(flags)).run
+    return embed.plan(subject, settings_from(embed.Settings, flags), run_from(flags))
 
 
 if __name__ == "__main__":

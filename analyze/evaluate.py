@@ -47,7 +47,7 @@ def plan(flags: FlagValues) -> Task:
         subject=comparison.subject,
         identity=comparison.identity,
         names=(*comparison.names, *flags.metrics),
-    ).run
+    )
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.generator_from(flags)
     layers = layers_from(flags, subject.generator, heatmaps.RESOLUTIONS)
     source = rates.rates_from(flags, subject, layers)
-    return heatmaps.plan(subject, source, settings, run_from(flags)).run
+    return heatmaps.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
     source = rankings.ranking_from(flags, subject)
     settings = settings_from(histograms.Settings, flags)
-    return histograms.plan(subject, source, settings, run_from(flags)).run
+    return histograms.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

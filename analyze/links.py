@@ -38,7 +38,7 @@ def plan(flags: FlagValues) -> Task:
     counted = rates.rates_from(flags, subject.generator, layers)
     ranking = rankings.ranking_from(flags, subject)
     settings = settings_from(links.Settings, flags)
-    return links.plan(subject, counted, ranking, settings, run_from(flags)).run
+    return links.plan(subject, counted, ranking, settings, run_from(flags))
 
 
 if __name__ == "__main__":

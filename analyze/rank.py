@@ -39,7 +39,7 @@ def define(flags: FlagValues) -> None:
 def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
     settings = settings_from(rank.Settings, flags, score=rankings.score_from(flags, subject))
-    return rank.plan(subject, settings, run_from(flags)).run
+    return rank.plan(subject, settings, run_from(flags))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def plan(flags: FlagValues) -> Task:
     layers = layers_from(flags, subject.generator)
     published = rate_flags.published_from(flags, subject.generator, layers)
     settings = settings_from(rates.Settings, flags, layers=layers)
-    return rates.plan(subject, settings, run_from(flags), published=published).run
+    return rates.plan(subject, settings, run_from(flags), published=published)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def plan(flags: FlagValues) -> Task:
     subject = models.subject_from(flags)
     source = rankings.ranking_from(flags, subject)
     settings = settings_from(shift.Settings, flags)
-    return shift.plan(subject, source, settings, run_from(flags)).run
+    return shift.plan(subject, source, settings, run_from(flags))
 
 
 if __name__ == "__main__":

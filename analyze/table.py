@@ -49,7 +49,7 @@ def plan(flags: FlagValues) -> Task:
     for name in {flag: None for each in TABLES.values() for flag in each.flags}:
         if flags[name].present and name not in table.flags:
             raise InputError(f"--{name} does not change table {flags.table}: leave it out")
-    return tables.plan(table.plan(flags), run_from(flags)).run
+    return tables.plan(table.plan(flags), run_from(flags))
 
 
 if __name__ == "__main__":

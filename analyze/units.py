@@ -65,7 +65,7 @@ def plan(flags: FlagValues) -> Task:
     alone = flags.generator and not (flags.images or flags["dataset"].present)
     chosen = features.features_for(flags, generator.image_shape)
     real = None if alone else images.real_images_from(flags, generator.image_shape)
-    return units.plan(subject, units.Reference(chosen, real), settings, run_from(flags)).run
+    return units.plan(subject, units.Reference(chosen, real), settings, run_from(flags))
 
 
 if __name__ == "__main__":

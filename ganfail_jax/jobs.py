@@ -3,13 +3,15 @@
 import hashlib
 import json
 import re
+import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from ganfail_jax import hosts, pinned, results, runtime
@@ -17,7 +19,7 @@ from ganfail_jax.results import Result
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.writing import only_writer
 
-Summary = Mapping[str, Any]  # "warnings", if any: lines that are printed before all numbers
+Summary = Mapping[str, Any]  # "warnings", if any: lines that are printed first and last
 Arrays = Mapping[str, Any]
 LONGEST = 100  # characters of settings in the name of a folder
 
@@ -64,8 +66,19 @@ def _text(value: object) -> str:
     return text if re.fullmatch(r"[\w.,:+-]{1,30}", text) else _digest(value)
 
 
+def show_duration(seconds: float) -> str:
+    """For a person: 40 s, 12 min, 3.5 h."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def _digest(value: object) -> str:
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:8]
+
+
+def _warnings(result: Result) -> list[str]:
+    return [f"warning: {line}" for line in result.summary.get("warnings", ())]
 
 
 class Job(NamedTuple):
@@ -97,6 +110,48 @@ class Job(NamedTuple):
         with ExitStack() as stack:
             return self._run(stack)
 
+    def preview(self) -> Iterator[str]:
+        """What `run` would compute, where, and how long its first pass would take, line by line.
+
+        Two batches are computed for that; nothing is kept.
+
+        Raises:
+            InputError: as `run`, of what is in the folder or of the samples.
+        """
+        yield self.subject
+        simple = {n: v for n, v in self.identity.items() if isinstance(v, str | int | float)}
+        texts = [f"{n}={_text(v)}" for n, v in simple.items() if not n.endswith("sha256")]
+        yield f"settings: {', '.join(texts)}"
+        provenance = results.provenance(self.identity, self.settings.record)
+        if results.find_same(self.folder, provenance, self.shown):
+            yield f"{self.folder} already holds this result: only its figures would be drawn"
+            return
+        unfinished = self.settings.resume and runtime.has_unfinished(self.folder)
+        begun = ", where an unfinished run would be resumed" if unfinished else ""
+        yield f"the result would be in {self.folder}{begun}"
+        yield self._rehearse()
+
+    def _rehearse(self) -> str:
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder, runtime.rehearsal(), pinned.settings():
+            try:
+                self.compute(self.sweep()._replace(folder=Path(folder)))
+            except runtime.Measured as measured:
+                return self._estimate(measured)
+        return f"about {show_duration(time.monotonic() - started)} in all"
+
+    def _estimate(self, measured: runtime.Measured) -> str:
+        if not measured.rate:
+            return f"it takes longer than {runtime.PATIENCE:g} s; how long is not known"
+        number, unit = measured.total, measured.unit
+        if unit == "img":  # a pass may be a part of them
+            number = max(number, int(self.identity.get("num_samples") or 0))
+        return (
+            f"{measured.name}: {measured.rate:,.0f} {unit} a second on "
+            f"{jax.devices()[0].device_kind}, so {number:,} take about "
+            f"{show_duration(number / measured.rate)}; compiling and other passes come on top"
+        )
+
     def _run(self, stack: ExitStack) -> Result:
         started, first = time.time(), hosts.is_first()
         provenance = results.provenance(self.identity, self.settings.record)
@@ -126,12 +181,13 @@ class Job(NamedTuple):
         shown = () if self.show is None else (results.SHOWN,)
         for name in (results.SUMMARY, results.ARRAYS, *shown, *figures):
             print(f"  {self.folder / name}")
+        for line in _warnings(result):  # again: the first ones may have scrolled away
+            print(line)
         return result
 
     def _show(self, result: Result) -> list[str]:
         """Print the numbers first: they are worth more than figures, whose names are returned."""
-        warnings = (f"warning: {line}" for line in result.summary.get("warnings", ()))
-        for line in (*warnings, *self.describe(result.summary)):
+        for line in (*_warnings(result), *self.describe(result.summary)):
             print(line)
         try:
             return [*self.draw(self.folder, result)]

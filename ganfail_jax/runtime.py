@@ -9,7 +9,8 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
@@ -84,6 +85,52 @@ def fetch(tree: Any) -> Any:
     return multihost_utils.process_allgather(tree, tiled=True)
 
 
+class Measured(Exception):
+    """Ends a rehearsal: what was measured, or None where nothing was in time."""
+
+    def __init__(self, name: str = "", total: int = 0, unit: str = "", rate: float | None = None):
+        super().__init__(name, total, unit, rate)
+        self.name, self.total, self.unit, self.rate = name, total, unit, rate
+
+
+_REHEARSAL: ContextVar[float | None] = ContextVar("rehearsal", default=None)  # when it began
+PATIENCE = 10.0  # seconds after which a rehearsal without a pass to measure gives up
+
+
+@contextlib.contextmanager
+def rehearsal() -> Iterator[None]:
+    """A block that ends after the second batch of its first pass, by raising Measured.
+
+    The first batch, which compiles, is not counted.
+    """
+    token = _REHEARSAL.set(time.monotonic())
+    try:
+        yield
+    finally:
+        _REHEARSAL.reset(token)
+
+
+def _check_patience() -> None:
+    began = _REHEARSAL.get()
+    if began is not None and time.monotonic() - began > PATIENCE and jax.process_count() == 1:
+        raise Measured()
+
+
+class _Stopwatch(tqdm):
+    """The silent bar of a rehearsal."""
+
+    def __init__(self, name: str | None, total: int, done: int, unit: str):
+        super().__init__(total=total, initial=done, disable=True)
+        self.measures, self.began = (name or "samples", total - done, unit), None
+
+    def update(self, n: Any = 1) -> None:
+        now = time.monotonic()
+        if self.began is not None:
+            raise Measured(*self.measures, rate=(n or 0) / max(now - self.began, 1e-9))
+        self.began = now
+        self.n += n or 0
+
+
 def progress_bar(
     name: str | None, total: int, done: int, *, unit: str = "img", scale: bool = False
 ) -> tqdm:
@@ -95,6 +142,8 @@ def progress_bar(
     Args:
         scale: write 12.3k for 12,345.
     """
+    if _REHEARSAL.get() is not None:
+        return _Stopwatch(name, total, done, unit)
     silent = name is None or not hosts.is_first()
     rare = not sys.stderr.isatty() and "TQDM_MININTERVAL" not in os.environ
     interval: dict[str, Any] = {"mininterval": RARELY, "maxinterval": RARELY} if rare else {}
@@ -129,6 +178,11 @@ class Sweep(NamedTuple):
             return None
         part = re.sub(r"[^\w-]+", "-", self.name)  # a classifier's name may be a path
         return self.folder / f"{UNFINISHED}{part}.npz"
+
+
+def has_unfinished(folder: Path) -> bool:
+    """Whether sweeps have kept totals in a folder."""
+    return any(folder.glob(f"{UNFINISHED}*.npz"))
 
 
 def forget_unfinished(folder: Path) -> None:
@@ -229,6 +283,7 @@ def in_batches(
     n = len(rows[0])
     parts = []
     for start in range(0, max(n, 1), batch_size):
+        _check_patience()
         batch = [row[start : start + batch_size] for row in rows]
         filled = [np.resize(row, (batch_size, *row.shape[1:])) for row in batch]
         size = len(batch[0])

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from ganfail_jax import results
+from ganfail_jax import results, runtime
 from ganfail_jax.errors import InputError
-from ganfail_jax.jobs import Job, Run
+from ganfail_jax.jobs import Job, Run, show_duration
 from ganfail_jax.results import ResultError
 
 
@@ -17,7 +17,8 @@ def job(folder, **parts):
         "draw": lambda folder, result: (),
         "describe": lambda summary: [f"accuracy {summary['accuracy']}"],
     }
-    return Job(folder=folder, identity={"seed": 1}, subject="it", settings=Run(), **told | parts)
+    told |= {"identity": {"seed": 1}, "subject": "it", "settings": Run()}
+    return Job(folder=folder, **told | parts)
 
 
 def test_a_fault_of_a_figure_hides_no_number(tmp_path, capsys):
@@ -143,3 +144,81 @@ def test_an_old_result_that_has_it_in_its_identity_is_reused(work, tmp_path):
     assert work(0, before={"unit": 3}) == ["compute"]
     assert "unit" in json.loads((tmp_path / "result.json").read_text())["provenance"]["identity"]
     assert work(4) == ["show 4", "draw 4"]
+
+
+def counting(batches, samples=40):
+    """A study of a single pass, which notes its batches."""
+
+    def step(indices, mask):
+        batches.append(len(indices))
+        return mask.sum()
+
+    def compute(sweep):
+        named = sweep._replace(batch_size=8).named("counting")
+        total = runtime.sweep(step, np.add, samples, named)
+        return {"accuracy": int(total)}, {}
+
+    return compute
+
+
+def test_a_preview_measures_two_batches_and_keeps_nothing(tmp_path):
+    batches, folder = [], tmp_path / "new"
+    previewed = job(folder, compute=counting(batches), identity={"num_samples": 40, "seed": 1})
+    subject, settings, place, rate = previewed.preview()
+    assert (subject, settings) == ("it", "settings: num_samples=40, seed=1")
+    assert place == f"the result would be in {folder}"
+    assert rate.startswith("counting: ")
+    assert "so 40 take about 1 s; compiling" in rate
+    assert batches == [8, 8]
+    assert not [*tmp_path.iterdir()]
+    assert previewed.run().summary["accuracy"] == 40  # bars are again what they were
+    assert [*previewed.preview()][2] == (
+        f"{folder} already holds this result: only its figures would be drawn"
+    )
+    with pytest.raises(ResultError, match="made with other seed"):
+        list(previewed._replace(identity={"num_samples": 40, "seed": 2}).preview())
+
+
+def test_a_rate_is_that_of_the_batches_after_the_first(monkeypatch):
+    times = iter([0.0, 100.0, 102.0])  # begins; compiles; 8 samples in two seconds
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: next(times))
+    with runtime.rehearsal():
+        bar = runtime.progress_bar("gradients", 50, 10)
+        bar.update(8)
+        assert bar.n == 18
+        with pytest.raises(runtime.Measured) as measured:
+            bar.update(8)
+    assert measured.value.args == ("gradients", 40, "img", 4.0)
+
+
+def test_a_preview_does_not_wait_for_what_has_no_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr(runtime, "PATIENCE", -1.0)
+
+    def compute(sweep):
+        return {}, {"x": runtime.in_batches(np.negative, 2, np.ones(4))}
+
+    *_, last = job(tmp_path / "new", compute=compute).preview()
+    assert last.endswith("how long is not known")
+
+
+def test_a_part_of_the_samples_is_not_taken_for_all(tmp_path):
+    """The first pass of the rates goes to the first of several numbers of samples."""
+    large = job(tmp_path, compute=counting([], 24), identity={"num_samples": 30_000})
+    assert "so 30,000 take" in [*large.preview()][-1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.1, "1 s"), (99.0, "99 s"), (150.0, "2 min"), (9e3, "2.5 h")]
+)
+def test_durations(seconds, text):
+    assert show_duration(seconds) == text
+
+
+def test_warnings_are_the_first_and_the_last_lines(tmp_path, capsys):
+    compute = lambda sweep: ({"accuracy": 0.5, "warnings": ["by chance"]}, {})  # noqa: E731
+    job(tmp_path / "new", compute=compute).run()
+    lines = capsys.readouterr().out.splitlines()
+    assert [i for i, line in enumerate(lines) if line == "warning: by chance"] == [
+        lines.index("accuracy 0.5") - 1,
+        len(lines) - 1,
+    ]

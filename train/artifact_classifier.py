@@ -57,7 +57,7 @@ def plan(flags: FlagValues) -> Task:
     settings = settings_from(artifact_classifier.Settings, flags)
     return artifact_classifier.plan(
         subject, labels, real, backbone_from(flags, shape), settings, run_from(flags)
-    ).run
+    )
 
 
 if __name__ == "__main__":

@@ -83,6 +83,12 @@ def measure(images: Float[Array, "b h w c"]) -> Float[Array, "b a"]:
     return jnp.stack([*columns, *_shape_of(figure_mask(smooth))], axis=1)
 
 
+def contrast_and_noise(images: Float[Array, "b h w c"]) -> Float[Array, "b 2"]:
+    """Two of `measure`, of images in [-1, 1]: by them an image is readable or not."""
+    luma = (images * 0.5 + 0.5).mean(axis=-1)
+    return jnp.stack([luma.std(axis=(1, 2)), noise_level(luma, _smooth(luma))], axis=1)
+
+
 def border_spread(images: Float[Array, "b h w c"]) -> Float[Array, " b"]:
     """Standard deviation of the smoothed grey values along the border, of the range 0..1."""
     smooth = _smooth((images * 0.5 + 0.5).mean(axis=-1))

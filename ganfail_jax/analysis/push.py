@@ -3,18 +3,30 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
+from ganfail_jax.analysis.attributes import contrast_and_noise
+from ganfail_jax.analysis.descriptions import observed_range
 from ganfail_jax.analysis.ranking import Ranking
-from ganfail_jax.analysis.starts import CONFIDENT, TOGETHER, at_samples, at_styles
+from ganfail_jax.analysis.starts import (
+    CONFIDENT,
+    TOGETHER,
+    Starts,
+    at_samples,
+    at_styles,
+    starts_of,
+)
 from ganfail_jax.analysis.views import Views, target_softmax
-from ganfail_jax.runtime import progress_bar
+from ganfail_jax.latents import sample_labels
+from ganfail_jax.runtime import in_batches, progress_bar
 from ganfail_jax.statistics import estimates
 from ganfail_jax.statistics.intervals import Z95
 
 DRAWS = 10  # of random dimensions
-SHIFTS = (0.0, 1.0, 2.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
+SHIFTS = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)  # standard deviations of s_j
+POPULATION = 2_000  # samples whose styles are the observed range
 
 
 class PushEffect(NamedTuple):
@@ -96,6 +108,7 @@ class PushGrid(NamedTuple):
     shifts: Float[np.ndarray, " m"]  # standard deviations, in the degrading direction
     true_class: int
     group: int  # whose ranking: 0 everything, 1 + i class i
+    beyond: Bool[np.ndarray, "d m"]  # whether the dimension is outside its observed range
 
 
 def push_grid(
@@ -111,24 +124,30 @@ def push_grid(
     """What an image becomes along each of the top dimensions, in the degrading direction.
 
     The image is the most affected one of the `candidates` that are classified with a softmax of
-    at least CONFIDENT (without any, the most confident): the one whose output is lowest after a
-    push along all these dimensions together by TOGETHER standard deviations. With `true_class`,
-    the image is of that class and the dimensions are the top of that class.
+    at least CONFIDENT (without any, the most confident) and ordinary, where there are such: less
+    noisy than the noisiest quarter of them, with more contrast than the palest quarter, and these
+    dimensions within their observed ranges. Of these, it is the one whose output is lowest after a
+    push along all these dimensions together by TOGETHER standard deviations. With `true_class`, the
+    image is of that class and the dimensions are the top of that class.
     """
     group = 0 if true_class is None else 1 + true_class
     dims = ranking.order[group, :top]
     move = np.zeros(len(ranking.style_std), np.float32)
     move[dims] = (ranking.direction[group] * ranking.style_std)[dims]
 
-    start = at_samples(views, np.arange(candidates), truncation_psi=truncation_psi)
+    start, readable = _candidates(views, np.arange(candidates), truncation_psi)
+    low, high = observed_range(views.styles(np.arange(POPULATION), truncation_psi)[:, dims])
+    own = start.styles[:, dims]
+    ordinary = readable & ((own >= low) & (own <= high)).all(axis=1)
     after = at_styles(views, start.styles + TOGETHER * move, start.target, start.samples).softmax
-    rank = np.where(start.softmax >= CONFIDENT, after, 2 - start.softmax)
+    rank = np.where(start.softmax >= CONFIDENT, after + ~ordinary, 3 - start.softmax)
     if true_class is not None:
-        rank = np.where(start.target == true_class, rank, rank + 2)
+        rank = np.where(start.target == true_class, rank, rank + 3)
     index = int(np.argmin(rank))
 
     pushed = np.tile(start.styles[index], (len(dims), len(shifts), 1))
     pushed[np.arange(len(dims)), :, dims] += move[dims, None] * np.asarray(shifts)
+    moved = pushed[np.arange(len(dims)), :, dims]
     flat, grid = pushed.reshape(-1, pushed.shape[-1]), pushed.shape[:2]
     own = start.take(np.full(len(flat), index))
     seen = at_styles(views, flat, own.target, own.samples)
@@ -139,4 +158,22 @@ def push_grid(
         np.asarray(shifts),
         int(start.target[index]),
         group,
+        (moved < low[:, None]) | (moved > high[:, None]),
     )
+
+
+def _candidates(
+    views: Views, samples: Int[np.ndarray, " n"], truncation_psi: float
+) -> tuple[Starts, Bool[np.ndarray, " n"]]:
+    """Samples, and whether each is readable; a batch at a time, for the images may be large."""
+    target = sample_labels(views.models.generator, samples)
+    clarity = jax.jit(contrast_and_noise)
+    styles, logits, measured = [], [], []
+    for some in np.split(samples, range(views.batch_size, len(samples), views.batch_size)):
+        styles.append(views.styles(some, truncation_psi))
+        view = views.both(styles[-1], some)
+        logits.append(view["logits"])
+        measured.append(in_batches(clarity, views.batch_size, view["images"]))
+    contrast, noise = np.concatenate(measured).T
+    readable = (noise <= np.quantile(noise, 0.75)) & (contrast >= np.quantile(contrast, 0.25))
+    return starts_of(np.concatenate(styles), np.concatenate(logits), target, samples), readable

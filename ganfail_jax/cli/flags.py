@@ -21,7 +21,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.jobs import Run
 
 ELSEWHERE = {  # flags that change no result
-    *("out", "resume", "batch_size", "mnist_dir", "table"),
+    *("out", "resume", "batch_size", "mnist_dir", "table", "dry_run"),
     *("coordinator", "num_processes", "process_id"),
 }
 LARGEST_SEED, LARGEST_INDEX = LARGEST["seed"], LARGEST["index"]
@@ -70,6 +70,11 @@ def define_run(flags: FlagValues, batch_size: int) -> None:
     define_out(flags)
     define_resume(flags)
     define_batch_size(flags, batch_size)
+
+
+def define_dry_run(flags: FlagValues) -> None:
+    text = "Only check the flags and say what would be computed, where, and how fast."
+    DEFINE_bool("dry_run", False, text, flag_values=flags)
 
 
 def define_num_samples(flags: FlagValues, num_samples: int, least: int = 1) -> None:

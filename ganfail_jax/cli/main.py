@@ -22,11 +22,13 @@ from absl.flags import Flag, FlagValues
 
 from ganfail_jax import caches, hosts, memory, pinned
 from ganfail_jax.cli import faults
+from ganfail_jax.cli.flags import define_dry_run
 from ganfail_jax.cli.hosts import join_hosts
 from ganfail_jax.errors import InputError
+from ganfail_jax.jobs import Job
 
 Define = Callable[[FlagValues], None]
-Task = Callable[[], object]  # what a plan has checked and loaded
+Task = Job | Callable[[], object]  # what a plan has checked and loaded
 Plan = Callable[[FlagValues], Task]
 
 FAILED, BROKEN, INTERRUPTED = 1, 70, 130  # BROKEN: EX_SOFTWARE of sysexits.h
@@ -77,6 +79,7 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
     flags = FlagValues()
     try:
         define(flags)
+        define_dry_run(flags)
         if HELP & {*argv[1:]}:
             print("\n".join(help_lines(doc, flags)))
             return 0
@@ -85,7 +88,11 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
         _check_platform()
         print(doc.strip().splitlines()[0], flush=True)
         with pinned.settings():
-            plan(flags)()
+            task = plan(flags)
+            if flags.dry_run:
+                _preview(task)
+            else:
+                _run(task)
         sys.stdout.flush()
         return 0
     except InputError as error:
@@ -106,6 +113,23 @@ def execute(doc: str, define: Define, plan: Plan, argv: Sequence[str]) -> int:
             raise
         print(f"error: {reason}", file=sys.stderr)
         return FAILED
+
+
+def _run(task: Task) -> None:
+    if isinstance(task, Job):
+        task.run()
+    else:
+        task()
+
+
+def _preview(task: Task) -> None:
+    """What a command would do, of which nothing is kept."""
+    print("dry run: no result is written")
+    if isinstance(task, Job):
+        for line in task.preview():
+            print(line, flush=True)
+    else:
+        print("the flags are valid and what they name is there; this command has no estimate")
 
 
 def _interrupt_again(lost: Any) -> None:

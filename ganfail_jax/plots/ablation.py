@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from ganfail_jax.plots.figure import save, show_image
+from ganfail_jax.plots.figure import head, save, show_image
 
 
 def draw_ablated(path: Path, arrays: Mapping[str, Any], title: str) -> None:
@@ -19,7 +19,13 @@ def draw_ablated(path: Path, arrays: Mapping[str, Any], title: str) -> None:
     images, changes = arrays["images"], arrays["changes"]
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(1.3 * columns + 1.6, 1.4 * rows + 1.0), layout="constrained")
-    figure.suptitle(f"{title}\nbelow each image: mean change of a pixel, of 255", size=10)
+    head(
+        figure,
+        title,
+        "below each image: mean change of a pixel, of 255",
+        "LR: rarely activated neurons, of a rate of at most R (the share of samples that activate "
+        "a neuron); HR: often activated ones, of a higher rate",
+    )
     grid = figure.subplots(rows, columns, squeeze=False)
     for row in range(rows):
         for column in range(columns):
@@ -30,5 +36,6 @@ def draw_ablated(path: Path, arrays: Mapping[str, Any], title: str) -> None:
             if row == 0:
                 axes.set_title(str(arrays["heads"][column]), size=8)
         label = str(arrays["rows"][row]).replace(", ", "\n")
+        label = "as it is" if label == "none" else f"without\n{label}"
         grid[row, 0].set_ylabel(label, rotation=0, ha="right", va="center", size=8)
     save(figure, path)

@@ -9,7 +9,7 @@ from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ganfail_jax.plots.figure import BLUE, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, ORANGE, head, save
 from ganfail_jax.plots.sheets import Block, draw_blocks
 
 MATRIX, CURVE, SHEET = "confusion.png", "label_efficiency.png", "held_out.png"
@@ -35,7 +35,7 @@ def draw(folder: Path, arrays: Mapping[str, np.ndarray], subject: str) -> list[s
 
 def _matrix(path: Path, matrix: np.ndarray, names: Sequence[str], subject: str) -> None:
     figure = Figure(figsize=(5.4, 4.6), layout="constrained")
-    figure.suptitle(f"Held-out images, {subject}", size=10)
+    head(figure, f"Held-out images: {subject}")
     axes = figure.subplots()
     rows = matrix / matrix.sum(axis=1, keepdims=True)
     axes.imshow(rows, cmap="Blues", vmin=0, vmax=1)
@@ -53,9 +53,7 @@ def _curve(path: Path, arrays: Mapping[str, np.ndarray], subject: str) -> None:
     sizes, draws = arrays["num_labels"], arrays["accuracy"].shape[1]
     figure = Figure(figsize=(8.4, 3.8), layout="constrained")
     title = f"How many labels are needed? {subject}"
-    figure.suptitle(
-        f"{title}\nmean of {draws} random splits, bars: standard deviation over them", size=10
-    )
+    head(figure, title, f"mean of {draws} random splits, bars: standard deviation over them")
     panels = (
         ("accuracy", f"accuracy, {len(arrays['class_names'])} classes", BLUE),
         ("auc", "AUC, artifact against normal", ORANGE),
@@ -125,6 +123,4 @@ def _sheet(path: Path, arrays: Mapping[str, Any], subject: str) -> None:
             )
         )
     title = f"Where the artifact class comes from, {subject}"
-    draw_blocks(
-        path, blocks, f"{title}\nabove each image: sample and softmax of the artifact class"
-    )
+    draw_blocks(path, blocks, title, "above each image: sample and softmax of the artifact class")

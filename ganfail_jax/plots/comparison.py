@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
 from ganfail_jax.analysis.comparison import Contrast, Shares, Sheet
-from ganfail_jax.plots.figure import BLUE, COLOURS, GREEN, ORANGE, PURPLE, save, show_image
+from ganfail_jax.plots.figure import BLUE, COLOURS, GREEN, ORANGE, PURPLE, head, save, show_image
 
 COLUMNS = 8  # of a sheet
 LABELS = 5  # named dimensions of each kind
@@ -52,10 +52,9 @@ def shares(path: Path, groups: Shares, contrast: Contrast, subject: str) -> None
     axes.grid(axis="x", alpha=0.3)
     what = "accuracy" if contrast.class_known else f"samples {contrast.right_means}"
     axes.set_xlabel(f"{what}, per cent; bars: 95 % interval")
-    title = f"{groups.samples[0]:,} samples: {subject}"
-    if not contrast.class_known:
-        title += "\nno true classes: every classifier by its own predictions"
-    axes.set_title(title, size=10)
+    known = contrast.class_known
+    line = "" if known else "no true classes: every classifier by its own predictions"
+    head(figure, f"{groups.samples[0]:,} samples: {subject}", line)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     save(figure, path)
 
@@ -88,10 +87,10 @@ def scores(path: Path, contrast: Contrast, other: int) -> None:
     axes.margins(0.12)
     axes.set_xlabel(f"{a}: {contrast.unit}")
     axes.set_ylabel(f"{b}: {contrast.unit}")
-    axes.set_title(
-        f"What breaks {a} and {b}: every dimension of StyleSpace, top {top} of each\n"
+    head(
+        figure,
+        f"What breaks {a} and {b}: every dimension of StyleSpace, top {top} of each",
         "positive: decreasing it breaks the classifier; negative: increasing it does",
-        size=10,
     )
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     size = np.hypot(x / np.abs(x).max(initial=1e-30), y / np.abs(y).max(initial=1e-30))
@@ -144,10 +143,11 @@ def sheet(path: Path, contrast: Contrast, other: int, sheets: tuple[Sheet, Sheet
     yes, no = ("right", "wrong") if contrast.class_known else ("sure", "unsure")
     rows = [max(-(-len(each.images) // COLUMNS), 1) for each in sheets]
     figure = Figure(figsize=(1.12 * COLUMNS, 1.42 * sum(rows) + 1.6), layout="constrained")
-    figure.suptitle(
-        f"Where they disagree most. Above: the {yes} one's prediction → the {no} one's,\n"
-        f"then the softmax of the {yes} one's class: by the {yes} one | by the {no} one",
-        size=10,
+    head(
+        figure,
+        f"Where {a} and {b} disagree most",
+        f"above each image: the {yes} one's prediction → the {no} one's",
+        f"numbers: softmax of the {yes} one's class, by the {yes} one | by the {no} one",
     )
     blocks = figure.subfigures(2, 1, squeeze=False, height_ratios=[n + 0.3 for n in rows])
     parts = zip(blocks.flat, ((a, b), (b, a)), sheets, rows, strict=True)

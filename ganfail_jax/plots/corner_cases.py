@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.corner_cases import CornerCases, Shown
 from ganfail_jax.analysis.joint import JointMoves
-from ganfail_jax.plots.figure import BLUE, GREEN, ORANGE, arrow, save, show_image
+from ganfail_jax.plots.figure import BLUE, GREEN, ORANGE, arrow, head, save, show_image
 
 
 def _panel(axes: Axes, image: np.ndarray, title: str) -> None:
@@ -23,20 +23,19 @@ def _drawn(cases: CornerCases, shown: Shown) -> tuple[int, str]:
 
 
 def sheet(path: Path, cases: CornerCases, moves: JointMoves, shown: Shown, subject: str) -> None:
-    """A row per class: the start, the corner case of each dimension, the joint corner case."""
+    """A row per class: the start, the joint corner case, the corner case of each dimension."""
     names, classes = shown.names, shown.class_names
-    (n, note), top = _drawn(cases, shown), cases.shown.shape[1]
+    n, note = _drawn(cases, shown)
+    top = max(int((cases.shown[:n] >= 0).sum(axis=1).max(initial=0)), 1)
     figure = Figure(figsize=(1.25 * (top + 2) + 0.8, 1.5 * n + 1.3), layout="constrained")
     label = "class" if shown.conditional else "class by prediction"
-    figure.suptitle(
-        f"Corner cases of {subject}{note}\nfirst: the start of each {label} ({shown.start}); "
-        "middle: the smallest shift of one dimension\nthat takes its softmax to 0.50, most "
-        "influential dimension first; "
-        f"last: the smallest move found over the {moves.dims.shape[1]} dimensions that "
-        "rank first, with an effect of their own or not\n"
-        "above: dimension, ↑ up or ↓ down, shift in standard deviations, softmax → largest other "
-        "output",
-        size=9,
+    head(
+        figure,
+        f"Smallest shifts that take the softmax to 0.50: {subject}{note}",
+        "above each image: dimension, shift in standard deviations, softmax → largest other output",
+        f"start: of each {label}, {shown.start}; joint: the smallest move found over the "
+        f"{moves.dims.shape[1]} dimensions that rank first; then one dimension each, the most "
+        f"influential first, of those that reach 0.50 among the {cases.dims.shape[1]} searched",
     )
     grid = figure.subplots(n, top + 2, squeeze=False)
     for row in range(n):
@@ -44,23 +43,26 @@ def sheet(path: Path, cases: CornerCases, moves: JointMoves, shown: Shown, subje
             axes.set_axis_off()
         start = cases.start_softmax[row, 0]
         _panel(grid[row, 0], cases.start_images[row], f"start\nsoftmax\n{start:.2f}")
-        for place, column in enumerate(cases.shown[row]):
+        for place, column in enumerate(cases.shown[row, :top]):
             if column < 0:
                 if place == 0 or cases.shown[row, place - 1] >= 0:
-                    text = f"no other among\nthe {cases.dims.shape[1]} searched"
-                    grid[row, 1 + place].text(0.5, 0.5, text, ha="center", va="center", size=8)
+                    text = "no other\ndimension" if place else "no dimension"
+                    grid[row, 2 + place].text(0.5, 0.5, text, ha="center", va="center", size=8)
                 continue
             shift, softmax = cases.shift[row, column], cases.softmax[row, column]
             instead = classes[cases.instead[row, column]]
             way = arrow(cases.direction[row, column])
             title = f"{names[cases.dims[row, column]]}\n{way} {shift:.1f} std\n"
             title += f"{softmax:.2f} → {instead}"
-            _panel(grid[row, 1 + place], cases.images[row, place], title)
+            _panel(grid[row, 2 + place], cases.images[row, place], title)
         length = moves.length[row]
         if np.isfinite(length):
             instead = classes[moves.instead[row]]
             title = f"joint\n{length:.1f} std\n{moves.softmax[row]:.2f} → {instead}"
-            _panel(grid[row, -1], moves.images[row], title)
+            _panel(grid[row, 1], moves.images[row], title)
+        else:
+            text = f"no joint move\nwithin {shown.limit:g} std"
+            grid[row, 1].text(0.5, 0.5, text, ha="center", va="center", size=8)
         grid[row, 0].annotate(
             classes[int(shown.start_target[row])],
             xy=(-0.12, 0.5),
@@ -78,7 +80,7 @@ def lengths(path: Path, cases: CornerCases, moves: JointMoves, shown: Shown, sub
     n, note = _drawn(cases, shown)
     target, limit = shown.start_target[:n], shown.limit
     places = np.arange(n)
-    figure = Figure(figsize=(0.75 * len(target) + 3.2, 4.6), layout="constrained")
+    figure = Figure(figsize=(max(0.75 * len(target) + 3.2, 6), 4.8), layout="constrained")
     axes = figure.add_subplot()
     beyond = limit * 1.06  # where a length above the limit is drawn
     low, middle, high = np.minimum(moves.random_quartiles[:n], beyond).T
@@ -105,11 +107,8 @@ def lengths(path: Path, cases: CornerCases, moves: JointMoves, shown: Shown, sub
     axes.set_xlim(-0.6, len(target) - 0.4)
     axes.set_ylabel("length of the move (standard deviations)")
     axes.set_ylim(0, limit * 1.14)
-    axes.set_title(
-        f"How far to softmax 0.50, in the top {moves.dims.shape[1]} dimensions of each "
-        f"class{note}\n{subject}",
-        size=9,
-    )
+    title = f"How far to softmax 0.50: {subject}{note}"
+    head(figure, title, f"moves along the top {moves.dims.shape[1]} dimensions of each class")
     figure.legend(loc="outside lower center", ncols=1, frameon=False, fontsize=9)
     save(figure, path)
 

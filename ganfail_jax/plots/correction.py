@@ -9,8 +9,17 @@ from jaxtyping import Int
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.correction_effect import Corrected
-from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, head, save, show_image
 
+NAMES = {  # of methods, for a person
+    "none": "uncorrected",
+    "random": "random\nunits",
+    "fid": "highest\nFID",
+    "ds": "highest\ndefective\nscore",
+    "sequential": "sequential:\ndefective\nscore",
+    "local": "local:\nthe sample's\nown mask",
+    "manual": "given\nunits",
+}
 PANELS = (
     ("probability", "probability of an artifact", ORANGE),
     ("called", "share called an artifact", ORANGE),
@@ -24,6 +33,7 @@ def draw_sheet(
     methods: Sequence[str],
     indices: Int[np.ndarray, " n"],
     title: str,
+    line: str,
 ) -> None:
     """Columns are samples, rows are corrections.
 
@@ -34,8 +44,8 @@ def draw_sheet(
     images, masks = corrected.images, corrected.masks[0]
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(1.35 * columns + 1.2, 1.5 * rows + 0.9), layout="constrained")
-    below = "below: probability of an artifact; outlined: where the classifier sees it"
-    figure.suptitle(f"{title}\n{below}", size=10)
+    below = "below each image: probability of an artifact; outlined: where the classifier sees it"
+    head(figure, title, below, line)
     grid = figure.subplots(rows, columns, squeeze=False)
     for (row, column), axes in np.ndenumerate(grid):
         show_image(axes, images[row, column])
@@ -45,7 +55,7 @@ def draw_sheet(
             if masks[column].any() and not masks[column].all():
                 axes.contour(masks[column], levels=[0.5], colors=SKY, linewidths=1)
     for axes, name in zip(grid[:, 0], methods, strict=True):
-        axes.set_ylabel(name, rotation=0, ha="right", va="center", size=9)
+        axes.set_ylabel(NAMES.get(name, name), rotation=0, ha="right", va="center", size=9)
     save(figure, path)
 
 
@@ -54,6 +64,7 @@ def draw_effects(
     effects: Mapping[str, Mapping[str, Mapping[str, Any]]],
     samples: Mapping[str, int],
     title: str,
+    line: str,
 ) -> None:
     """A row of panels per kind of samples; in each a point per correction.
 
@@ -63,7 +74,7 @@ def draw_effects(
         samples: of each kind.
     """
     figure = Figure(figsize=(11, 2.9 * len(effects) + 0.7), layout="constrained")
-    figure.suptitle(f"{title}\nbars: 95 %; dashed: uncorrected", size=10)
+    head(figure, title, "bars: 95 % interval over samples; dashed: uncorrected", line)
     grid = figure.subplots(len(effects), len(PANELS), squeeze=False, sharex=True, sharey="col")
     for panels, (kind, methods) in zip(grid, effects.items(), strict=True):
         panels[0].set_ylabel(f"{samples[kind]:,} held-out {kind}", size=9)
@@ -73,7 +84,7 @@ def draw_effects(
             reach = np.abs(np.asarray([each["interval95"] for each in after]).T - values)
             axes.errorbar(range(len(after)), values, reach, fmt="o", capsize=3, color=colour)
             axes.axhline(none["value"], color="black", lw=1, ls="--")
-            axes.set_xticks(range(len(after)), list(methods)[1:], size=8)
+            axes.set_xticks(range(len(after)), [NAMES.get(m, m) for m in [*methods][1:]], size=7)
             axes.set_xlim(-0.5, len(after) - 0.5)
             axes.grid(axis="y", alpha=0.2)
     for axes, (_, text, _) in zip(grid[0], PANELS, strict=True):

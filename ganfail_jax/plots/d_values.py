@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import ConnectionPatch
 
 from ganfail_jax.images import to_float
-from ganfail_jax.plots.figure import BLUE, ORANGE, save, show_image
+from ganfail_jax.plots.figure import BLUE, ORANGE, head, save, show_image
 
 FIGURES = ("d_values.png",)
 GREY = "0.45"
@@ -45,10 +45,10 @@ def draw(folder: Path, judged: DValues, title: str) -> tuple[str, ...]:
 
     shown, images = judged.shown, to_float(judged.shown_images)
     figure = Figure(figsize=(11, 5.4), layout="constrained")
-    figure.suptitle(
-        f"D-values: the discriminator's output, large means real\n{title}\n"
-        f"how well a low D-value finds artifacts among generations: {text}; 0.5: as chance does",
-        size=10,
+    head(
+        figure,
+        f"D-values, the discriminator's output (large: real): {title}",
+        f"does a low D-value find artifacts among generations? {text}; 0.5: as chance does",
     )
     upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=(2.6, 1))[:, 0]
     axes = upper.subplots()

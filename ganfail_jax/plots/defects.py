@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.defects import Regions
-from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, save, show_image
+from ganfail_jax.plots.figure import BLUE, ORANGE, SKY, head, save, show_image
 from ganfail_jax.statistics.intervals import Z95
 
 PER_ROW = 4
+NAMED = 3  # units that a panel names
 SCORES, REGIONS = "scores.png", "regions.png"
 
 
@@ -48,7 +49,11 @@ def _scores(path: Path, layers: Mapping[str, Scores], title: str) -> None:
     columns = min(len(layers), PER_ROW)
     rows = -(-len(layers) // columns)
     figure = Figure(figsize=(3.1 * columns, 2.5 * rows + 0.9), layout="constrained")
-    figure.suptitle(f"Defective scores, {title}\nband: 95 % interval over artifact images", size=10)
+    head(
+        figure,
+        f"How well units meet the artifacts, their defective scores (DS): {title}",
+        f"band: 95 % interval over artifact images; dots: the {NAMED} highest units, by number",
+    )
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, (layer, (scores, errors)) in zip(grid, layers.items(), strict=False):
         order = np.argsort(-scores, kind="stable")
@@ -56,14 +61,16 @@ def _scores(path: Path, layers: Mapping[str, Scores], title: str) -> None:
         low = np.maximum(scores - reach, 0)
         axes.fill_between(at, low, scores + reach, color=BLUE, alpha=0.25, lw=0)
         axes.plot(at, scores, color=BLUE, lw=1.2)
-        axes.set_title(f"{layer}: unit {order[0]} is highest", size=8)
-        axes.set_xlabel("units, by score", size=8)
+        axes.plot(at[:NAMED], scores[:NAMED], "o", color=ORANGE, ms=3)
+        numbers = ", ".join(map(str, order[:NAMED]))
+        axes.set_title(f"{layer}\nhighest: units {numbers}", size=8)
+        axes.set_xlabel(f"{len(order):,} units, from the highest", size=8)
         axes.tick_params(labelsize=7)
     grid[0].set_ylim(bottom=0)
     for axes in grid[::columns]:
-        axes.set_ylabel("defective score (mean IoU)", size=8)
+        axes.set_ylabel("defective score (DS): mean overlap\n(IoU) with the artifact", size=8)
     for axes in grid[len(layers) :]:
-        axes.set_axis_off()
+        axes.remove()
     save(figure, path)
 
 
@@ -78,11 +85,11 @@ def _regions(
     images = regions.images
     rows, columns = images.shape[:2]
     figure = Figure(figsize=(1.25 * columns + 1.4, 1.45 * rows + 0.9), layout="constrained")
-    figure.suptitle(
-        f"The unit of the highest defective score (DS) of each layer, {title}\n"
-        "on the artifact images where it meets the artifact best; "
+    head(
+        figure,
+        f"The unit of the highest defective score (DS) of each layer: {title}",
         "orange: the artifact by the classifier (Grad-CAM); blue: the unit is active",
-        size=10,
+        "artifact images where the unit meets the artifact best",
     )
     grid = figure.subplots(rows, columns, squeeze=False)
     for row, (layer, own) in enumerate(scores.items()):

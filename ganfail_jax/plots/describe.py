@@ -10,18 +10,20 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.descriptions import Contrast, Described, Effects, Pairs
-from ganfail_jax.plots.figure import ORANGE, arrow, save, show_image
+from ganfail_jax.plots.figure import ORANGE, arrow, head, save, show_image
 from ganfail_jax.statistics.intervals import Z95
 
 FIGURES = ("failure_modes.png", "changes.png", "misclassified.png")
 
 
-def modes(path: Path, described: Described, joint: Effects, pairs: Pairs, title: str) -> None:
+def modes(
+    path: Path, described: Described, joint: Effects, pairs: Pairs, title: str, line: str
+) -> None:
     """A row per failure mode: words, pairs before and after, and where pixels change."""
     count, shown = pairs.target.shape
     widths = [3.4, *[1.0, 1.0, 0.12] * shown, 1.25]
     figure = Figure(figsize=(0.88 * sum(widths), 1.55 * count + 1.0), layout="constrained")
-    figure.suptitle(title, size=11)
+    head(figure, title, line)
     cells = figure.subplots(count, len(widths), squeeze=False, gridspec_kw={"width_ratios": widths})
     scale = ScalarMappable(Normalize(0, float(joint.maps.max())), "magma")
     for m in range(count):
@@ -65,7 +67,7 @@ def _write(axes: Axes, described: Described, joint: Effects, m: int) -> None:
     )
 
 
-def changes(path: Path, described: Described, single: Effects, title: str) -> None:
+def changes(path: Path, described: Described, single: Effects, title: str, line: str) -> None:
     """Dimensions x attributes, by failure mode: mean change in standard deviations."""
     order = np.argsort(described.mode, kind="stable")
     values = single.change[order]
@@ -98,7 +100,7 @@ def changes(path: Path, described: Described, single: Effects, title: str) -> No
     for row in np.flatnonzero(np.diff(described.mode[order])):
         axes.axhline(row + 0.5, color="black", lw=0.8)
     axes.set_ylabel("failure mode, dimension and direction")
-    axes.set_title(title, size=10)
+    head(figure, title, line)
     figure.colorbar(image, ax=axes, label="mean change, standard deviations over samples", pad=0.01)
     save(figure, path)
 
@@ -124,7 +126,7 @@ def misclassified(path: Path, described: Described, contrast: Contrast, title: s
         "mean difference from well classified samples of the same class,\n"
         "standard deviations over all samples; bars: 95 % interval"
     )
-    axes.set_title(title, size=10)
+    head(figure, title)
     save(figure, path)
 
 
@@ -142,12 +144,11 @@ def draw(
     single, joint = effects
     moved = f"moved by up to {deviations:g} standard deviations"
     text = f"What breaks {subject}: well classified samples before and after, {moved}"
-    note = "\nabove each image: true class and its softmax (→ what is predicted instead)"
-    modes(folder / FIGURES[0], described, joint, pairs, text + note)
-    changes(
-        folder / FIGURES[1], described, single, f"{subject}:\nwhat each dimension changes, {moved}"
-    )
+    line = "above each image: true class and its softmax (→ what is predicted instead)"
+    modes(folder / FIGURES[0], described, joint, pairs, text, line)
+    text = f"What each dimension changes: {subject}"
+    changes(folder / FIGURES[1], described, single, text, moved)
     right, wrong = contrast.num_samples
-    title = f"What {wrong:,} misclassified samples look like, against {right:,} others\n{subject}"
+    title = f"What {wrong:,} misclassified samples look like, against {right:,} others: {subject}"
     misclassified(folder / FIGURES[2], described, contrast, title)
     return FIGURES

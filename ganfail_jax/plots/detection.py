@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from ganfail_jax.plots.figure import BLUE, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, ORANGE, head, save
 from ganfail_jax.plots.sheets import Block, draw_blocks
 
 BINS = 80
@@ -34,8 +34,10 @@ def draw(
         scores = arrays["score"][arrays[name][: len(images)] - arrays["first_index"]]
         title = f"{name.capitalize()}: the {len(images)} {what} of the {size:,}"
         blocks.append(Block(title, images, [f"{x:,.{decimals}f}" for x in scores]))
-    title = f"Samples with the most and the fewest activated LR neurons, {subject}"
-    draw_blocks(folder / FIGURES[1], blocks, f"{title}\nabove each image: {score}")
+    title = (
+        f"Samples that activate the most and the fewest rarely activated (LR) neurons: {subject}"
+    )
+    draw_blocks(folder / FIGURES[1], blocks, title, f"above each image: {score}")
     return FIGURES
 
 
@@ -54,7 +56,10 @@ def _histogram(path: Path, arrays: Mapping[str, np.ndarray], subject: str, score
     rest = np.ones(len(values), bool)
     rest[np.concatenate([bottom, top])] = False
     figure = Figure(figsize=(8, 4), layout="constrained")
-    figure.suptitle(f"Activated LR neurons of {len(values):,} samples, {subject}", size=11)
+    title = (
+        f"Rarely activated (LR) neurons that each of {len(values):,} samples activates: {subject}"
+    )
+    head(figure, title)
     axes = figure.subplots()
     axes.hist(
         [values[bottom], values[rest], values[top]],

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from ganfail_jax.analysis.embedding import Embedding, Mapped
-from ganfail_jax.plots.figure import BLUE, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, ORANGE, head, save
 from ganfail_jax.statistics.intervals import show
 
 NAMED = 0.5  # k-NN class accuracy from which a class lies in one place that can bear its name
@@ -67,12 +67,14 @@ def _by_outcome(axes: Axes, embedded: Embedding, mapped: Mapped, space: int) -> 
     )
 
 
-def maps(path: str | os.PathLike[str], embedded: Embedding, mapped: Mapped, title: str) -> None:
+def maps(
+    path: str | os.PathLike[str], embedded: Embedding, mapped: Mapped, title: str, line: str
+) -> None:
     """A column per space: t-SNE by class above, by outcome below."""
     columns, names = len(embedded.spaces), mapped.class_names
     colours = class_colours(len(names))
     figure = Figure(figsize=(4.1 * columns + 1.6, 9.4), layout="constrained")
-    figure.suptitle(title, size=11)
+    head(figure, title, line)
     above, below = figure.subplots(2, columns, squeeze=False)
     for space in range(columns):
         _by_class(above[space], embedded, mapped, space, colours)
@@ -107,10 +109,7 @@ FIGURES = ("spaces.png",)
 def draw(folder: Path, embedded: Embedding, mapped: Mapped, models: str) -> tuple[str, ...]:
     """The figure, below `folder`: its name."""
     shown, measured = len(mapped.right), int(np.sum(mapped.num_samples))
-    title = (
-        f"Latent spaces of generated samples ({models})\n"
-        f"t-SNE of {shown:,} samples; numbers with 95 % intervals from {measured:,} samples in the "
-        "spaces themselves"
-    )
-    maps(folder / FIGURES[0], embedded, mapped, title)
+    title = f"Latent spaces of generated samples: {models}"
+    line = f"t-SNE of {shown:,} samples; numbers [95 %]: of {measured:,}, in the spaces themselves"
+    maps(folder / FIGURES[0], embedded, mapped, title, line)
     return FIGURES

@@ -1,6 +1,8 @@
 """What the figures share: colours that the colour-blind can tell apart, images, writing."""
 
 import os
+import re
+import textwrap
 from typing import Any
 
 import matplotlib as mpl
@@ -8,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
 from ganfail_jax.results import replace_file
@@ -15,6 +18,8 @@ from ganfail_jax.results import replace_file
 BLUE, ORANGE = "#0072B2", "#D55E00"  # Okabe and Ito's colour-blind safe palette
 GREEN, PURPLE, SKY, YELLOW = "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
+WORDS = {"LR": "rarely activated", "HR": "often activated", "DS": "defective score"}
+CHARACTER = 0.6 / 72  # width of a character in inches, for each point of its size
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
@@ -31,6 +36,31 @@ def _take_literally(figure: Figure) -> None:
     numbers = [text for axis in logarithmic for text in axis.get_ticklabels(which="both")]
     for text in {*figure.findobj(Text)} - {*numbers}:
         text.set_parse_math(False)
+
+
+def head(figure: Figure, title: str, line: str = "", note: str = "") -> None:
+    """What a figure shows, how to read it in one line, and below the figure in small what else is
+    needed; cut into lines that fit the figure."""
+    width = float(figure.get_figwidth())
+    texts = [_wrapped(title, width, 10.0), _wrapped(line, width, 10.0)]
+    figure.suptitle("\n".join(filter(None, texts)), size=10)
+    if note:
+        figure.supxlabel(_wrapped(note, width, 8.0), size=8, color="0.3")
+
+
+def _wrapped(text: str, inches: float, size: float) -> str:
+    return textwrap.fill(text, max(int(inches / (CHARACTER * size)), 20))
+
+
+def written_out(text: str) -> str:
+    """A name with the words of the papers' abbreviations in it."""
+    return re.sub(r"\b(LR|HR|DS)\b", lambda match: WORDS[match[0]], text)
+
+
+def beyond(values: Float[np.ndarray, "..."], low: float, high: float) -> str:
+    """The ends of a colour bar that get an arrow: where values lie beyond its scale."""
+    under, over = np.nanmin(values) < low, np.nanmax(values) > high
+    return {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[under, over]
 
 
 def show_image(axes: Axes, image: Float[np.ndarray, "h w c"]) -> None:
@@ -69,6 +99,16 @@ def caption(
     above, beside = _gaps(h, w)
     x, y = column * (w + beside) + (w - 1) / 2, row * (h + above) + above - 0.8
     axes.text(x, y, text, ha="center", va="bottom", size=8, **how)
+
+
+def frame(
+    axes: Axes, shape: tuple[int, ...], row: int, column: int, colour: str, lw: float = 1.5
+) -> None:
+    """Outline an image of a `show_grid` of images of this shape [r, q, h, w, c]."""
+    h, w = shape[2:4]
+    above, beside = _gaps(h, w)
+    corner = column * (w + beside) - 0.5, row * (h + above) + above - 0.5
+    axes.add_patch(Rectangle(corner, w, h, fill=False, ec=colour, lw=lw, clip_on=False))
 
 
 def _gaps(h: int, w: int) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Figures of where the LR neurons are (Choi 2022, fig. 1), and of sequential ablation (fig. 4)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from ganfail_jax.analysis.gradcam import enlarge
 from ganfail_jax.analysis.heatmaps import Heatmaps
-from ganfail_jax.plots.figure import SKY, save, show_image
+from ganfail_jax.plots.figure import SKY, beyond, head, save, show_image
 
 COLOURS = "inferno"
 TITLE = "Where the rarely activated (LR) neurons are"
@@ -34,7 +34,7 @@ def draw(folder: Path, maps: Heatmaps, kinds: Mapping[int, str], subject: str) -
     files = [OVERVIEW]
     for i, (index, kind) in enumerate(kinds.items()):
         files.append(f"sample-{index}.png")
-        title = f"{subject}\n{kind}, sample {index}"
+        title = f"{kind} sample {index}, {subject}"
         _sample(folder / files[-1], maps, i, title, scale)
     return files
 
@@ -46,8 +46,8 @@ def _overview(
     columns, images = 1 + len(maps.shares), maps.images[0]
     size = (1.45 * columns + 1, 1.6 * len(images) + 1.3)
     figure = Figure(figsize=size, layout="constrained")
-    title = f"{TITLE}, {subject}\nabove: the number of activated LR neurons; {LINES}"
-    figure.suptitle(title, size=10)
+    line = f"above each map: number of activated LR neurons; {LINES}"
+    head(figure, f"{TITLE}: {subject}", line)
     grid = figure.subplots(len(images), columns, squeeze=False)
     for i, (row, (index, kind)) in enumerate(zip(grid, kinds.items(), strict=True)):
         show_image(row[0], images[i])
@@ -56,7 +56,7 @@ def _overview(
         for axes, ((layer, share), number) in zip(row[1:], pairs, strict=True):
             _heat(axes, images[i], share[i], scale)
             axes.set_title(f"{layer}\n{number:,} LR", size=8)
-    _colour_bar(figure, scale)
+    _colour_bar(figure, scale, [*maps.shares.values()])
     save(figure, path)
 
 
@@ -64,7 +64,7 @@ def _sample(path: Path, maps: Heatmaps, i: int, title: str, scale: Normalize) ->
     """Three rows as in the paper's figure 4, beside the image itself."""
     layers, images = [*maps.shares], maps.images[:, i]
     figure = Figure(figsize=(1.75 * (1 + len(layers)) + 1.2, 6.2), layout="constrained")
-    figure.suptitle(f"{TITLE}, {title}; {LINES}", size=10)
+    head(figure, f"{TITLE}: {title}", LINES)
     grid = figure.subplots(3, 1 + len(layers), squeeze=False)
     for axes in grid[::2, 0]:
         axes.set_axis_off()
@@ -79,7 +79,8 @@ def _sample(path: Path, maps: Heatmaps, i: int, title: str, scale: Normalize) ->
     rows = ("as it is", "LR of the layers\nbefore it ablated", "image, LR ablated\nup to the layer")
     for axes, text in zip(grid[:, 1], rows, strict=True):
         axes.set_ylabel(text, size=8)
-    _colour_bar(figure, scale)
+    shown = [each[layer][i] for each in (maps.shares, maps.ablated) for layer in layers]
+    _colour_bar(figure, scale, shown)
     save(figure, path)
 
 
@@ -98,9 +99,10 @@ def _heat(
     axes.set_yticks([])
 
 
-def _colour_bar(figure: Figure, scale: Normalize) -> None:
+def _colour_bar(figure: Figure, scale: Normalize, shares: Sequence[np.ndarray]) -> None:
+    ends = beyond(np.concatenate([share.ravel() for share in shares]), 0.0, float(scale.vmax or 1))
     bar = figure.colorbar(
-        ScalarMappable(scale, COLOURS), ax=figure.axes, extend="max", shrink=0.6, aspect=30
+        ScalarMappable(scale, COLOURS), ax=figure.axes, extend=ends, shrink=0.6, aspect=30
     )
-    bar.set_label("LR share of the activated neurons", size=8)
+    bar.set_label("share of the activated neurons that are rarely activated (LR)", size=8)
     bar.ax.tick_params(labelsize=8)

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.separation import SIGNIFICANT, Histograms, Separation
-from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, save
+from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, head, save
 from ganfail_jax.statistics.intervals import show
 
 CLASSES = 20  # at most, on the overview: those with the most misclassified samples
@@ -27,7 +27,7 @@ def histograms(
     shown: Histograms,
     names: Sequence[str],
     outcomes: tuple[str, str],
-    title: str,
+    subject: str,
 ) -> None:
     """Both outcomes along top dimensions, above as many random ones."""
     group, right, dims = shown.group, shown.right, shown.dims
@@ -38,7 +38,12 @@ def histograms(
     smaller = min(n for n in (right.sum(), (~right).sum()) if n)
     edges = 1 + int(np.clip(2 * np.cbrt(smaller), 8, 40))  # Rice's rule
     figure = Figure(figsize=(2.45 * max(dims.shape[1], 3), 6.0), layout="constrained")
-    figure.suptitle(title, size=11)
+    what = f"class {separation.groups[group]}" if group else "all classes"
+    head(
+        figure,
+        f"Values of {outcomes[0]} and {outcomes[1]} samples, {what}: {subject}",
+        f"AUC [95 %]: chance that a {outcomes[1]} sample lies further along the arrow; 0.5: none",
+    )
     grid = figure.subplots(2, dims.shape[1], squeeze=False)
     handles = {}
     for row, kind in enumerate(("top dimensions", "random other dimensions")):
@@ -81,18 +86,24 @@ def _by_rank(axes: Axes, separation: Separation, group: int, top: int) -> None:
     auc, significant = separation.auc[group, order], separation.significant[group, order]
     rank = 1 + np.arange(len(order))
     for chosen, colour, name, median in (
-        (rank <= top, ORANGE, f"top {top}", medians[0]),
-        (rank > top, BLUE, "all others", medians[1]),
+        (rank <= top, ORANGE, f"the top {top}", medians[0]),
+        (rank > top, BLUE, "the others", medians[1]),
     ):
         for filled in (True, False):
             drawn = chosen & (significant == filled)
             face = colour if filled else "none"
-            size = 30 if name != "all others" else 11
+            size = 30 if name != "the others" else 11
             axes.scatter(
-                rank[drawn], auc[drawn], s=size, facecolors=face, edgecolors=colour, lw=0.7
+                rank[drawn],
+                auc[drawn],
+                s=size,
+                facecolors=face,
+                edgecolors=colour,
+                lw=0.7,
+                label=f"dimension of {name}" if filled else None,
             )
         value, low, high = median
-        label = f"median of {name.removeprefix('all ')}: {show(value, (low, high))}"
+        label = f"median of {name}: {show(value, (low, high))}"
         axes.axhline(value, color=colour, lw=1.6, ls="--", label=label)
         axes.axhspan(low, high, color=colour, alpha=0.2, lw=0)
     axes.axhline(0.5, color="black", lw=0.8)
@@ -109,8 +120,10 @@ def _by_rank(axes: Axes, separation: Separation, group: int, top: int) -> None:
     _legend_below(axes, columns=1)
 
 
-def _by_class(axes: Axes, separation: Separation, wrong_name: str) -> None:
-    """The medians of the top and of the rest in every class that has both outcomes."""
+def _by_class(axes: Axes, separation: Separation, wrong_name: str) -> list[str]:
+    """The medians of the top and of the rest in every class that has both outcomes; returns the
+    classes that are not drawn.
+    """
     medians, wrong = separation.medians, separation.num_samples[:, 1]
     classes = [g for g in range(1, len(medians) - 1) if np.isfinite(medians[g, 0, 0])]
     chosen = sorted(sorted(classes, key=lambda g: -wrong[g])[:CLASSES])
@@ -126,25 +139,31 @@ def _by_class(axes: Axes, separation: Separation, wrong_name: str) -> None:
     axes.set_xlabel("median AUC; bars: 95 % interval")
     axes.set_title("by each class's own ranking", size=9)
     _legend_below(axes, columns=2)
+    drawn = {*chosen}
+    return [separation.groups[g] for g in range(1, len(medians) - 1) if g not in drawn]
 
 
 def overview(
     path: str | os.PathLike[str], separation: Separation, top: int, wrong_name: str, title: str
 ) -> None:
     """The AUC of every dimension by rank: all samples, and within classes; medians by class."""
-    figure = Figure(figsize=(15, 5.9), layout="constrained")
-    figure.suptitle(title, size=11)
-    everything, within, classes = figure.subplots(1, 3, width_ratios=(1, 1, 0.75))
+    last, finite = len(separation.groups) - 1, np.isfinite(separation.medians[:, 0, 0])
+    within, classes = bool(finite[last]), bool(finite[1:last].any())
+    widths = [1, *([1] * within), *([0.75] * classes)]
+    figure = Figure(figsize=(5.5 * sum(widths), 5.9), layout="constrained")
+    everything, *others = figure.subplots(1, len(widths), width_ratios=widths, squeeze=False)[0]
     _by_rank(everything, separation, 0, top)
-    last = len(separation.groups) - 1
-    if np.isfinite(separation.medians[last, 0, 0]):
-        _by_rank(within, separation, last, top)
-        within.sharey(everything)
-    else:
-        within.set_axis_off()
-        within.set_title("no class has both outcomes", size=9)
     everything.set_ylabel("AUC in the degrading direction")
-    _by_class(classes, separation, wrong_name)
+    if within:
+        _by_rank(others[0], separation, last, top)
+        others[0].sharey(everything)
+    note = "not drawn: classes, for none has both outcomes"
+    if classes:
+        dropped = _by_class(others[-1], separation, wrong_name)
+        note = f"classes not drawn, without both outcomes or with the fewest {wrong_name}: "
+        note = note + ", ".join(dropped) if dropped else ""
+    line = f"filled: significant at a false discovery rate of {SIGNIFICANT:.0%}; "
+    head(figure, title, line + "bands and bars: 95 % interval of the median", note)
     save(figure, path)
 
 
@@ -169,17 +188,7 @@ def draw(
         top: how many dimensions are compared with all the others.
     """
     right, wrong = outcomes
-    what = f"class {separation.groups[shown.group]}" if shown.group else "all classes"
-    title = (
-        f"Values of {right} and {wrong} samples, {what} ({models})\n"
-        f"AUC: the chance that a {wrong} sample lies further along the arrow, the degrading "
-        "direction; 0.5: no difference; below: against the arrow; in brackets the 95 % interval"
-    )
-    histograms(folder / FIGURES[0], separation, shown, names, outcomes, title)
-    title = (
-        f"How every dimension separates {right} from {wrong} samples ({models})\n"
-        f"filled: significant at a false discovery rate of {SIGNIFICANT:.0%}; "
-        "bands: 95 % interval of the median"
-    )
+    histograms(folder / FIGURES[0], separation, shown, names, outcomes, models)
+    title = f"How every dimension separates {right} from {wrong} samples: {models}"
     overview(folder / FIGURES[1], separation, top, wrong, title)
     return FIGURES

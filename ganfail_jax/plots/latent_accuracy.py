@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.latent_accuracy import COMPARISONS, Curves, Setting, explain
-from ganfail_jax.plots.figure import BLUE, COLOURS, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, COLOURS, ORANGE, head, save
 
 FIGURES = ("classifiers.png", "classes.png", "class_slopes.png")
 MOST_CLASSES = 20  # of more, those of the steepest slopes are drawn
@@ -37,20 +37,28 @@ def _ylabel(setting: Setting) -> str:
     return "accuracy" if setting.class_known else f"share {setting.right_means}"
 
 
-def _subtitle(setting: Setting) -> str:
-    text = f"{setting.num_samples:,} samples; bars: 95 % intervals; "
-    text += "slope: percentage points per unit of distance"
-    if setting.class_known:
-        return text
-    return f"{text}\nno true classes: a sample's class is the first classifier's prediction"
+LINE = "slope: percentage points per unit of distance; brackets and bars: 95 % intervals"
+
+
+def _note(setting: Setting, curves: Curves | None = None) -> str:
+    """What samples are of, and which classes have no curve."""
+    texts = [f"{setting.num_samples:,} samples"]
+    if not setting.class_known:
+        texts.append("no true classes: a sample's class is the first classifier's prediction")
+    if curves is not None:
+        empty = np.flatnonzero(~curves.samples.any(axis=1)).tolist()
+        none = [setting.classes[c] for c in empty]
+        fewer = len(curves.samples) - len(none) - MOST_CLASSES
+        texts += [f"not drawn, too few samples for two points: {', '.join(none)}"] if none else []
+        texts += [f"not drawn, less steep: {fewer} others"] if fewer > 0 else []
+    return "; ".join(texts)
 
 
 def classifiers(path: Path, comparisons: Comparisons, setting: Setting, subject: str) -> None:
     """Fig. 6a: a panel for every meaning of distance."""
     names = [n for n in COMPARISONS if n in comparisons and not n.startswith("classes")]
     figure = Figure(figsize=(11, 9.4), layout="constrained")
-    title = f"Accuracy against distance in StyleSpace: {subject}\n{_subtitle(setting)}"
-    figure.suptitle(title, size=10)
+    head(figure, f"Accuracy against distance in StyleSpace: {subject}", LINE, _note(setting))
     grid = figure.subplots(2, 2, sharey=True)
     for axes in grid.flat[len(names) :]:
         axes.remove()
@@ -85,10 +93,10 @@ def classes(path: Path, comparisons: Comparisons, setting: Setting) -> None:
     rows = max(-(-len(drawn) // columns), 1)
     figure = Figure(figsize=(max(2.4 * columns, 7) + 0.5, 2.3 * rows + 1.5), layout="constrained")
     title = explain("classes", setting.top, setting.dimensions)
-    figure.suptitle(
-        f"Classes of {setting.classifiers[0]}: distance from {title}\n{_subtitle(setting)}\n"
-        "grey: samples of all classes together, with the centre and the dimensions of all",
-        size=10,
+    head(
+        figure,
+        f"Classes of {setting.classifiers[0]}: distance from {title}",
+        f"blue: one class; grey: all classes together; {LINE}",
     )
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(drawn) :]:
@@ -99,7 +107,7 @@ def classes(path: Path, comparisons: Comparisons, setting: Setting) -> None:
         axes.set_title(f"{setting.classes[c]}: {_slope(curves, c)}", size=9)
         axes.set_ylim(0, 1.04)
         axes.grid(alpha=0.3)
-    figure.supxlabel(DISTANCE, size=10)
+    figure.supxlabel(f"{DISTANCE}\n{_note(setting, curves)}", size=9)
     figure.supylabel(_ylabel(setting), size=10)
     save(figure, path)
 
@@ -108,11 +116,12 @@ def class_slopes(path: Path, comparisons: Comparisons, setting: Setting) -> None
     """The classes of the first classifier, from the least to the most robust."""
     figure = Figure(layout="constrained")
     grid = figure.subplots(1, 2)
-    title = "Robustness of the classes of {}\n{:,} samples; bars: 95 % bootstrap intervals"
-    figure.suptitle(title.format(setting.classifiers[0], setting.num_samples), size=10)
     drawn = _drawn_classes(comparisons["classes"])
     drawn = drawn[np.argsort(-comparisons["classes"].slope[drawn], kind="stable")]
-    figure.set_size_inches(9, 0.3 * len(drawn) + 2.2)
+    figure.set_size_inches(9, 0.3 * len(drawn) + 2.4)
+    title = f"Which classes of {setting.classifiers[0]} are robust? (the most robust at the bottom)"
+    line = f"bars: 95 % bootstrap intervals; {_note(setting, comparisons['classes'])}"
+    head(figure, title, line)
     rows = np.arange(len(drawn))
     for name, colour, shift in (("classes", BLUE, -0.15), ("classes_all", ORANGE, 0.15)):
         curves = comparisons[name]
@@ -144,8 +153,15 @@ def class_slopes(path: Path, comparisons: Comparisons, setting: Setting) -> None
 
 
 def draw(folder: Path, comparisons: Comparisons, setting: Setting, subject: str) -> tuple[str, ...]:
-    """All figures of accuracy in latent space, below `folder`: their names."""
+    """The figures of accuracy in latent space, below `folder`: their names.
+
+    Without a class of enough samples for a curve there are no figures of classes.
+    """
     classifiers(folder / FIGURES[0], comparisons, setting, subject)
+    if not comparisons["classes"].samples.any():
+        for name in FIGURES[1:]:  # of another version, which drew empty panels
+            (folder / name).unlink(missing_ok=True)
+        return FIGURES[:1]
     classes(folder / FIGURES[1], comparisons, setting)
     class_slopes(folder / FIGURES[2], comparisons, setting)
     return FIGURES

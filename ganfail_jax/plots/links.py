@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.links import Shown
-from ganfail_jax.plots.figure import BLUE, GREEN, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, GREEN, ORANGE, head, save
 from ganfail_jax.statistics.intervals import Z95
 
 GREY = "0.45"
@@ -21,7 +21,7 @@ def draw(folder: Path, shown: Shown, outcomes: tuple[str, str], title: str) -> t
     """
     longest = max(2 * len(shown.dimensions), len(shown.classes), 3 * len(shown.ablations))
     figure = Figure(figsize=(15, 0.26 * longest + 2.2), layout="constrained")
-    figure.suptitle(f"Rarely activated (LR) neurons and failures: {title}; bars: 95 %", size=11)
+    head(figure, f"Rarely activated (LR) neurons and failures: {title}", "bars: 95 % interval")
     moves, errors, ablations = figure.subplots(1, 3)
     _moves(moves, shown)
     _errors(errors, shown, outcomes[1])

@@ -6,10 +6,25 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from ganfail_jax.analysis.descriptions import OBSERVED
 from ganfail_jax.analysis.push import PushGrid
 from ganfail_jax.analysis.ranking import Ranking
-from ganfail_jax.plots.figure import BLUE, ORANGE, arrow, caption, save, show_grid
+from ganfail_jax.plots.figure import (
+    BLUE,
+    ORANGE,
+    PURPLE,
+    arrow,
+    beyond,
+    caption,
+    frame,
+    head,
+    save,
+    show_grid,
+)
 from ganfail_jax.statistics.intervals import Z95
+
+REACH = 0.9  # quantile of the classes' largest scores, the end of the colours
+OUTSIDE = f"outside the central {OBSERVED[1] - OBSERVED[0]:.0%}"
 
 
 def bars(
@@ -38,7 +53,7 @@ def bars(
     axes.invert_yaxis()
     axes.axvline(0, color="black", lw=0.8)
     axes.set_xlabel(f"{unit}; bars: 95 % interval")
-    axes.set_title(title, size=10)
+    head(figure, title)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     save(figure, path)
 
@@ -49,7 +64,8 @@ def heat_map(
     """Classes x dimensions: the score of the globally top dimensions in every class."""
     dims = ranking.order[0, :top]
     values = ranking.score[:, dims]
-    limit = np.quantile(np.abs(values), 0.99)
+    largest = np.nan_to_num(np.abs(values)).max(axis=1)  # so one class does not take the scale
+    limit = float(np.quantile(largest, REACH, method="lower")) or 1.0
     figure = Figure(
         figsize=(0.24 * len(dims) + 2.6, 0.34 * len(values) + 2.4), layout="constrained"
     )
@@ -66,21 +82,32 @@ def heat_map(
     axes.set_ylabel("class")
     axes.set_xlabel("dimension of StyleSpace, by falling magnitude over all classes")
     axes.axhline(0.5, color="black", lw=1.5)
-    axes.set_title(title, size=10)
-    figure.colorbar(image, ax=axes, label=unit, pad=0.01)
+    rows, columns = np.nonzero(np.abs(values) > limit)
+    axes.plot(columns, rows, ".", color="white", ms=4)
+    line = "white dots: beyond the scale" if len(rows) else ""
+    head(figure, title, line)
+    ends = beyond(values, -limit, limit)
+    figure.colorbar(image, ax=axes, label=unit, pad=0.01, extend=ends)
     save(figure, path)
 
 
-def push_sheet(path: str | os.PathLike[str], ranking: Ranking, push: PushGrid, title: str) -> None:
+def push_sheet(path: str | os.PathLike[str], ranking: Ranking, push: PushGrid, models: str) -> None:
     """One row per top dimension: an image pushed further and further in the degrading direction.
 
     Above each image: the classifier's output for the true class, and its prediction when wrong.
+    Framed: where the dimension is outside its observed range.
     """
     rows, columns = push.images.shape[:2]
     dims = ranking.order[push.group, :rows]
     arrows = [arrow(direction) for direction in ranking.direction[push.group, dims]]
     figure = Figure(figsize=(1.15 * columns + 1.9, 1.22 * rows + 1.0), layout="compressed")
-    figure.suptitle(title, size=10)
+    truth = ranking.groups[1 + push.true_class]
+    head(
+        figure,
+        f"One {truth} pushed along each top dimension, as its arrow says: {models}",
+        f"above each image: softmax of {truth} (→ prediction when wrong); "
+        f"framed: {OUTSIDE} of the dimension's values",
+    )
     axes = figure.add_subplot()
     show_grid(axes, push.images)
     for row, column in np.ndindex(rows, columns):
@@ -90,6 +117,8 @@ def push_sheet(path: str | os.PathLike[str], ranking: Ranking, push: PushGrid, t
             text += f" → {ranking.groups[1 + instead]}"
         colour = "black" if instead == push.true_class else ORANGE
         caption(axes, push.images.shape, row, column, text, color=colour)
+        if push.beyond[row, column]:
+            frame(axes, push.images.shape, row, column, PURPLE)
     shifts = [f"{shift:g} std" for shift in push.shifts]
     axes.set_xticks(axes.get_xticks(), shifts, size=9)
     names = [f"{ranking.names[d]} {way}" for d, way in zip(dims, arrows, strict=True)]
@@ -107,13 +136,7 @@ def draw(folder: Path, ranking: Ranking, push: PushGrid, models: str, unit: str)
         unit: what a score is (`analysis.ranking.describe_score`).
     """
     count = f"{ranking.num_samples[0]:,} samples"
-    bars(folder / FIGURES[0], ranking, f"What breaks {models}\n({count})", unit)
-    heat_map(folder / FIGURES[1], ranking, f"Score in every class: {models}, {count}", unit)
-    truth = ranking.groups[1 + push.true_class]
-    title = (
-        f"A confidently classified {truth}, the most affected of the candidates,\n"
-        f"pushed along each top dimension ({models})\n"
-        "above: softmax of the true class (→ prediction when wrong); below: shift, ↑ up or ↓ down"
-    )
-    push_sheet(folder / FIGURES[2], ranking, push, title)
+    bars(folder / FIGURES[0], ranking, f"What breaks {models}, {count}", unit)
+    heat_map(folder / FIGURES[1], ranking, f"What breaks {models}, in every class; {count}", unit)
+    push_sheet(folder / FIGURES[2], ranking, push, models)
     return FIGURES

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.convergence import Convergence
 from ganfail_jax.analysis.rates import Rates, largest_count
-from ganfail_jax.plots.figure import BLUE, COLOURS, ORANGE, save
+from ganfail_jax.plots.figure import BLUE, COLOURS, ORANGE, head, save
 
 BINS = 50
 PER_ROW = 4
@@ -19,7 +19,11 @@ def draw_rates(path: str | os.PathLike[str], rates: Rates, threshold: float, tit
     columns = min(len(rates.counts), PER_ROW)
     rows = -(-len(rates.counts) // columns)
     figure = Figure(figsize=(3.4 * columns, 2.9 * rows + 0.6), layout="constrained")
-    figure.suptitle(f"Activation rates over {rates.num_samples:,} samples, {title}", size=11)
+    head(
+        figure,
+        f"How often neurons are activated: {title}",
+        f"rate: share of {rates.num_samples:,} samples that activate a neuron",
+    )
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     edges = np.linspace(0, 1, BINS + 1)
     for axes, (name, counts) in zip(grid, rates.counts.items(), strict=False):
@@ -29,18 +33,21 @@ def draw_rates(path: str | os.PathLike[str], rates: Rates, threshold: float, tit
             bins=edges,
             stacked=True,
             color=[ORANGE, BLUE],
-            label=[f"LR: rate ≤ {threshold:g}", f"HR: rate > {threshold:g}"],
+            label=[
+                f"rarely activated (LR): rate ≤ {threshold:g}",
+                f"often activated (HR): rate > {threshold:g}",
+            ],
         )
         never = int((counts == 0).sum())
         axes.set_title(
-            f"{name}: {low.mean():.0%} of {counts.size:,} are LR,\n{never:,} never activated",
+            f"{name}: {low.mean():.0%} of {counts.size:,}\nrarely activated, {never:,} never",
             size=9,
         )
-        axes.set_xlabel("rate: share of samples that activate a neuron", size=8)
+        axes.set_xlabel("rate", size=8)
         axes.set_ylabel("neurons", size=8)
         axes.tick_params(labelsize=8)
     for axes in grid[len(rates.counts) :]:
-        axes.set_axis_off()
+        axes.remove()
     handles, labels = grid[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     save(figure, path)
@@ -51,12 +58,12 @@ def draw_convergence(
 ) -> None:
     """The LR share of each layer, what is uncertain of it and what changed, against N."""
     panels = (
-        ("neurons that are LR", settled.low),
-        ("neurons that may be LR or HR (95 %)", settled.uncertain),
-        ("neurons on another side than at the end", settled.changed),
+        ("rarely activated (LR) neurons", settled.low),
+        ("neurons that may be rarely (LR)\nor often activated (HR), at 95 %", settled.uncertain),
+        ("neurons that were on another\nside than they are at the end", settled.changed),
     )
-    figure = Figure(figsize=(10.5, 3.4), layout="constrained")
-    figure.suptitle(f"How the rates settle, {title}", size=11)
+    figure = Figure(figsize=(10.5, 3.6), layout="constrained")
+    head(figure, f"How the rates settle with more samples: {title}")
     for axes, (name, shares) in zip(figure.subplots(1, 3), panels, strict=True):
         for i, layer in enumerate(layers):
             axes.plot(

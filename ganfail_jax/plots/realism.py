@@ -1,6 +1,5 @@
 """The least and the most realistic images, from a result's arrays."""
 
-import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +18,4 @@ def draw_extremes(path: Path, arrays: Mapping[str, np.ndarray], title: str) -> N
         Block(f"{name} realistic", arrays[name], [f"{x:.2f}" for x in arrays[f"{name}_realism"]])
         for name in ("least", "most")
     ]
-    title = textwrap.fill(title, 100)
-    draw_blocks(
-        path, blocks, f"{title}\nabove each image: its realism (1 and more: like real ones)"
-    )
+    draw_blocks(path, blocks, title, "above each image: its realism (1 and more: like real ones)")

@@ -10,7 +10,7 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from ganfail_jax.images import to_uint8
-from ganfail_jax.plots.figure import save, show_image
+from ganfail_jax.plots.figure import head, save, show_image
 from ganfail_jax.results import replace_file
 
 COLUMNS = 10
@@ -24,11 +24,13 @@ class Block(NamedTuple):
     captions: Sequence[str]  # one for each image
 
 
-def draw_blocks(path: str | os.PathLike[str], blocks: Sequence[Block], title: str) -> None:
+def draw_blocks(
+    path: str | os.PathLike[str], blocks: Sequence[Block], title: str, line: str
+) -> None:
     """Blocks of images, one above the other, a caption above every image."""
     rows = [-(-len(block.images) // COLUMNS) for block in blocks]
     figure = Figure(figsize=(COLUMNS, 1.15 * sum(rows) + 1.4), layout="constrained")
-    figure.suptitle(title)
+    head(figure, title, line)
     parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=rows)[:, 0]
     for part, block, height in zip(parts, blocks, rows, strict=True):
         part.suptitle(block.name, fontsize="medium")

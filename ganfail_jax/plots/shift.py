@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.shift import ShiftGrid, Shown
-from ganfail_jax.plots.figure import ORANGE, arrow, save, show_image
+from ganfail_jax.plots.figure import ORANGE, arrow, head, save, show_image
 
 
 def _heading(grid: ShiftGrid, shown: Shown, column: int) -> str:
@@ -17,24 +18,30 @@ def _heading(grid: ShiftGrid, shown: Shown, column: int) -> str:
 
 
 def draw(folder: Path, grid: ShiftGrid, shown: Shown, subject: str) -> tuple[str, ...]:
-    """Columns are dimensions, rows are fractions of the shift that takes the output to 0.50."""
+    """Columns are dimensions, rows are fractions of the shift that takes the output to 0.50.
+
+    Dimensions that do not reach it are named below, or drawn if none does.
+    """
     names, truth = shown.class_names, shown.true_class
-    rows, columns = grid.softmax.shape
-    figure = Figure(figsize=(1.3 * columns + 1.0, 1.3 * rows + 2.1), layout="constrained")
+    drawn = np.flatnonzero(grid.reached) if grid.reached.any() else np.arange(len(grid.dims))
+    left_out = [name for d, name in enumerate(shown.names) if d not in drawn]
+    rows, columns = len(grid.progress), len(drawn)
+    figure = Figure(figsize=(max(1.3 * columns, 5) + 1.0, 1.3 * rows + 1.6), layout="constrained")
     label = "class" if shown.conditional else "class, by the unshifted prediction,"
     group = "all classes" if shown.group == "all" else f"class {shown.group}"
-    figure.suptitle(
-        f"Sample {shown.sample}, {label} {names[truth]}, shifted along dimensions "
-        f"that break the classifier (ranking of {group})\n{subject}\nthe sample is {shown.chosen}\n"
-        "head: dimension and the smallest shift that takes the output to 0.50; above each image: "
-        "direction (↑ up, ↓ down),\nsoftmax of the true class (orange: prediction when wrong); "
-        "rows: progress, the fraction of that shift, or of the limit where it is not reached",
-        size=9,
+    note = f"sample {shown.sample}: {shown.chosen}; dimensions: ranking of {group}"
+    if left_out:
+        note += f"; not drawn, 0.50 not reached within {shown.limit:g} std: {', '.join(left_out)}"
+    head(
+        figure,
+        f"Shifting {label} {names[truth]} until its softmax is 0.50: {subject}",
+        f"above each image: softmax of {names[truth]} (→ prediction when wrong)",
+        note,
     )
     cells = figure.subplots(rows, columns, squeeze=False)
     for row in range(rows):
-        for column in range(columns):
-            axes = cells[row, column]
+        for place, column in enumerate(drawn.tolist()):
+            axes = cells[row, place]
             show_image(axes, grid.images[row, column])
             predicted = int(grid.predicted[row, column])
             wrong = predicted != truth
@@ -55,6 +62,6 @@ def draw(folder: Path, grid: ShiftGrid, shown: Shown, subject: str) -> tuple[str
                     **place,
                 )
         cells[row, 0].set_ylabel(f"{grid.progress[row]:g}", rotation=0, ha="right", va="center")
-    figure.supylabel("progress", size=10)
+    figure.supylabel("fraction of the shift above", size=10)
     save(figure, folder / "shift.png")
     return ("shift.png",)

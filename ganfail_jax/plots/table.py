@@ -1,6 +1,7 @@
 """Figures of tables: measurements with intervals, by row and column."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ganfail_jax.metrics.table import Cell
-from ganfail_jax.plots.figure import COLOURS, save
+from ganfail_jax.plots.figure import COLOURS, head, save, written_out
 
+NARROW = 0.7  # smallest over largest value: above it an axis from 0 would show one line
 MARKERS = "osD^vPX*"
 
 
@@ -39,8 +41,8 @@ def draw_grid(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -
     for axes, metric in zip(panels, metrics, strict=True):
         _lines(axes, [cell for cell in cells if cell.measured.metric == metric], columns)
     sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
-    figure.suptitle(f"{title}\n{sizes}; bars: 95 %", size=10)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right upper", frameon=False)
+    head(figure, title, f"{sizes}; bars: 95 % interval")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
     save(figure, path)
 
 
@@ -54,14 +56,31 @@ def _lines(axes: Axes, cells: Sequence[Cell], columns: list[str]) -> None:
         style = {"marker": "", "ls": "--"} if i == 0 else {"marker": MARKERS[i % len(MARKERS)]}
         colour = "black" if i == 0 else COLOURS[(i - 1) % len(COLOURS)]
         _points(
-            axes, at, own, label=row.removeprefix(f"{measured.metric}, "), color=colour, **style
+            axes,
+            at,
+            own,
+            label=written_out(row.removeprefix(f"{measured.metric}, ")),
+            color=colour,
+            **style,
         )
     values = [cell.measured.value for cell in cells]
     if measured.metric.startswith("FID") and max(values) > 10 * min(values):
         axes.set_yscale("log")
+        scale = " (logarithmic)"
+    else:
+        scale = _scale(axes, cells)
     axes.set_xticks(range(len(columns)), [name.replace(" + ", "\n+ ") for name in columns], size=8)
-    axes.set_ylabel(measured.title, size=9)
+    axes.set_ylabel(f"{measured.title}{scale}", size=9)
     axes.grid(axis="y", which="both", alpha=0.2)
+
+
+def _scale(axes: Axes, cells: Sequence[Cell]) -> str:
+    """Begin at 0 where that hides no difference; else say so."""
+    values = [cell.measured.value for cell in cells]
+    if 0 <= np.nanmin(values) <= NARROW * np.nanmax(values):
+        axes.set_ylim(bottom=0)
+        return ""
+    return "\n(the axis does not begin at 0)"
 
 
 def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str) -> None:
@@ -70,14 +89,15 @@ def draw_groups(path: str | os.PathLike[str], cells: Sequence[Cell], title: str)
     wide = max(2.8, 0.85 * len(rows))
     figure = Figure(figsize=(wide * len(columns), 3.6), layout="constrained")
     sizes = ", ".join(f"{n:,} {name}" for name, n in cells[0].measured.samples.items())
-    figure.suptitle(f"{title}\n{cells[0].measured.features}; bars: 95 %\n{sizes}", size=10)
+    head(figure, title, "bars: 95 % interval", f"{cells[0].measured.features}; {sizes}")
     for axes, column in zip(
         figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
     ):
-        for i, cell in enumerate(cell for cell in cells if cell.column == column):
+        own = [cell for cell in cells if cell.column == column]
+        for i, cell in enumerate(own):
             _points(axes, [float(i)], [cell], fmt="o", color=COLOURS[i % len(COLOURS)])
-        axes.set_xticks(range(len(rows)), rows, size=8)
+        axes.set_xticks(range(len(rows)), [textwrap.fill(written_out(r), 12) for r in rows], size=8)
         axes.set_xlim(-0.5, len(rows) - 0.5)
-        axes.set_title(column, size=10)
+        axes.set_title(f"{column}{_scale(axes, own)}", size=9)
         axes.grid(axis="y", alpha=0.2)
     save(figure, path)

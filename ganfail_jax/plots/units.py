@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ganfail_jax.analysis.gradcam import enlarge
 from ganfail_jax.images import to_float
-from ganfail_jax.plots.figure import BLUE, SKY, save, show_image
+from ganfail_jax.plots.figure import BLUE, SKY, head, save, show_image
 
 LINES = "blue lines: where the unit's map is at least half of its highest value in the row"
 
@@ -46,9 +46,9 @@ def draw(
     for layer, own in layers.items():
         for name, plot in (("units", _units), ("clusters", _clusters)):
             names.append(f"{name}-{layer.replace('/', '-')}.png")
-            plot(folder / names[-1], own, f"{layer}, {title}\n{what}")
+            plot(folder / names[-1], own, f"{layer}, {title}; {what}")
     fids = {layer: own.fid for layer, own in layers.items()}
-    _distribution(folder / "fid.png", fids, random, f"{title}\n{what}")
+    _distribution(folder / "fid.png", fids, random, f"{title}; {what}")
     return [*names, "fid.png"]
 
 
@@ -61,7 +61,7 @@ def _units(path: Path, units: Units, title: str) -> None:
     columns = 1 + units.images.shape[1]
     size = (1.15 * columns + 1, 1.15 * len(units.shown) + 1.2)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(f"Units of {title}\n{LINES}", size=10)
+    head(figure, f"Units of {title}", LINES)
     grid = figure.subplots(len(units.shown), columns, squeeze=False)
     shown = zip(grid, units.shown, units.images, units.maps, strict=True)
     for row, unit, pictures, maps in shown:
@@ -90,10 +90,10 @@ def _clusters(path: Path, units: Units, title: str) -> None:
     columns = np.bincount(of_member).max()
     size = (max(1.15 * columns + 1.3, 7), 1.35 * number + 1)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(
-        f"Groups of units whose top images are alike, {title}\n"
+    head(
+        figure,
+        f"Groups of units whose top images are alike: {title}",
         "representative images of those nearest to the group's mean; above: unit, FID",
-        size=10,
     )
     grid = figure.subplots(number, columns, squeeze=False)
     for axes in grid.flat:
@@ -113,7 +113,7 @@ def _distribution(
 ) -> None:
     """The distances of each layer's units, and of random sets of as many images."""
     figure = Figure(figsize=(8, 1.9 * len(fids) + 1.6), layout="constrained")
-    figure.suptitle(f"Units by FID, {title}", size=10)
+    head(figure, f"Units by FID: {title}")
     grid = figure.subplots(len(fids), 1, squeeze=False, sharex=True)[:, 0]
     for axes, (layer, fid) in zip(grid, fids.items(), strict=True):
         bins = int(np.clip(4 * np.cbrt(len(fid)), 8, 40))

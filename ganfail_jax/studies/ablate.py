@@ -68,7 +68,9 @@ def plan(
         identity=identity,
         subject=title,
         compute=partial(_compute, subject, source, settings, choices),
-        draw=partial(_draw, f"Without activated neurons of {', '.join(source.layers)}, {title}"),
+        draw=partial(
+            _draw, f"Images without sets of neurons of {', '.join(source.layers)}: {title}"
+        ),
         describe=_describe,
         settings=run,
     )

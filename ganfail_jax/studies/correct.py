@@ -74,7 +74,8 @@ def plan(corrections: Corrections, settings: Settings = Settings(), run: Run = R
     sheets = {f"held-out {kind}": some[: settings.shown] for kind, some in held_out.items()}
     if settings.indices is not None:
         sheets = {"samples": np.asarray(settings.indices)}
-    text = f"{case.title}: {settings.share:.0%} of the units, to layer {layers[-1]}"
+    text = f"corrected: {settings.share:.0%} of a layer's units, of {layers[-1]} or, by sequential "
+    text += f"and local, of every layer from {layers[0]} to it"
     requested = _Requested(methods, held_out, sheets, text)
     own = {**settings._asdict(), "methods": list(methods), "stop": layers[-1]}
     own["units"] = [int(unit) for unit in settings.units]
@@ -83,7 +84,7 @@ def plan(corrections: Corrections, settings: Settings = Settings(), run: Run = R
         identity={**corrections.identity, **own},
         subject=case.title,
         compute=partial(_compute, corrections, settings, requested),
-        draw=partial(_draw, text),
+        draw=partial(_draw, case.title, text),
         describe=_describe,
         settings=run,
     )
@@ -155,15 +156,18 @@ def _sheet(
     return {"indices": indices, **drawn._asdict(), "images": to_uint8(drawn.images)}
 
 
-def _draw(text: str, folder: Path, result: Result) -> list[str]:
+def _draw(title: str, text: str, folder: Path, result: Result) -> list[str]:
     summary, arrays, names = result.summary, result.arrays, ["effects.png"]
-    plots.correction.draw_effects(folder / names[0], summary["methods"], summary["samples"], text)
+    head = f"What corrections do: {title}"
+    methods, sizes = summary["methods"], summary["samples"]
+    plots.correction.draw_effects(folder / names[0], methods, sizes, head, text)
     rows = arrays["rows"].tolist()
     for kind in arrays["sheets"].tolist():
         names.append(f"{kind.replace(' ', '-')}.png")
         sheet, indices = restore(Corrected, arrays, f"{kind}/"), arrays[f"{kind}/indices"]
         sheet = sheet._replace(images=to_float(arrays[f"{kind}/images"]))
-        plots.correction.draw_sheet(folder / names[-1], sheet, rows, indices, f"{kind} of {text}")
+        head = f"Corrected {kind}: {title}"
+        plots.correction.draw_sheet(folder / names[-1], sheet, rows, indices, head, text)
     return names
 
 

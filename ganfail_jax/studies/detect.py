@@ -40,8 +40,9 @@ from ganfail_jax.studies.subject import GeneratorSubject, Subject, check_labelle
 from ganfail_jax.tally import CHUNK
 
 SCORES = {
-    "sum": "number of activated LR neurons",
-    "balanced": "activated LR neurons of a layer over their mean, averaged over the layers",
+    "sum": "number of rarely activated (LR) neurons that are activated",
+    "balanced": "rarely activated (LR) neurons of a layer that are activated, over their mean, "
+    "averaged over the layers",
 }
 SHOWN = 40  # images of each end
 
@@ -209,13 +210,13 @@ def _draw(title: str, score: str, folder: Path, result: Result) -> tuple[str, ..
 
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
-        f"{summary['num_samples']:,} samples from index {summary['first_index']:,} on; LR: "
-        f"activated by at most {summary['threshold']:g} of {summary['rates']['num_samples']:,} "
-        "samples"
+        f"{summary['num_samples']:,} samples from index {summary['first_index']:,} on; "
+        f"rarely activated (LR): by at most {summary['threshold']:g} of "
+        f"{summary['rates']['num_samples']:,} samples"
     )
     for name, layer in summary["layers"].items():
         yield (
-            f"  {name}: {layer['low_rate']:,} of {layer['neurons']:,} neurons are LR "
+            f"  {name}: {layer['low_rate']:,} of {layer['neurons']:,} neurons are rarely activated "
             f"({layer['low_rate_without_never']:,} without those never activated); a sample "
             f"activates {layer['low_rate_activated_per_image']:,.1f} of them "
             f"({layer['by_the_rates']:,.1f} by the rates), {layer['share_of_sum']:.0%} of the sum"

@@ -130,14 +130,15 @@ def _draw(title: str, folder: Path, result: Result) -> list[str]:
 
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
-        f"LR: activated by at most {summary['threshold']:g} of "
+        f"rarely activated (LR): by at most {summary['threshold']:g} of "
         f"{summary['rates']['num_samples']:,} samples"
     )
     if "num_samples" in summary:
         yield (
-            f"Top and Bottom of {summary['num_samples']:,} samples by their LR neurons in "
-            f"{', '.join(summary['scored_layers'])}"
+            f"Top and Bottom of {summary['num_samples']:,} samples by their rarely activated "
+            f"neurons in {', '.join(summary['scored_layers'])}"
         )
     for sample in summary["samples"]:
         numbers = ", ".join(f"{n:,} in {layer}" for layer, n in sample["activated"].items())
-        yield f"  {sample['kind']} sample {sample['index']}: LR neurons activated: {numbers}"
+        kind, index = sample["kind"], sample["index"]
+        yield f"  {kind} sample {index} activates rarely activated (LR) neurons: {numbers}"

@@ -47,7 +47,7 @@ def plan(subject: Subject, settings: Settings = Settings(), run: Run = Run()) ->
     if settings.show_class is not None:
         class_index(settings.show_class, subject.models[0].classifier)
     identity = {**subject.identity, **settings._asdict()}
-    shown = {SHOW_CLASS: identity.pop(SHOW_CLASS)}
+    shown = {SHOW_CLASS: identity.pop(SHOW_CLASS), "push_shifts": push.SHIFTS}
     return Job(
         folder=run.folder("rank", *subject.names, settings.seed, shown=shown),
         identity=identity,

@@ -122,13 +122,13 @@ def _draw(title: str, threshold: float, folder: Path, result: Result) -> list[st
 
 def _describe(summary: Summary) -> Iterator[str]:
     yield (
-        f"{summary['num_samples']:,} samples; LR: activated by at most {summary['threshold']:g} "
-        "of them"
+        f"{summary['num_samples']:,} samples; rarely activated (LR): by at most "
+        f"{summary['threshold']:g} of them"
     )
     for name, layer in summary["layers"].items():
         yield (
-            f"  {name}: {layer['low_rate']:,} of {layer['neurons']:,} neurons are LR, "
-            f"{layer['never_activated']:,} of them never activated; a sample activates "
-            f"{layer['low_rate_activated_per_image']:,.1f} LR neurons; "
-            f"{layer['uncertain_share']:.2%} of the neurons may be LR or HR"
+            f"  {name}: {layer['low_rate']:,} of {layer['neurons']:,} neurons are rarely "
+            f"activated, {layer['never_activated']:,} of them never; a sample activates "
+            f"{layer['low_rate_activated_per_image']:,.1f} rarely activated ones; "
+            f"{layer['uncertain_share']:.2%} of the neurons may be rarely or often activated"
         )

@@ -1,6 +1,6 @@
 """Is a study of these samples, or by these scores, meaningless? The "warnings" of its summary.
 
-`Job.run` prints them before all numbers.
+`Job.run` prints them before all numbers, and last.
 """
 
 from collections.abc import Sequence

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ganfail_jax.analysis import outputs, push
+from ganfail_jax.analysis.attributes import contrast_and_noise
 from ganfail_jax.analysis.views import views_of
 from tests.analysis.test_ranking import run
 from tests.tiny import models
@@ -56,3 +57,24 @@ def test_the_grid_shows_a_sample(found):
     images = np.asarray(jax.jit(lambda s: outputs.render(tiny, s))(styles))
     distance = np.abs(images - grid.images[0, 0]).max(axis=(1, 2, 3))
     assert distance.min() < 1e-4
+
+
+def test_what_is_beyond_the_observed_range_is_marked(found):
+    tiny = models()
+    views = views_of(tiny, 100)
+    grid = push.push_grid(views, found, top=3, shifts=(0.0, 100.0))
+    assert grid.beyond[:, 1].all()
+    assert not grid.beyond[:, 0].any()
+
+
+def test_contrast_and_noise():
+    """Contrast and noise of the image itself, in float64, beside those of all candidates."""
+    images = np.zeros((4, 16, 16, 1), np.float32) - 1
+    images[:, 4:12, 4:12] = 1
+    images[1] *= 0.1  # pale
+    images[2] += 0.5 * np.random.default_rng(0).normal(size=images[2].shape).astype(np.float32)
+    contrast, noise = np.asarray(contrast_and_noise(jnp.asarray(images))).T
+    np.testing.assert_allclose(contrast, (images / 2).std(axis=(1, 2, 3), dtype=float), rtol=1e-5)
+    assert contrast.argmin() == 1
+    assert noise.argmax() == 2
+    assert 0.15 < noise[2] < 0.35

@@ -49,7 +49,7 @@ def test_chosen_samples_and_layers_are_shown(models, tmp_path):
     assert arrays["indices"].tolist() == [9, 2]
     assert arrays["layers"].tolist() == ["b0008/conv0"]
     assert arrays["plain/b0008/conv0"].shape == (2, 8, 8)
-    assert "Chosen sample 9: LR neurons activated: " in done.stdout
+    assert "Chosen sample 9 activates rarely activated (LR) neurons: " in done.stdout
     subject = of_generator(*zoo.load_generator(models[0].split("=")[1]), "generator")
     source = activation_rates.make(subject, ["choi:1"], activation_rates.Settings(64))
     settings = studied.Settings(indices=[9, 2])

@@ -53,7 +53,7 @@ def test_two_processes_write_the_result_of_one(finished, generator):
         assert layer["low_rate_without_never"] == layer["low_rate"] - layer["never_activated"]
         assert layer["low_rate_activated_per_image"] == expected_activated(one, {name: low})
         assert layer["low_rate_shares"]["0.3"] == low.mean()
-        assert f"{name}: {low.sum():,} of {low.size:,} neurons are LR" in printed
+        assert f"{name}: {low.sum():,} of {low.size:,} neurons are rarely activated" in printed
     assert list(result.arrays["at"]) == [16, 48, 100]
     assert sorted(path.name for path in folder.iterdir()) == FILES
     assert all(f"{folder.name}/{name}" in printed for name in FILES)

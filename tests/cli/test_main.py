@@ -79,7 +79,12 @@ def test_help_lists_own_and_shared_flags_with_their_defaults(word, start):
         "  --share=0.5",
         "      Of everything.",
     ]
-    assert lines[shared + 1 :] == ["  --seed=0", "      Seed of everything random."]
+    assert lines[shared + 1 :] == [
+        "  --[no]dry_run (default: false)",
+        "      Only check the flags and say what would be computed, where, and how fast.",
+        "  --seed=0",
+        "      Seed of everything random.",
+    ]
 
 
 def test_a_command_gets_the_values_of_its_flags(start):
@@ -92,7 +97,8 @@ def test_a_command_gets_the_values_of_its_flags(start):
     status, lines, errors = start(plan, "--seed=7", "--nofast", "--names=x")
     assert (status, errors) == (0, [])
     assert lines == ["How much is it?", "done 7"]
-    assert values == {"seed": 7, "share": 0.5, "fast": False, "least": None, "names": ["x"]}
+    own = {"seed": 7, "share": 0.5, "fast": False, "least": None, "names": ["x"]}
+    assert values == {**own, "dry_run": False}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +120,20 @@ def test_a_wrong_flag_is_one_line_and_plans_nothing(argument, message, start):
     (line,) = errors
     assert line.startswith(f"error: {message}")
     assert line.endswith("; see --help")
+
+
+def test_a_dry_run_plans_and_does_nothing(start):
+    planned, done = [], []
+
+    def plan(flags):
+        planned.append(flags.seed)
+        return lambda: done.append(1)
+
+    status, lines, _ = start(plan, "--dry_run", "--seed=3")
+    assert (status, planned, done) == (0, [3], [])
+    assert lines[1] == "dry run: no result is written"
+    assert start(plan)[0] == 0
+    assert done == [1]
 
 
 def test_a_stray_word_is_refused(start):

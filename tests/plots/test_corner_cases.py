@@ -20,7 +20,7 @@ def check_picture(path, least):
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_shift_grid(channels, tmp_path):
+def test_a_shift_grid(channels, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     shown = Shown(
         names=("b0004/conv1[0]", "b0008/conv0[3]"),
@@ -47,6 +47,12 @@ def test_a_shift_grid(channels, tmp_path):
     names = shift.draw(tmp_path, grid, shown, "classifier c on generator g")
     assert names == ("shift.png",)
     check_picture(tmp_path / "shift.png", 300)
+    drawn = []
+    monkeypatch.setattr(shift, "save", lambda figure, path: drawn.append(figure))
+    shift.draw(tmp_path, grid, shown, "c on g")
+    assert len(drawn[0].axes) == 3  # a column of three, for 0.50 is not reached along the other
+    note = " ".join(drawn[0].get_supxlabel().split())
+    assert note.endswith("not drawn, 0.50 not reached within 20 std: b0008/conv0[3]")
 
 
 @pytest.fixture
@@ -106,7 +112,7 @@ def test_classes_without_images_are_left_out_and_counted(restored, tmp_path, mon
     sheet, lengths = figures
     assert "first 1 of 2 classes" in sheet.get_suptitle()
     assert len(sheet.axes) == 1 * 4
-    assert "first 1 of 2 classes" in lengths.axes[0].get_title()
+    assert "first 1 of 2 classes" in " ".join(lengths.get_suptitle().split())
     assert [tick.get_text() for tick in lengths.axes[0].get_xticklabels()] == ["cat"]
 
 
@@ -116,6 +122,7 @@ def test_a_row_that_ends_early_says_why(restored, tmp_path, monkeypatch):
     cases, moves, shown = restored
     corner_cases.sheet(tmp_path / "corner_cases.png", cases, moves, shown, "c on g")
     panels = np.reshape(drawn[0].axes, (2, 4))
-    texts = [[text.get_text() for text in axes.texts] for axes in panels[:, 2]]
-    assert texts == [[], ["no other among\nthe 3 searched"]]
-    assert panels[0, 2].get_title() == "b0004/conv1[2]\n↑ 4.0 std\n0.50 → dog"
+    texts = [[text.get_text() for text in axes.texts] for axes in panels[:, 3]]
+    assert texts == [[], ["no other\ndimension"]]
+    assert panels[1, 1].texts[0].get_text() == "no joint move\nwithin 20 std"
+    assert panels[0, 3].get_title() == "b0004/conv1[2]\n↑ 4.0 std\n0.50 → dog"

@@ -4,11 +4,12 @@ import ast
 from pathlib import Path
 
 import numpy as np
+import pytest
 from matplotlib import image
 from matplotlib.figure import Figure
 
 import ganfail_jax.plots
-from ganfail_jax.plots.figure import save
+from ganfail_jax.plots.figure import beyond, head, save, written_out
 
 NAME = r"g$x_{$y\frac"  # no mathematics: matplotlib would refuse it
 
@@ -32,6 +33,35 @@ def test_dollar_signs_are_drawn(tmp_path):
     numbers = [text.get_text() for text in right.get_xticklabels()]
     assert r"$\mathdefault{10^{2}}$" in numbers
     assert all(text.get_parse_math() for text in right.get_xticklabels())
+
+
+def test_heads_are_one_title_and_one_line_by_one_function():
+    """Other titles are of panels and of blocks of images."""
+    (folder,) = ganfail_jax.plots.__path__
+    for path in Path(folder).glob("*.py"):
+        assert "figure.suptitle(" not in path.read_text().replace("block.", "") or (
+            path.name == "figure.py"
+        )
+    figure = Figure(figsize=(4, 3))
+    head(figure, "A title " * 20, "a line", "a note")
+    lines = figure.get_suptitle().splitlines()
+    assert lines[-1] == "a line"
+    assert max(map(len, lines)) <= 48
+    assert figure.get_supxlabel() == "a note"
+
+
+@pytest.mark.parametrize(
+    ("values", "ends"),
+    [([-1, 1], "neither"), ([-2, 0], "min"), ([0, 2, np.nan], "max"), ([-2, 2], "both")],
+)
+def test_colour_bars_have_arrows_where_values_are_cut(values, ends):
+    assert beyond(np.asarray(values, float), -1.0, 1.0) == ends
+
+
+def test_abbreviations_are_written_out():
+    assert written_out("LR, R ≤ 0.3") == "rarely activated, R ≤ 0.3"
+    assert written_out("DS") == "defective score"
+    assert written_out("HRNet of DSLR") == "HRNet of DSLR"
 
 
 def test_legends_say_where_they_are():

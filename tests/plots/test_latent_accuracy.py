@@ -65,3 +65,14 @@ def test_of_many_classes_the_steepest_are_drawn(tmp_path):
     left = np.setdiff1d(np.flatnonzero(has), drawn)
     assert curves.slope[drawn].max() <= curves.slope[left].min()
     assert (np.diff(drawn) > 0).all()
+
+
+def test_classes_without_a_curve_are_named_and_none_make_no_figure(tmp_path):
+    comparisons, setting = saved(tmp_path / "result.npz")
+    curves = comparisons["classes"]
+    assert "not drawn, too few samples for two points: 2" in plots._note(setting, curves)
+    empty = curves._replace(samples=np.zeros_like(curves.samples))
+    (tmp_path / "classes.png").touch()  # of a version that drew empty panels
+    names = plots.draw(tmp_path, {**comparisons, "classes": empty}, setting, "c on g")
+    assert [*names] == ["classifiers.png"]
+    assert not (tmp_path / "classes.png").exists()

@@ -21,6 +21,7 @@ GROUPS = {
         "correct",
         "d_values",
     ),
+    "Where do the papers meet?": ("links",),
     "How good is a generator, and what is in a file?": (
         "evaluate",
         "table",

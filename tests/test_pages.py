@@ -35,6 +35,7 @@ SMALL = {  # command -> flags that make it quick
     "analyze.detect": "--num_samples=96 --ends=10 --rates_samples=64",
     "analyze.heatmaps": "--num_samples=64 --shown=1 --rates_samples=64",
     "analyze.ablate": "--num_samples=64 --shown=2 --rates_samples=64",
+    "analyze.links": "--num_samples=64 --moved=20 --top=2 --rates_samples=64 --ranking_samples=40",
     "analyze.table": "--num_samples=64 --ends=20 --num_real=40 --rates_samples=64",
     "analyze.evaluate": "--num_samples=40 --metrics=fid,kid,pr,realism",
 }

@@ -60,7 +60,7 @@ def population(
     spread = values.std(axis=0, ddof=1)
     listed = attributes.attributes_of(images.shape[-1])
     columns = [a for a in np.flatnonzero(spread) if plain or listed[a] not in FIGURE]
-    low, high = np.quantile(samples.styles, OBSERVED, axis=0)
+    low, high = observed_range(samples.styles)
     return Population(
         samples,
         right,
@@ -170,7 +170,9 @@ def effects(
     measures, pairs = [], []
     with progress_bar(progress, len(moves) * len(rows), 0) as bar:
         for move in moves:
-            moved = start._replace(styles=_within(population, start.styles, move))
+            moved = start._replace(
+                styles=within(start.styles, move, (population.low, population.high))
+            )
             images, after = _seen(views, moved)
             values = _in_batches(views, attributes.measure, images)
             change = (values - measured)[:, population.columns] / population.spread
@@ -207,12 +209,26 @@ def _stacked(records: Sequence[tuple]) -> list[np.ndarray]:
     return [np.stack(fields) for fields in zip(*records, strict=True)]
 
 
-def _within(
-    population: Population, styles: Float[np.ndarray, "n s"], move: Float[np.ndarray, " s"]
+def within(
+    styles: Float[np.ndarray, "n s"],
+    move: Float[np.ndarray, " s"],
+    observed: tuple[Float[np.ndarray, " s"], Float[np.ndarray, " s"]],
 ) -> Float[np.ndarray, "n s"]:
-    """Moved styles; what is outside the observed range already does not move further out."""
-    low, high = np.minimum(population.low, styles), np.maximum(population.high, styles)
+    """Moved styles; what is outside the observed range already does not move further out.
+
+    Args:
+        observed: lower and upper limits of that range; see `observed_range`.
+    """
+    low, high = np.minimum(observed[0], styles), np.maximum(observed[1], styles)
     return np.where(move == 0, styles, np.clip(styles + move, low, high))
+
+
+def observed_range(
+    styles: Float[np.ndarray, "n s"],
+) -> tuple[Float[np.ndarray, " s"], Float[np.ndarray, " s"]]:
+    """The limits of moves: OBSERVED quantiles of every dimension over a population."""
+    low, high = np.quantile(styles, OBSERVED, axis=0)
+    return low, high
 
 
 def _seen(

@@ -20,7 +20,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.latents import activations
 from ganfail_jax.runtime import Sweep
 from ganfail_jax.tally import CHUNK
-from ganfail_jax.types import Generator, Params
+from ganfail_jax.types import Activations, Generator, Params
 
 Neurons = Mapping[str, Bool[Array | np.ndarray, "_ _ _"]]  # of each layer: `rates.low_rate`
 
@@ -49,16 +49,20 @@ def balance(
     return np.divide(activated, mean, out=np.zeros(activated.shape), where=mean > 0).mean(axis=1)
 
 
-def activated_numbers(
-    generator: Generator, params: Params, neurons: Neurons, seed: int, indices: Int[Array, " b"]
-) -> Int[Array, "b l"]:
-    """How many of the neurons of each layer a sample activates; images are not rendered."""
-    taps = activations(generator, params, seed, indices)
+def numbers_in(taps: Activations, neurons: Neurons) -> Int[Array, "b l"]:
+    """How many of the neurons of each layer samples activate, by what the layers computed."""
     numbers = [
         jnp.sum((taps[name] > 0) & own, axis=(1, 2, 3), dtype=jnp.int32)
         for name, own in neurons.items()
     ]
     return jnp.stack(numbers, axis=1)
+
+
+def activated_numbers(
+    generator: Generator, params: Params, neurons: Neurons, seed: int, indices: Int[Array, " b"]
+) -> Int[Array, "b l"]:
+    """How many of the neurons of each layer a sample activates; images are not rendered."""
+    return numbers_in(activations(generator, params, seed, indices), neurons)
 
 
 def detect(
@@ -95,6 +99,17 @@ def detect(
         {"seed": seed, "first_index": first_index},
     )
     return Detected(layers, rows[:num_samples])
+
+
+def check_scores(score: Int[np.ndarray, " n"]) -> None:
+    """
+    Raises:
+        InputError: all samples have the same score.
+    """
+    if not np.ptp(score):
+        raise InputError(
+            f"every sample activates {score[0]:,} LR neurons; give another --threshold"
+        )
 
 
 def check_ends(num_samples: int, size: int) -> None:

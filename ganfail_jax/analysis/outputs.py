@@ -10,7 +10,14 @@ from jaxtyping import Array, Float, Int
 
 from ganfail_jax.images import as_viewed
 from ganfail_jax.latents import Seed, latents
-from ganfail_jax.types import Classifier, Generator, Params, flatten_styles, unflatten_styles
+from ganfail_jax.types import (
+    Activations,
+    Classifier,
+    Generator,
+    Params,
+    flatten_styles,
+    unflatten_styles,
+)
 
 
 class Models(NamedTuple):
@@ -105,10 +112,10 @@ def sample_styles(
     return flatten_styles(styles, generator.style_dims), drawn.labels, drawn.noise_keys
 
 
-def render(
+def view(
     models: Models, styles: Float[Array, "b s"], noise_keys: Array | None = None
-) -> Float[Array, "b h w c"]:
-    """Images of S vectors, as they are viewed.
+) -> tuple[Float[Array, "b h w c"], Activations]:
+    """Images of S vectors, as they are viewed, and what every layer computes for them.
 
     Args:
         noise_keys: of the samples, which keep theirs wherever they are moved
@@ -116,8 +123,15 @@ def render(
     """
     generator = models.generator
     vectors = unflatten_styles(styles, generator.style_dims)
-    images, _ = generator.synthesize(models.generator_params, vectors, None, noise_keys)
-    return as_viewed(images)
+    images, taps = generator.synthesize(models.generator_params, vectors, None, noise_keys)
+    return as_viewed(images), taps
+
+
+def render(
+    models: Models, styles: Float[Array, "b s"], noise_keys: Array | None = None
+) -> Float[Array, "b h w c"]:
+    """Images of S vectors; see `view`."""
+    return view(models, styles, noise_keys)[0]
 
 
 def logits_of(

@@ -51,8 +51,9 @@ def score_from(flags: FlagValues, subject: Subject) -> str:
 
 
 def rankings_from(flags: FlagValues, subject: Subject) -> RankingSource:
-    """Rankings to be made by the flags of `define_rankings`."""
+    """Rankings to be made by the flags of `define_rankings`; without one, of no truncation."""
     others = {"num_samples": flags.ranking_samples, "score": score_from(flags, subject)}
+    others |= {} if "truncation_psi" in flags else {"truncation_psi": 1.0}
     settings = settings_from(rankings.Settings, flags, **others)
     return rankings.make(subject, settings)
 

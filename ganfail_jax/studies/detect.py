@@ -117,10 +117,7 @@ def _compute(
         seed=settings.seed,
         first_index=first,
     )
-    if not np.ptp(detected.score):
-        raise InputError(
-            f"every sample activates {detected.score[0]:,} LR neurons; give another --threshold"
-        )
+    detection.check_scores(detected.score)
     score = _scores(detected)[settings.combine]
     classes = sample_labels(subject.generator, first + np.arange(settings.num_samples))
     distinguished, lines = {}, warnings.of_rates(rates, settings.threshold)

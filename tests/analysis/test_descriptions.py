@@ -97,7 +97,7 @@ def test_changes_count_in_standard_deviations(measured):
 def test_moves_stay_in_the_observed_range(measured):
     population, start, _, _, moves = measured
     for move in (10 * moves[0], -10 * moves[2]):
-        styles = descriptions._within(population, start.styles, move)
+        styles = descriptions.within(start.styles, move, (population.low, population.high))
         dims = np.flatnonzero(move)
         low = np.minimum(population.low, start.styles)[:, dims]
         high = np.maximum(population.high, start.styles)[:, dims]
@@ -120,7 +120,7 @@ def test_dimensions_that_do_the_same_are_one_failure_mode(measured):
 def test_softmax_and_pairs_are_those_of_the_images(measured):
     population, start, effects, pairs, moves = measured
     own = views()
-    styles = descriptions._within(population, start.styles, moves[0])
+    styles = descriptions.within(start.styles, moves[0], (population.low, population.high))
     after = scipy.special.softmax(own.logits(styles), axis=1)
     before = scipy.special.softmax(own.logits(start.styles), axis=1)
     rows = np.arange(len(styles))

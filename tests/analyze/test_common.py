@@ -81,7 +81,7 @@ def test_what_is_not_a_number_is_refused(flag, models, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["rank", "histograms", "embed", "accuracy", "compare", "shift", "corner_cases"]
+    "name", ["rank", "histograms", "embed", "accuracy", "compare", "shift", "corner_cases", "links"]
 )
 def test_the_defaults_are_those_of_the_study(name):
     """A user of flags and one of Python get the same result."""

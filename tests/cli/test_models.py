@@ -20,6 +20,7 @@ BY_DEFAULT = {  # of every command that makes images
     "const": (
         *("shift", "corner_cases", "rates", "detect", "heatmaps", "ablate", "table", "inspect"),
         *("units", "defects", "correct", "d_values", "label", "artifact_classifier"),
+        "links",
     ),
 }
 COMMANDS = [

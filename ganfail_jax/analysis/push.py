@@ -124,9 +124,9 @@ def push_grid(
     """What an image becomes along each of the top dimensions, in the degrading direction.
 
     The image is the most affected one of the `candidates` that are classified with a softmax of
-    at least CONFIDENT (without any, the most confident) and ordinary, where there are such: less
-    noisy than the noisiest quarter of them, with more contrast than the palest quarter, and these
-    dimensions within their observed ranges. Of these, it is the one whose output is lowest after a
+    at least CONFIDENT (without any, the most confident) and ordinary, where there are such: in
+    the less noisy half of them, in the half of higher contrast, and these dimensions within their
+    observed ranges. Of these, it is the one whose output is lowest after a
     push along all these dimensions together by TOGETHER standard deviations. With `true_class`, the
     image is of that class and the dimensions are the top of that class.
     """
@@ -175,5 +175,5 @@ def _candidates(
         logits.append(view["logits"])
         measured.append(in_batches(clarity, views.batch_size, view["images"]))
     contrast, noise = np.concatenate(measured).T
-    readable = (noise <= np.quantile(noise, 0.75)) & (contrast >= np.quantile(contrast, 0.25))
+    readable = (noise <= np.median(noise)) & (contrast >= np.median(contrast))
     return starts_of(np.concatenate(styles), np.concatenate(logits), target, samples), readable

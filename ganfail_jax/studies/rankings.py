@@ -86,7 +86,7 @@ def read(folder: str, subject: Subject) -> RankingSource:
     """
     result = earlier.read(folder, "rankings", subject.identity, ("generator", "classifier"))
     ranking, made = restore(Ranking, result.arrays), result.provenance["identity"]
-    what, dims = f"the ranking in {folder}", sum(subject.generator.style_dims.values())
+    what, dims = f"the ranking in {folder}", sum(subject.models[0].generator.style_dims.values())
     groups = 1 + subject.models[0].classifier.num_classes
     with results.of_this_version(folder):
         by_group = {name: (groups, dims) for name in ("score", "order", "style_mean")}

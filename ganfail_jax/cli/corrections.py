@@ -73,7 +73,8 @@ def corrections_from(flags: FlagValues, case: ArtifactCase, stop: str) -> Correc
     layers = layers_to(case.models.generator.layers, stop)
     fid = None
     if flags.unit_fid is not None:
-        fid = unit_fid.read(flags.unit_fid, case.identity, layers[-1:])
+        sizes = {name: case.models.generator.layers[name].channels for name in layers[-1:]}
+        fid = unit_fid.read(flags.unit_fid, case.identity, sizes)
     per_sample = flags.scores == "sample" if flags.scores else corrections.scores_differ(case)
     source = artifacts.scores_from(flags, case, layers, scored=not per_sample)
     settings = settings_from(corrections.Settings, flags)

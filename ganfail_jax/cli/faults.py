@@ -14,6 +14,7 @@ from ganfail_jax import __version__
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REFUSED = {  # what the system says of a file or a device that the program uses rightly
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
     *(errno.EMFILE, errno.ENFILE, errno.ENODEV, errno.ESTALE),
 }
 FULL_TEXT = re.compile("No space left on device|Disk quota exceeded|requested and [0-9]+ written")

@@ -78,14 +78,19 @@ def with_classifier(
     """
     check_labelled_noise(subject.generator)
     try:
-        of_generator, seed = about["generator_sha256"], int(about["seed"])
+        of_generator, (seed,) = about["generator_sha256"], _whole([about["seed"]])
         train, held_out = (
-            of_kinds(about["samples"][part][ARTIFACT], about["samples"][part][NORMAL])
+            of_kinds(*(_whole(about["samples"][part][kind]) for kind in (ARTIFACT, NORMAL)))
             for part in ("train", "held_out")
         )
         artifact = classifier.class_names.index(ARTIFACT)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{name} was not made by train.artifact_classifier") from error
+    indices = np.concatenate([train.indices, held_out.indices])
+    if not 0 <= seed <= LARGEST["seed"] or indices.min(initial=0) < 0:
+        raise InputError(f"{name} has samples of a seed or an index that cannot be")
+    if len(np.unique(indices)) < len(indices):
+        raise InputError(f"{name} has a sample twice: what was trained on may be held out")
     if of_generator != subject.identity["generator_sha256"]:
         whose = about.get("generator", "unknown")
         raise InputError(f"{name} knows the artifacts of another generator: {whose}")
@@ -99,6 +104,13 @@ def with_classifier(
         held_out=held_out,
         identity={**subject.identity, **own},
     )
+
+
+def _whole(numbers: list[int]) -> list[int]:
+    """They themselves; raises ValueError where one is not whole, which numpy would cut."""
+    if not all(type(each) is int for each in numbers):
+        raise ValueError("not whole numbers")
+    return [*numbers]
 
 
 def check_candidates(case: ArtifactCase, candidates: int) -> None:

@@ -28,12 +28,15 @@ class Settings(NamedTuple):
     def check(self) -> None:
         """
         Raises:
-            InputError: a share that leaves nothing, before the sweeps that would end in it.
+            InputError: a share that leaves nothing, or no such order, before the sweeps that would
+                end in it.
         """
         for name in ("tau", "mask_threshold"):
             if not 0 <= getattr(self, name) < 1:
                 share = f"{getattr(self, name):g}"
                 raise InputError(f"--{name} is at least 0 and less than 1, not {share}")
+        if self.order not in ORDERS:
+            raise InputError(f"--order is {' or '.join(ORDERS)}, not {self.order!r}")
 
 
 class UnitScores(NamedTuple):
@@ -80,7 +83,8 @@ def read(folder: str, case: ArtifactCase, layers: list[str]) -> ScoreSource:
     """The scores in the result of `analyze.defects`.
 
     Raises:
-        InputError: there are none, or they are of other models or other layers.
+        InputError: there are none, they are of other models or other layers, or not of finite
+            numbers.
     """
     models = ("generator", "artifact_classifier")
     with results.of_this_version(folder):
@@ -93,9 +97,13 @@ def read(folder: str, case: ArtifactCase, layers: list[str]) -> ScoreSource:
                 f"the scores in {folder} lack {', '.join(missing)}; give analyze.defects these "
                 "--layers, or leave --defects out"
             )
+        all_layers, what = case.models.generator.layers, f"the scores in {folder}"
+        shapes = {f"{k}/{name}": (all_layers[name].channels,) for k in kinds for name in layers}
+        earlier.check_arrays(what, arrays, shapes)
         known = UnitScores(*({name: arrays[f"{kind}/{name}"] for name in layers} for kind in kinds))
-        made = result.provenance["identity"]
-        identity = {"layers": layers, **{name: made.get(name) for name in Settings._fields}}
+        settings = earlier.settings(what, result.provenance["identity"], Settings)
+        settings.check()
+        identity = {"layers": layers, **settings._asdict()}
         return ScoreSource(identity, lambda _: known)
 
 

@@ -1,11 +1,15 @@
 """Results that a study starts from: read back, and refused where they are of something else."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from ganfail_jax import results
 from ganfail_jax.errors import InputError
 from ganfail_jax.results import Result
+
+Record = TypeVar("Record", bound=tuple)
 
 
 def read(
@@ -33,6 +37,50 @@ def read(
             kind = name.replace("_", " ") + (f": {whose}" if whose else "")
             raise InputError(f"the {what} in {folder} are of another {kind}")
     return result
+
+
+def check_arrays(
+    what: str, arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Check what is used of a result, which may be altered, or of another version.
+
+    Args:
+        what: they are, for a person.
+        shapes: by the names of the arrays that are looked at.
+
+    Raises:
+        InputError: one has other than finite real numbers, or another shape.
+    """
+    for name, shape in shapes.items():
+        array = arrays[name]
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise InputError(f"{what}: {name} has other than finite numbers; make the result anew")
+        if array.shape != shape:
+            raise InputError(
+                f"{what}: {name} has the shape {array.shape}, these models need {shape}; "
+                "make the result anew"
+            )
+
+
+def settings(what: str, identity: Mapping[str, Any], record: type[Record]) -> Record:
+    """The settings in the identity of a result; an old one lacks those that came later.
+
+    Args:
+        what: they are of, for a person.
+        record: a NamedTuple whose fields have defaults.
+
+    Raises:
+        InputError: one is of another type than its default, or not finite.
+    """
+    defaults: dict[str, Any] = record._field_defaults  # pyright: ignore
+    found = {name: identity.get(name, default) for name, default in defaults.items()}
+    for name, default in defaults.items():
+        kinds = (int, float) if isinstance(default, float) else type(default)
+        value = found[name]
+        wrong = isinstance(value, bool) or not isinstance(value, kinds)
+        if wrong or (isinstance(value, float) and not np.isfinite(value)):
+            raise InputError(f"{what}: {name} is {str(value)[:40]!r}; make the result anew")
+    return record(**found)
 
 
 def noise(identity: Mapping[str, Any]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ganfail_jax import results
 from ganfail_jax.analysis.auc_ranking import rank_by_auc
 from ganfail_jax.analysis.outputs import Models
@@ -79,10 +81,19 @@ def read(folder: str, subject: Subject) -> RankingSource:
     """The ranking in the result of `analyze.rank`, which may be of other noise.
 
     Raises:
-        InputError: there is none, or it is of another generator or classifier.
+        InputError: there is none, it is of another generator or classifier, or not of finite
+            numbers.
     """
     result = earlier.read(folder, "rankings", subject.identity, ("generator", "classifier"))
     ranking, made = restore(Ranking, result.arrays), result.provenance["identity"]
+    what, dims = f"the ranking in {folder}", sum(subject.models[0].generator.style_dims.values())
+    groups = 1 + subject.models[0].classifier.num_classes
     with results.of_this_version(folder):
-        identity = {name: made[name] for name in Settings._fields}
+        by_group = {name: (groups, dims) for name in ("score", "order", "style_mean")}
+        shapes = {**by_group, "num_samples": (groups,), "style_std": (dims,)}
+        earlier.check_arrays(what, result.arrays, shapes)
+        if (np.sort(ranking.order, axis=1) != np.arange(dims)).any():
+            raise InputError(f"{what}: order is not one of the dimensions; make the result anew")
+        own = {name: made[name] for name in Settings._fields}  # none is assumed
+        identity = earlier.settings(what, own, Settings)._asdict()
     return RankingSource(identity | {"noise": earlier.noise(made)}, lambda _: (ranking,))

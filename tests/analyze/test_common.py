@@ -45,7 +45,18 @@ def test_a_ranking_that_does_not_fit_is_one_line(models, folders, ranked, tmp_pa
     nothing = shutil.copytree(ranked, tmp_path / "nothing")
     made_by = results.load(ranked).provenance
     results.save(nothing, {}, made_by, {"something": np.zeros(3)})
+    whole, unfit = results.load(ranked), {}
+    for name, changed in {
+        "score": np.full_like(whole.arrays["score"], np.nan),
+        "style_std": whole.arrays["style_std"][:1],
+        "order": np.zeros_like(whole.arrays["order"]),
+    }.items():
+        unfit[name] = shutil.copytree(ranked, tmp_path / name)
+        results.save(unfit[name], {}, made_by, whole.arrays | {name: changed})
     cases = [
+        (models, unfit["score"], [], "score has other than finite numbers"),
+        (models, unfit["style_std"], [], "style_std has the shape (1,), these models need ("),
+        (models, unfit["order"], [], "order is not one of the dimensions"),
         (other, ranked, [], "are of another classifier"),
         (models, empty, [], "no readable result in"),
         (models, nothing, [], "this result is not a Ranking: it has no groups, names"),

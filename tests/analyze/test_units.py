@@ -17,6 +17,7 @@ from ganfail_jax.studies import unit_fid
 from tests.analyze.commands import arrays_with_shown, only_folder, run
 
 LAYERS = ["b0004/conv1", "b0008/conv0"]
+SIZES = {"b0004/conv1": 6, "b0008/conv0": 4}
 N, K, TOP, SEED = 60, 12, 4, 1
 SMALL = [f"--num_samples={N}", f"--fid_top={K}", f"--top={TOP}", "--clusters=2", f"--seed={SEED}"]
 
@@ -65,7 +66,7 @@ def test_fid_of_every_unit_against_real_images(against_pictures, pictures, seen,
     reference = feature_moments(seen[0](real))
     _, folder = against_pictures
     sha256 = zoo.read_generator(models[0].split("=")[1]).sha256
-    distances = unit_fid.read(str(folder), {"generator_sha256": sha256}, LAYERS)
+    distances = unit_fid.read(str(folder), {"generator_sha256": sha256}, SIZES)
     arrays = results.load(folder).arrays
     for layer in LAYERS:
         order, expected = by_hand(seen, layer, reference)

@@ -26,6 +26,7 @@ OF_MACHINE = [
     (OSError("24 requested and 0 written"), FULL.format("24 requested and 0 written")),
     (ValueError("disk: No space left on device"), FULL.format("disk: No space left on device")),
     (PermissionError(errno.EACCES, "Permission denied", "x"), "Permission denied: x"),
+    (OSError(errno.ENAMETOOLONG, "File name too long", "x"), "File name too long: x"),
     (MemoryError(), MEMORY.format("MemoryError")),
     (
         jax.errors.JaxRuntimeError(

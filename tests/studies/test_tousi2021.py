@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ganfail_jax import results
 from ganfail_jax.analysis.correction import layers_to
 from ganfail_jax.data.image_sets import in_memory
 from ganfail_jax.data.labels import of_kinds
@@ -79,6 +80,45 @@ def test_defects_are_read_back_as_a_source(case, tmp_path):
     assert highest["score"] == known.units(sweep).scores[LAYERS[0]].max()
 
 
+def test_defects_that_do_not_fit(case, tmp_path):
+    sizes = {name: case.models.generator.layers[name].channels for name in LAYERS}
+    arrays = {
+        f"{k}/{n}": np.ones(size) for k in ("scores", "thresholds") for n, size in sizes.items()
+    }
+    first = f"scores/{LAYERS[0]}"
+    for made, changed, message in (
+        ({}, {first: np.ones(1)}, r"has the shape \(1,\), these models need \(6,\)"),
+        ({}, {first: np.full(6, np.nan)}, "has other than finite numbers"),
+        ({}, {first: np.full(6, "x")}, "has other than finite numbers"),
+        ({"tau": [None]}, {}, r"tau is '\[None\]'; make the result anew"),
+        ({"mask_threshold": 2.0}, {}, "--mask_threshold is at least 0 and less than 1, not 2"),
+        ({"order": "none"}, {}, "--order is threshold_then_upsample or .*, not 'none'"),
+    ):
+        results.save(tmp_path, {}, results.provenance(case.identity | made), arrays | changed)
+        with pytest.raises(InputError, match=message):
+            defective_scores.read(str(tmp_path), case, LAYERS)
+    results.save(tmp_path, {}, results.provenance(case.identity), arrays)
+    assert defective_scores.read(str(tmp_path), case, LAYERS).layers == LAYERS
+
+
+def test_a_classifier_of_artifacts_whose_samples_cannot_be(generator):
+    own = tiny.models()
+    classifier = own.classifier._replace(class_names=("normal", "artifact", "real"))
+    about = {"seed": 3, "samples": SAMPLES, **generator.identity}
+    held_out = {"artifact": [6], "normal": [8]}
+    for change, message in (
+        ({"seed": 3.7}, "was not made by train.artifact_classifier"),
+        ({"seed": -1}, "a seed or an index that cannot be"),
+        ({"samples": {**SAMPLES, "train": {"artifact": [4.5], "normal": [0]}}}, "was not made by"),
+        ({"samples": {**SAMPLES, "train": {"artifact": [-4], "normal": [0]}}}, "that cannot be"),
+        ({"samples": {"train": held_out, "held_out": held_out}}, "has a sample twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            artifact_case.with_classifier(
+                generator, classifier, own.classifier_params, about | change
+            )
+
+
 def test_layers_are_those_up_to_the_papers_last_unless_given(case):
     layers = case.models.generator.layers
     with pytest.raises(InputError, match="no layer 'tousi:6'"):
@@ -132,7 +172,7 @@ def test_the_fid_of_units_is_read_by_corrections(generator, features, case, tmp_
     job = units.plan(generator, units.Reference(features, None), settings, Run(out=str(tmp_path)))
     assert job.shown["units"] == [3, 0]
     result = job.run()
-    fid = unit_fid.read(str(tmp_path), case.identity, LAYERS[1:])
+    fid = unit_fid.read(str(tmp_path), case.identity, {LAYERS[1]: 4})
     np.testing.assert_array_equal(fid.fid[LAYERS[1]], result.arrays[f"fid/{LAYERS[1]}"])
     own = corrections_of(case, unit_fid=fid)
     assert own.identity["unit_fid"]["fid_top"] == 4

@@ -17,6 +17,7 @@ Summary = Mapping[str, Any]
 LEVEL = 0.05  # of tests
 MODES = 3  # failure modes on the first screen
 PAIRS = 3  # mistakes on the first screen
+CLASSES = 5  # listed in one sentence
 ORDINARY = 0.95  # share of a population that is not far from its mean
 HIGH_OVERLAP, LOW_OVERLAP = 0.8, 0.5  # of the top dimensions in bootstrap replicates
 
@@ -52,6 +53,12 @@ def joined(parts: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def _some(names: Sequence[str]) -> str:
+    """The first of many."""
+    more = len(names) - CLASSES
+    return joined([*names[:CLASSES], f"{more} more"] if more > 0 else names)
+
+
 def failing(summary: Summary) -> str:
     """How often the classifier fails.
 
@@ -59,57 +66,54 @@ def failing(summary: Summary) -> str:
         summary: of `studies.reliability`.
     """
     entry = summary["failing"]
-    what = "of no class of its own: " if not summary["classes_known"] else ""
     return (
-        f"{summary['classifier']}: {percent(entry)} of {entry['of']:,} generated images are "
-        f"{what}{summary['failing_means']}."
+        f"{percent(entry)} of {entry['of']:,} generated images are {summary['failing_means']} by "
+        f"{summary['classifier']}."
     )
 
 
 def failure_modes(summary: Summary) -> list[str]:
-    """What makes well classified images fail, the strongest first.
+    """What makes well classified images fail, the largest loss of confidence first.
 
     Args:
         summary: of `studies.describe`.
     """
-    moved, modes = summary["moved"], summary["failure_modes"]
-    lines = [
-        line
-        for number, mode in enumerate(modes[:MODES], 1)
-        for line in (failure_mode(number, mode, moved),)
-    ]
+    modes = sorted(summary["failure_modes"], key=lambda m: m["softmax_of_true_class"]["value"])
+    lines = [failure_mode(mode, summary["moved"]) for mode in modes[:MODES]]
     more = len(modes) - MODES
-    return [*lines, f"{more} weaker changes are in the section below."] if more > 0 else lines
+    return [*lines, f"{more} more in the section below."] if more > 0 else lines
 
 
-def failure_mode(number: int, mode: Mapping[str, Any], moved: int) -> str:
+def failure_mode(mode: Mapping[str, Any], moved: int) -> str:
     """One of them; see `failure_modes`.
 
     Args:
         moved: well classified images that were changed.
     """
-    loss, dims = mode["softmax_of_true_class"], mode["dimensions"]
-    count = f"{len(dims)} dimension{'s' if len(dims) > 1 else ''} of the generator"
-    what = mode["words"]
-    plain = what == "no simple word"
-    change = f"a change without a simple word ({count})" if plain else f"images {what} ({count})"
-    hits = round(mode["misclassified_afterwards"] * moved)
-    broken = with_interval(hits / moved, wilson(np.asarray(hits), np.asarray(moved)).tolist())
-    low, high = (abs(end) for end in loss["interval95"])
-    size = f"{abs(loss['value']):.2f} [{min(low, high):.2f}, {max(low, high):.2f}]"
-    direction = sign(loss["interval95"])
+    loss, count = mode["softmax_of_true_class"], len(mode["dimensions"])
+    change = f"{_capital(mode['words'])} ({count} dimension{'s' if count > 1 else ''})"
+    value, interval = loss["value"], loss["interval95"]
+    direction = sign(interval)
     if direction == 0:
-        ends = ", ".join(f"{end:+.2f}" for end in loss["interval95"])
+        low, high = interval
         return (
-            f"{number}. No effect is shown of {change}: the confidence in the right class changes "
-            f"by {loss['value']:+.2f} [{ends}]."
+            f"{change}: no effect on the confidence in the right class is shown, {value:+.3f} "
+            f"[{low:+.3f}, {high:+.3f}]."
         )
-    verb = "lower" if direction < 0 else "raise"
+    low, high = sorted(map(abs, interval))
+    verb = "falls" if direction < 0 else "rises"
     return (
-        f"{number}. {_capital(change)} {verb}{'s' if plain else ''} the confidence in the right "
-        f"class by {size}; {percent(broken)} of {moved:,} images that were well classified are "
-        "misclassified then."
+        f"{change}: the confidence in the right class {verb} by {abs(value):.3f} [{low:.3f}, "
+        f"{high:.3f}], and {percent(broken(mode, moved))} of {moved:,} well classified images "
+        "become misclassified."
     )
+
+
+def broken(mode: Mapping[str, Any], moved: int) -> dict[str, Any]:
+    """The share of well classified images that a failure mode breaks, with its interval."""
+    hits = round(mode["misclassified_afterwards"] * moved)
+    interval = wilson(np.asarray(hits), np.asarray(moved)).tolist()
+    return with_interval(hits / moved if moved else np.nan, interval)
 
 
 def _capital(line: str) -> str:
@@ -119,13 +123,13 @@ def _capital(line: str) -> str:
 def contrast(summary: Summary) -> str:
     """How images that fail differ from others; `summary` is of `studies.describe`."""
     found = summary["misclassified"]
-    counts = f"{found['misclassified']:,} failing images against {found['well_classified']:,}"
+    counts = f"{found['misclassified']:,} against {found['well_classified']:,} images"
     if found["words"] == "no simple word":
-        return f"Images that fail by themselves do not differ in a simple word ({counts} others)."
-    return (
-        f"Images that fail by themselves are, beside others of their classes, {found['words']} "
-        f"({counts} others; sd: standard deviations over all images)."
-    )
+        return (
+            "Failing images do not differ from others of their classes by more than chance in "
+            f"anything that has a simple word ({counts})."
+        )
+    return f"Failing images beside others of their classes: {found['words']} ({counts})."
 
 
 def classes(summary: Summary) -> list[str]:
@@ -145,21 +149,27 @@ def classes(summary: Summary) -> list[str]:
     less = [name for name in reversed(by_failures(entries)) if _compared(entries, name) < 0]
     lines = []
     if more:
-        listed = joined([f"{name}: {percent(entries[name])}" for name in more])
-        lines.append(f"More often than the others fails class {listed}.")
+        lines.append(f"Fails more often than on the others: class {_listed(entries, more)}.")
     else:
         worst = by_failures(entries)[0]
         lines.append(
             "No class fails significantly more often than the others; most often "
-            f"{worst}: {percent(entries[worst])}."
+            f"{worst} ({percent(entries[worst])})."
         )
     if less:
-        lines.append(f"Less often: class {joined([f'{n}: {percent(entries[n])}' for n in less])}.")
+        lines.append(f"Less often: class {_listed(entries, less)}.")
     pairs = summary["confusions"][:PAIRS]
     if pairs:
         listed = [f"{p['class']} for {p['taken_for']} ({p['samples']:,})" for p in pairs]
         lines.append(f"Most frequent mistakes: it takes {joined(listed)}.")
     return lines
+
+
+def _listed(entries: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Classes with their shares, the first ones where there are many."""
+    shown = [f"{name} ({percent(entries[name])})" for name in names[:CLASSES]]
+    more = len(names) - CLASSES
+    return joined([*shown, f"{more} more"] if more > 0 else shown)
 
 
 def by_failures(entries: Mapping[str, Any]) -> list[str]:
@@ -226,13 +236,13 @@ def corner_cases(summary: Summary) -> list[str]:
     missing = [name for name, x in lengths.items() if x is None]
     if missing:
         lines.append(
-            f"For class {joined(missing)} no change within {limit:g} standard deviations does it."
+            f"For class {_some(missing)} no change within {limit:g} standard deviations does it."
         )
     left_out = [*summary["starts_not_classified_as_their_class"]]
     left_out += summary["classes_without_a_start"]
     if left_out:
         lines.append(
-            f"Class {joined(left_out)} is left out: its starting image is not classified as it."
+            f"Class {_some(left_out)} is left out: its starting image is not classified as it."
         )
     return lines
 

@@ -1,0 +1,163 @@
+"""Flags of a report: earlier results that it takes, what is at hand, and the commands it shows."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from absl.flags import FlagValues
+
+from ganfail_jax.cli import features, models
+from ganfail_jax.cli.datasets import OF_PICTURES, dataset_from
+from ganfail_jax.cli.features import of_subject
+from ganfail_jax.cli.flags import given_from
+from ganfail_jax.cli.images import real_images_from
+from ganfail_jax.cli.paths import DEFINE_paths
+from ganfail_jax.data.pipelines import Dataset
+from ganfail_jax.errors import InputError
+from ganfail_jax.metrics import networks
+from ganfail_jax.metrics.features import Features
+from ganfail_jax.studies.images import ImageSet
+from ganfail_jax.studies.report import Known
+from ganfail_jax.studies.subject import GeneratorSubject, Subject
+
+REAL = ("images", "mnist_dir", *OF_PICTURES)
+ENTRY = ("input_size", "input_range", "mean", "std", "input_channels", "layout", "input_resize")
+ENTRY += ("outputs", "class_names")
+
+
+def define_earlier(flags: FlagValues) -> None:
+    text = "Earlier results to take, by commas: STUDY=FOLDER, such as rank=runs/rank/NAME."
+    DEFINE_paths("earlier", None, text, flag_values=flags)
+
+
+def earlier_from(flags: FlagValues) -> dict[str, str]:
+    """Folders of --earlier, by study.
+
+    Raises:
+        InputError: an entry is not STUDY=FOLDER, or a study comes twice.
+    """
+    folders = dict[str, str]()
+    for entry in flags.earlier or ():
+        study, equals, folder = entry.partition("=")
+        if not (study and equals and folder) or study in folders:
+            raise InputError(f"--earlier has {entry!r}; each study once, as STUDY=FOLDER")
+        folders[study] = str(Path(folder).expanduser())
+    return folders
+
+
+def subject_from(flags: FlagValues) -> Subject | GeneratorSubject:
+    """The generator with its classifiers; alone, where no classifier is named and none fits.
+
+    Raises:
+        InputError: unreadable weights, or a named classifier that does not fit.
+    """
+    try:
+        return models.several_from(flags)
+    except InputError as error:
+        if flags.classifiers or not flags.generator:
+            raise
+        alone = models.generator_from(flags)
+        print(f"a report of the generator alone: {error}", flush=True)
+        return alone
+
+
+def known_from(flags: FlagValues, subject: Subject | GeneratorSubject) -> Known:
+    """What is at hand beside the models.
+
+    Raises:
+        InputError: real images that the flags name are missing, damaged or of another shape.
+    """
+    earlier = earlier_from(flags)
+    generator = subject.generator if isinstance(subject, Subject) else subject
+    named = any(flags[name].present for name in ("dataset", *REAL))
+    if not named and flags.generator:
+        return Known(earlier=earlier)  # the default dataset has nothing to do with this generator
+    shape = generator.generator.image_shape
+    try:
+        real = real_images_from(flags, shape)
+    except InputError as error:
+        if named:
+            raise
+        print(f"no real images: {error}", flush=True)
+        return Known(earlier=earlier)
+    return Known(_labelled(flags, subject), real, _features(subject, real), earlier)
+
+
+def _labelled(flags: FlagValues, subject: Subject | GeneratorSubject) -> Dataset | None:
+    """The dataset's test images, if their classes are those of the classifier."""
+    if flags.images or not isinstance(subject, Subject):
+        return None
+    classifier, shape = subject.models[0].classifier, subject.generator.generator.image_shape
+    try:
+        dataset = dataset_from(flags, "test", channels=shape[2])
+    except InputError as error:
+        print(f"no real images to classify: {error}", flush=True)
+        return None
+    fits = dataset.class_names == classifier.class_names and dataset.images.shape[1:] == shape
+    return dataset if fits else None
+
+
+def _features(subject: Subject | GeneratorSubject, real: ImageSet) -> Features | None:
+    """Of the first classifier, else of Inception; None: there is neither."""
+    own = of_subject(subject) if isinstance(subject, Subject) else None
+    try:
+        return own or features.choose(None, dict.fromkeys(networks.NETWORKS), None)
+    except InputError as error:
+        print(f"nothing to compare with {real.name} by: {error}", flush=True)
+        return None
+
+
+def commands_from(
+    flags: FlagValues, subject: Subject | GeneratorSubject, folder: Path
+) -> Mapping[str, str]:
+    """The command that makes each study of a report alone, in the same folder."""
+    shared = [*_as_given(flags, ("dataset", "generator")), f"--seed={flags.seed}"]
+    fresh = f"--num_samples={flags.num_samples}"
+
+    def line(key: str, *more: str, command: str | None = None) -> str:
+        words = ["python", "-m", f"analyze.{command or key}", *shared, *more]
+        return shlex.join([*words, f"--out={folder / key}"])
+
+    report = ["python", "-m", "analyze.report", *_as_given(flags, sorted(given_from(flags, ())))]
+    real = _as_given(flags, REAL)
+    if not isinstance(subject, Subject):
+        taken, ends = f"--rates={folder / 'rates'}", max(1, min(2_000, flags.num_samples // 25))
+        metrics = line("evaluate", fresh, "--metrics=fid,pr,realism", *real)
+        detected = line("detect", fresh, taken, f"--ends={ends}")
+        return {"rates": line("rates", fresh), "detect": detected, "evaluate": metrics}
+    names = flags.classifiers or list(models.defaults_from(flags).classifiers)
+    entry = _as_given(flags, (*ENTRY, "truncation_psi"))
+    score = _as_given(flags, ("score", "normalize"))
+    one, several = [f"--classifier={names[0]}", *entry], [f"--classifiers={','.join(names)}"]
+    taken = f"--ranking={folder / 'rank'}"
+    ranking = [f"--ranking_samples={flags.num_samples}", *score]
+    compared = ["--features=classifier", "--metrics=fid,pr,realism"]
+    lines = {
+        "rank": line("rank", *one, fresh, *score),
+        "describe": line("describe", *one, taken),
+        "histograms": line("histograms", *one, taken, fresh),
+        "accuracy": line("accuracy", *several, *entry, *ranking, fresh),
+        "corner_cases": line("corner_cases", *one, taken),
+        "compare": line("compare", *several, *entry, *ranking, fresh),
+        "evaluate": line("evaluate", *one, fresh, *compared, *real),
+        "reliability": shlex.join(report),
+    }
+    for place, name in enumerate(names[1:], 2):
+        own = [f"--classifier={name}", *entry, fresh, *score]
+        lines[f"rank-{place}"] = line(f"rank-{place}", *own, command="rank")
+    return lines
+
+
+def _as_given(flags: FlagValues, names: tuple[str, ...] | list[str]) -> list[str]:
+    """Flags that the user gave, as arguments."""
+    given = []
+    for name in names:
+        value = flags[name].value
+        if not flags[name].present or value is None:
+            continue
+        if isinstance(value, bool):
+            given.append(f"--{'' if value else 'no'}{name}")
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            given.append(f"--{name}={text}")
+    return given

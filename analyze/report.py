@@ -35,18 +35,19 @@ def define(flags: FlagValues) -> None:
     models.define_noise(flags, "random", models.POPULATION)
     rankings.define_score(flags)
     images.define_real(flags)
+    reports.define_studies(flags)
     reports.define_earlier(flags)
 
 
 def plan(flags: FlagValues) -> Task:
     subject = reports.subject_from(flags)
-    known, run = reports.known_from(flags, subject), run_from(flags)
+    options, run = reports.options_from(flags, subject), run_from(flags)
     commands = partial(reports.commands_from, flags, subject)
     settings = settings_from(report.Settings, flags)
     if not isinstance(subject, Subject):
-        return report.of_generator(subject, settings, run, known, commands).run
+        return report.of_generator(subject, settings, run, options, commands).run
     settings = settings._replace(score=rankings.score_from(flags, subject))
-    return report.of_classifiers(subject, settings, run, known, commands).run
+    return report.of_classifiers(subject, settings, run, options, commands).run
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from absl.flags import FlagValues
+from absl.flags import DEFINE_list, FlagValues
 
 from ganfail_jax.cli import features, models
 from ganfail_jax.cli.datasets import OF_PICTURES, dataset_from
@@ -17,7 +17,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.studies.images import ImageSet
-from ganfail_jax.studies.report import Known
+from ganfail_jax.studies.report import Options
 from ganfail_jax.studies.subject import GeneratorSubject, Subject
 
 REAL = ("images", "mnist_dir", *OF_PICTURES)
@@ -28,6 +28,11 @@ ENTRY += ("outputs", "class_names")
 def define_earlier(flags: FlagValues) -> None:
     text = "Earlier results to take, by commas: STUDY=FOLDER, such as rank=runs/rank/NAME."
     DEFINE_paths("earlier", None, text, flag_values=flags)
+
+
+def define_studies(flags: FlagValues) -> None:
+    text = "Studies wanted, by commas, such as describe,accuracy (default: all that can be made)."
+    DEFINE_list("studies", None, text, flag_values=flags)
 
 
 def earlier_from(flags: FlagValues) -> dict[str, str]:
@@ -61,17 +66,17 @@ def subject_from(flags: FlagValues) -> Subject | GeneratorSubject:
         return alone
 
 
-def known_from(flags: FlagValues, subject: Subject | GeneratorSubject) -> Known:
+def options_from(flags: FlagValues, subject: Subject | GeneratorSubject) -> Options:
     """What is at hand beside the models.
 
     Raises:
         InputError: real images that the flags name are missing, damaged or of another shape.
     """
-    earlier = earlier_from(flags)
+    options = Options(earlier=earlier_from(flags), studies=flags.studies)
     generator = subject.generator if isinstance(subject, Subject) else subject
     named = any(flags[name].present for name in ("dataset", *REAL))
     if not named and flags.generator:
-        return Known(earlier=earlier)  # the default dataset has nothing to do with this generator
+        return options  # the default dataset has nothing to do with this generator
     shape = generator.generator.image_shape
     try:
         real = real_images_from(flags, shape)
@@ -79,8 +84,10 @@ def known_from(flags: FlagValues, subject: Subject | GeneratorSubject) -> Known:
         if named:
             raise
         print(f"no real images: {error}", flush=True)
-        return Known(earlier=earlier)
-    return Known(_labelled(flags, subject), real, _features(subject, real), earlier)
+        return options
+    return options._replace(
+        labelled=_labelled(flags, subject), real=real, features=_features(subject, real)
+    )
 
 
 def _labelled(flags: FlagValues, subject: Subject | GeneratorSubject) -> Dataset | None:

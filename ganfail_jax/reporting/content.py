@@ -87,7 +87,7 @@ def text(value: str) -> Cell:
     return Cell(value, value)
 
 
-def number(value: float | None, form: str = ",.3g") -> Cell:
+def number(value: float | int | None, form: str = ",.3g") -> Cell:
     """A cell of a number; None: there is none."""
     return Cell("none" if value is None else f"{value:{form}}", value)
 

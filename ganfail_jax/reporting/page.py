@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from ganfail_jax import files
 from ganfail_jax.names import printable
@@ -47,8 +46,8 @@ def render(report: Report, made: Mapping[str, str]) -> str:
             report=report._replace(warnings=[*warnings, *report.warnings]),
             pictures=pictures,
             policy=policy,
-            style=Markup(style),
-            script=Markup(script),
+            style=style,
+            script=script,
             made=made,
             provenance=_lines,
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from ganfail_jax.statistics.intervals import Z95, with_interval
+from ganfail_jax.statistics.intervals import Z95, show, with_interval
 from ganfail_jax.statistics.proportions import wilson
 
 Summary = Mapping[str, Any]
@@ -20,6 +20,11 @@ PAIRS = 3  # mistakes on the first screen
 CLASSES = 5  # listed in one sentence
 ORDINARY = 0.95  # share of a population that is not far from its mean
 HIGH_OVERLAP, LOW_OVERLAP = 0.8, 0.5  # of the top dimensions in bootstrap replicates
+QUALITY = {  # metrics on the first screen, in words
+    "FID": "Distance of generated from real images (FID; 0: none)",
+    "precision": "Share of generated images among the real ones (precision)",
+    "recall": "Share of real images among the generated ones (recall)",
+}
 
 
 def percent(entry: Mapping[str, Any], digits: int = 1) -> str:
@@ -28,9 +33,13 @@ def percent(entry: Mapping[str, Any], digits: int = 1) -> str:
     if value is None or np.isnan(value):
         return "an unknown share"
     if None in (low, high) or np.isnan([low, high]).any():
-        return f"{100 * value:.{digits}f} %"
-    ends = f"[{100 * low:.{digits}f} %, {100 * high:.{digits}f} %]"
-    return f"{100 * value:.{digits}f} % {ends}"
+        return rate(value, digits)
+    return f"{rate(value, digits)} [{rate(low, digits)}, {rate(high, digits)}]"
+
+
+def rate(value: float, digits: int = 0) -> str:
+    """A share, such as "89 %"."""
+    return f"{100 * value:.{digits}f} %"
 
 
 def points(value: float, interval: Sequence[float]) -> str:
@@ -79,9 +88,12 @@ def failure_modes(summary: Summary) -> list[str]:
         summary: of `studies.describe`.
     """
     modes = sorted(summary["failure_modes"], key=lambda m: m["softmax_of_true_class"]["value"])
-    lines = [failure_mode(mode, summary["moved"]) for mode in modes[:MODES]]
+    lines = [
+        f"Change {number}, {failure_mode(mode, summary['moved'])}"
+        for number, mode in enumerate(modes[:MODES], 1)
+    ]
     more = len(modes) - MODES
-    return [*lines, f"{more} more in the section below."] if more > 0 else lines
+    return [*lines, f"Changes that do less harm: {more}, see below."] if more > 0 else lines
 
 
 def failure_mode(mode: Mapping[str, Any], moved: int) -> str:
@@ -91,7 +103,7 @@ def failure_mode(mode: Mapping[str, Any], moved: int) -> str:
         moved: well classified images that were changed.
     """
     loss, count = mode["softmax_of_true_class"], len(mode["dimensions"])
-    change = f"{_capital(mode['words'])} ({count} dimension{'s' if count > 1 else ''})"
+    change = f"{mode['words']} ({count} dimension{'s' if count > 1 else ''})"
     value, interval = loss["value"], loss["interval95"]
     direction = sign(interval)
     if direction == 0:
@@ -116,20 +128,16 @@ def broken(mode: Mapping[str, Any], moved: int) -> dict[str, Any]:
     return with_interval(hits / moved if moved else np.nan, interval)
 
 
-def _capital(line: str) -> str:
-    return line[:1].upper() + line[1:]
-
-
 def contrast(summary: Summary) -> str:
     """How images that fail differ from others; `summary` is of `studies.describe`."""
     found = summary["misclassified"]
     counts = f"{found['misclassified']:,} against {found['well_classified']:,} images"
     if found["words"] == "no simple word":
         return (
-            "Failing images do not differ from others of their classes by more than chance in "
-            f"anything that has a simple word ({counts})."
+            "Images that fail are not shown to differ from others of their classes in anything "
+            f"that has a simple word ({counts})."
         )
-    return f"Failing images beside others of their classes: {found['words']} ({counts})."
+    return f"Images that fail, beside others of their classes: {found['words']} ({counts})."
 
 
 def classes(summary: Summary) -> list[str]:
@@ -149,18 +157,19 @@ def classes(summary: Summary) -> list[str]:
     less = [name for name in reversed(by_failures(entries)) if _compared(entries, name) < 0]
     lines = []
     if more:
-        lines.append(f"Fails more often than on the others: class {_listed(entries, more)}.")
+        listed = _listed(entries, more)
+        lines.append(f"It fails more often on class {listed} than on the others.")
     else:
         worst = by_failures(entries)[0]
         lines.append(
-            "No class fails significantly more often than the others; most often "
-            f"{worst} ({percent(entries[worst])})."
+            "On no class does it fail significantly more often than on the others; the highest "
+            f"share has {worst} ({percent(entries[worst])})."
         )
     if less:
-        lines.append(f"Less often: class {_listed(entries, less)}.")
+        lines.append(f"Less often on class {_listed(entries, less)}.")
     pairs = summary["confusions"][:PAIRS]
     if pairs:
-        listed = [f"{p['class']} for {p['taken_for']} ({p['samples']:,})" for p in pairs]
+        listed = [f"{p['class']} for {p['taken_for']} ({p['samples']:,} images)" for p in pairs]
         lines.append(f"Most frequent mistakes: it takes {joined(listed)}.")
     return lines
 
@@ -231,7 +240,7 @@ def corner_cases(summary: Summary) -> list[str]:
             f"that takes the confidence to 0.50 measures {reached[nearest]:.1f} (class {nearest}) "
             f"to {reached[farthest]:.1f} (class {farthest}) standard deviations, median "
             f"{median:.1f}. For {inside} of {len(lengths)} classes that is within {ordinary:.1f}, "
-            f"which holds {ORDINARY:.0%} of a normal population in {dims} independent dimensions."
+            f"which holds {rate(ORDINARY)} of a normal population in {dims} independent dimensions."
         )
     missing = [name for name, x in lengths.items() if x is None]
     if missing:
@@ -256,7 +265,7 @@ def stability(summary: Summary) -> str:
     word = "stable" if overlap >= HIGH_OVERLAP else "unstable" if overlap < LOW_OVERLAP else "fair"
     n = len(group["top"])
     return (
-        f"The list of the {n} most harmful dimensions is {word}: on average {overlap:.0%} of it "
+        f"The list of the {n} most harmful dimensions is {word}: on average {rate(overlap)} of it "
         f"recurs when the {group['samples']:,} images are drawn again (bootstrap)."
     )
 
@@ -299,7 +308,7 @@ def separation(summary: Summary) -> str:
     low, high = difference["interval95"]
     numbers = (
         f"a failing image lies further along a top dimension than another with a chance of "
-        f"{own['value']:.1%}, along other dimensions {rest['value']:.1%} (medians; difference "
+        f"{rate(own['value'], 1)}, along other dimensions {rate(rest['value'], 1)} (medians; difference "
         f"{points(difference['value'], (low, high))}; 50 %: no difference)"
     )
     direction = sign((low, high))
@@ -378,15 +387,14 @@ def _unexplained(made: Mapping[str, Any], real: Mapping[str, Any]) -> tuple[floa
 
 def quality(summary: Summary) -> list[str]:
     """How far generated images are from real ones; of `studies.evaluate`."""
+    measured = {each["metric"]: each for each in summary["measurements"]}
     lines = []
-    for each in summary["measurements"]:
-        sizes = " and ".join(f"{n:,} {name}" for name, n in each["samples"].items())
-        value, interval = each["value"], each["interval"]
-        number = "undefined" if value is None else f"{value:.4g}"
-        ends = (
-            f" [{interval[0]:.4g}, {interval[1]:.4g}]" if interval and None not in interval else ""
-        )
-        lines.append(f"{each['metric']} on {each['features']}: {number}{ends} ({sizes} images).")
+    for metric, meaning in QUALITY.items():
+        if metric in measured:
+            each = measured[metric]
+            value = show(each["value"], each["interval"], ".3g")
+            sizes = " and ".join(f"{n:,} {name}" for name, n in each["samples"].items())
+            lines.append(f"{meaning}: {value}, {sizes} images, on {each['features']}.")
     return lines
 
 
@@ -428,8 +436,8 @@ def rates(summary: Summary) -> list[str]:
         sum(layer[key] for layer in layers) for key in ("low_rate", "never_activated", "neurons")
     )
     return [
-        f"{low:,} of {total:,} neurons of the layers counted ({low / total:.1%}) are rarely "
-        f"activated (LR): by at most {summary['threshold']:.0%} of {summary['num_samples']:,} "
+        f"{low:,} of {total:,} neurons of the layers counted ({rate(low / total, 1)}) are rarely "
+        f"activated (LR): by at most {rate(summary['threshold'])} of {summary['num_samples']:,} "
         f"images; {never:,} of them never."
     ]
 

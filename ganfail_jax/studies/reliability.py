@@ -10,22 +10,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Array, Bool, Int
 
 from ganfail_jax.analysis import samples
 from ganfail_jax.analysis.confusion import confusion_matrix
+from ganfail_jax.analysis.outputs import Models
 from ganfail_jax.analysis.samples import Samples, outcome_names
 from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.errors import InputError
+from ganfail_jax.images import to_float
 from ganfail_jax.jobs import Arrays, Job, Run, Summary
 from ganfail_jax.results import Result
-from ganfail_jax.runtime import Sweep
+from ganfail_jax.runtime import Sweep, in_batches
 from ganfail_jax.statistics.intervals import show_entry, with_interval
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.studies import warnings
 from ganfail_jax.studies.subject import Subject, check_truncation
-from ganfail_jax.training import classifier as on_real
 
 CONFUSIONS = 5  # most frequent ones that are listed
 
@@ -109,12 +111,9 @@ def _compute(
     return summary, {"right": drawn.right, "predicted": drawn.predicted, "target": drawn.target}
 
 
-def share(hits: Bool[np.ndarray, " n"]) -> dict[str, Any]:
+def share(which: Bool[np.ndarray, " n"]) -> dict[str, Any]:
     """A share with Wilson's interval, for result.json."""
-    return _share(int(hits.sum()), len(hits))
-
-
-def _share(hits: int, of: int) -> dict[str, Any]:
+    hits, of = int(which.sum()), len(which)
     interval = wilson(np.asarray(hits), np.asarray(of)).tolist()
     return with_interval(hits / of if of else np.nan, interval) | {"hits": hits, "of": of}
 
@@ -151,9 +150,20 @@ def _on_real(subject: Subject, real: Dataset, batch_size: int) -> dict[str, Any]
     """Errors of every classifier on real images."""
     failing = {}
     for name, models in zip(subject.classifiers, subject.models, strict=True):
-        right, n = on_real.accuracy(models.classifier, models.classifier_params, real, batch_size)
-        failing[name] = _share(n - right, n)
+        failing[name] = share(_predictions(models, real, batch_size) != real.labels)
     return {"name": real.name, "source": real.source, "failing": failing}
+
+
+def _predictions(models: Models, real: Dataset, batch_size: int) -> Int[np.ndarray, " n"]:
+    """The class of every real image, by the classifier."""
+
+    logits = jax.jit(models.classifier.logits)
+
+    def predict(rows: Int[np.ndarray, " b"]) -> Int[Array, " b"]:
+        images = to_float(real.images.take(rows))
+        return logits(models.classifier_params, images).argmax(axis=-1)
+
+    return in_batches(predict, batch_size, np.arange(len(real.labels)))
 
 
 def _draw(folder: Path, result: Result) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ analyses are those of Le Coz 2022 for a classifier, those of Choi 2022 for a gen
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -49,6 +49,8 @@ MOST_ENDS = 2_000
 OF_CLASSIFIERS = ("reliability", "rank", "describe", "histograms", "accuracy", "corner_cases")
 OF_CLASSIFIERS += ("compare", "evaluate")
 OF_SEVERAL = ("reliability", "accuracy", "compare")  # of all classifiers, the others of one
+OF_RANKINGS = ("accuracy", "compare")  # need the ranking of every classifier
+NEEDED = ("rank", "rates")  # by other studies
 OF_GENERATORS = ("rates", "detect", "evaluate")
 
 
@@ -62,13 +64,14 @@ class Settings(NamedTuple):
     normalize: str = "none"
 
 
-class Known(NamedTuple):
-    """What is at hand beside the models."""
+class Options(NamedTuple):
+    """What is at hand beside the models, and what is wanted."""
 
     labelled: Dataset | None = None  # real images with classes, that no classifier was trained on
     real: ImageSet | None = None  # real images to compare with
     features: Features | None = None  # by which they are compared
     earlier: Mapping[str, str] = MappingProxyType({})  # folders of earlier results, by study
+    studies: Collection[str] | None = None  # beside what these need; None: all
 
 
 class Study(NamedTuple):
@@ -84,16 +87,16 @@ class Study(NamedTuple):
         """The result, or why there is none.
 
         Raises:
-            ResultError: its folder holds something else, or cannot be written.
+            InputError: its folder holds something else or cannot be written, or others need it.
         """
         if self.job is None:
             return self.result, self.left_out
         print(f"\n{self.key}: {KINDS[self.key.partition('-')[0]].question}", flush=True)
         try:
             return self.job.run(), ""
-        except ResultError:
-            raise
         except InputError as error:  # these samples do not allow this study
+            if isinstance(error, ResultError) or self.key.partition("-")[0] in NEEDED:
+                raise
             print(f"left out: {error}", flush=True)
             return None, str(error)
 
@@ -121,6 +124,7 @@ class Reporting(NamedTuple):
                 result, left_out = study.run()
                 command = self.commands.get(study.key, "")
                 made.append(Made(study.key, study.folder, result, command, left_out))
+            made.sort(key=lambda each: "-" in each.key)  # rankings of other classifiers come last
             report = findings.report(self.subject, self.classifier, made)
             html = page.render(report, _versions(made))
             with results.replace_file(folder / CONTENT) as path:
@@ -148,7 +152,7 @@ def of_classifiers(
     subject: Subject,
     settings: Settings = Settings(),
     run: Run = Run(),
-    known: Known = Known(),
+    options: Options = Options(),
     commands: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> Reporting:
     """The report of one classifier; several are compared with it.
@@ -160,7 +164,7 @@ def of_classifiers(
         InputError: an earlier result is of other models, or nothing can be ranked.
     """
     folder = run.folder("report", *subject.names, settings.seed)
-    plans = _plans(folder, run, known, subject.identity, OF_CLASSIFIERS)
+    plans = _plans(folder, run, options, subject.identity, OF_CLASSIFIERS)
     first, psi = subject.only(0), settings.truncation_psi
     ranked = [*_ranked(plans, subject, settings)]
     source = _source(ranked, subject, settings)
@@ -169,7 +173,7 @@ def of_classifiers(
 
     def reliable(run: Run) -> Job:
         wanted = reliability.Settings(*fresh, first_index=own.num_samples)
-        return reliability.plan(subject, wanted, run, known.labelled)
+        return reliability.plan(subject, wanted, run, options.labelled)
 
     def one_image(run: Run) -> Job:
         start = first.with_noise(_of_one_image(first.generator))
@@ -183,7 +187,7 @@ def of_classifiers(
     plan = plans.plan
     studies = [
         plan("reliability", reliable),
-        ranked[0],
+        *ranked,
         plan("describe", described, most=200),
         plan(
             "histograms", lambda r: histograms.plan(first, own, histograms.Settings(*fresh), run=r)
@@ -194,7 +198,8 @@ def of_classifiers(
     if len(ranked) > 1:
         wanted = compare.Settings(*fresh)
         studies.append(plan("compare", lambda r: compare.plan(subject, several, wanted, r)))
-    studies += [*_quality(plans, subject.generator, settings, known), *ranked[1:]]
+    studies += _quality(plans, subject.generator, settings, options)
+    studies = _wanted(studies, options.studies, OF_CLASSIFIERS)
     return Reporting(folder, subject.title, subject.classifiers[0], studies, commands(folder))
 
 
@@ -202,7 +207,7 @@ def of_generator(
     subject: GeneratorSubject,
     settings: Settings = Settings(),
     run: Run = Run(),
-    known: Known = Known(),
+    options: Options = Options(),
     commands: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> Reporting:
     """The report of a generator alone.
@@ -217,7 +222,7 @@ def of_generator(
     if settings.truncation_psi != 1:
         raise InputError("rates are of images without truncation: leave --truncation_psi out")
     folder = run.folder("report", subject.name, settings.seed)
-    plans = _plans(folder, run, known, subject.identity, OF_GENERATORS)
+    plans = _plans(folder, run, options, subject.identity, OF_GENERATORS)
     n, seed = settings.num_samples, settings.seed
     own = subject.with_noise(_of_one_image(subject))
     counted = plans.plan("rates", lambda r: rates.plan(own, rates.Settings(n, seed), r))
@@ -237,8 +242,28 @@ def of_generator(
         return detect.plan(own, source, detect.Settings(n, seed, ends=ends), run)
 
     studies = [counted, plans.plan("detect", detected)]
-    studies += _quality(plans, subject, settings, known)
+    studies += _quality(plans, subject, settings, options)
+    studies = _wanted(studies, options.studies, OF_GENERATORS)
     return Reporting(folder, f"generator {subject.name}", None, studies, commands(folder))
+
+
+def _wanted(
+    studies: Sequence[Study], names: Collection[str] | None, known: Sequence[str]
+) -> list[Study]:
+    """The studies of these names, and those that they need.
+
+    Raises:
+        InputError: there is no such study in this report.
+    """
+    if names is None:
+        return [*studies]
+    for name in names:
+        if name not in known:
+            raise InputError(f"this report has no {name!r}; its studies are {', '.join(known)}")
+    kept = {*names, *NEEDED}
+    if {*OF_RANKINGS} & kept:
+        kept |= {study.key for study in studies if study.key.startswith("rank-")}
+    return [study for study in studies if study.key in kept]
 
 
 def _of_one_image(subject: GeneratorSubject) -> Noise:
@@ -285,16 +310,16 @@ class Plans(NamedTuple):
 
 
 def _plans(
-    folder: Path, run: Run, known: Known, identity: Mapping[str, Any], keys: Sequence[str]
+    folder: Path, run: Run, options: Options, identity: Mapping[str, Any], keys: Sequence[str]
 ) -> Plans:
     """
     Raises:
         InputError: an earlier result is of a study that such a report does not have.
     """
-    for key in known.earlier:
+    for key in options.earlier:
         if key not in keys:
             raise InputError(f"this report has no {key!r}; its studies are {', '.join(keys)}")
-    return Plans(folder, run, known.earlier, identity)
+    return Plans(folder, run, options.earlier, identity)
 
 
 def _ranked(plans: Plans, subject: Subject, settings: Settings) -> Iterator[Study]:
@@ -338,10 +363,10 @@ def _source(
 
 
 def _quality(
-    plans: Plans, subject: GeneratorSubject, settings: Settings, known: Known
+    plans: Plans, subject: GeneratorSubject, settings: Settings, options: Options
 ) -> list[Study]:
     """The generator beside real images, if there are any."""
-    real, features = known.real, known.features
+    real, features = options.real, options.features
     if "evaluate" in plans.earlier:
         return [plans.taken("evaluate")]
     if real is None or features is None:

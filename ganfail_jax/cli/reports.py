@@ -17,7 +17,7 @@ from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
 from ganfail_jax.metrics.features import Features
 from ganfail_jax.studies.images import ImageSet
-from ganfail_jax.studies.report import Options
+from ganfail_jax.studies.report import Options, ends_of
 from ganfail_jax.studies.subject import GeneratorSubject, Subject
 
 REAL = ("images", "mnist_dir", *OF_PICTURES)
@@ -117,9 +117,12 @@ def _features(subject: Subject | GeneratorSubject, real: ImageSet) -> Features |
 def commands_from(
     flags: FlagValues, subject: Subject | GeneratorSubject, folder: Path
 ) -> Mapping[str, str]:
-    """The command that makes each study of a report alone, in the same folder."""
+    """The command that makes each study of a report alone, in the same folder.
+
+    What an earlier result takes the place of has no command of this report.
+    """
     shared = [*_as_given(flags, ("dataset", "generator")), f"--seed={flags.seed}"]
-    fresh = f"--num_samples={flags.num_samples}"
+    fresh, earlier = f"--num_samples={flags.num_samples}", earlier_from(flags)
 
     def line(key: str, *more: str, command: str | None = None) -> str:
         words = ["python", "-m", f"analyze.{command or key}", *shared, *more]
@@ -128,7 +131,8 @@ def commands_from(
     report = ["python", "-m", "analyze.report", *_as_given(flags, sorted(given_from(flags, ())))]
     real = _as_given(flags, REAL)
     if not isinstance(subject, Subject):
-        taken, ends = f"--rates={folder / 'rates'}", max(1, min(2_000, flags.num_samples // 25))
+        taken = f"--rates={earlier.get('rates', folder / 'rates')}"
+        ends = ends_of(flags.num_samples)
         metrics = line("evaluate", fresh, "--metrics=fid,pr,realism", *real)
         detected = line("detect", fresh, taken, f"--ends={ends}")
         return {"rates": line("rates", fresh), "detect": detected, "evaluate": metrics}
@@ -136,7 +140,7 @@ def commands_from(
     entry = _as_given(flags, (*ENTRY, "truncation_psi"))
     score = _as_given(flags, ("score", "normalize"))
     one, several = [f"--classifier={names[0]}", *entry], [f"--classifiers={','.join(names)}"]
-    taken = f"--ranking={folder / 'rank'}"
+    taken = f"--ranking={earlier.get('rank', folder / 'rank')}"
     ranking = [f"--ranking_samples={flags.num_samples}", *score]
     compared = ["--features=classifier", "--metrics=fid,pr,realism"]
     lines = {

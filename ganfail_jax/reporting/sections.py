@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ganfail_jax import results
 from ganfail_jax.reporting import sentences
-from ganfail_jax.reporting.content import Figure, Section, Table, estimate, number, text
+from ganfail_jax.reporting.content import Cell, Figure, Section, Table, estimate, number, text
 from ganfail_jax.results import Result
 
 Summary = Mapping[str, Any]
@@ -162,7 +162,7 @@ def _or_none(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": entry["value"], "interval95": entry["interval95"]}
 
 
-def _of(entry: Mapping[str, Any]):
+def _of(entry: Mapping[str, Any]) -> Cell:
     return number(entry["of"], ",d")
 
 
@@ -196,7 +196,7 @@ def _far(summary: Summary) -> list[Table]:
     return tables
 
 
-def _curve(curve: Mapping[str, Any], key: str, form: str):
+def _curve(curve: Mapping[str, Any], key: str, form: str) -> Cell:
     ends = [None if x is None else 100 * x for x in curve[f"{key}_interval95"]]
     value = None if curve[key] is None else 100 * curve[key]
     return estimate({"value": value, "interval95": ends}, form)
@@ -212,7 +212,7 @@ def _compared(summary: Summary) -> list[Table]:
     return [Table("Every classifier on the same images", columns, rows)]
 
 
-def _samples(entry: Mapping[str, Any]):
+def _samples(entry: Mapping[str, Any]) -> Cell:
     return number(entry["samples"], ",d")
 
 
@@ -331,7 +331,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "accuracy": Kind(
         "How does accuracy fall with the distance from the ordinary?",
-        lambda s: [sentences.distance(s, next(iter(s["comparisons"]["own"]["curves"])))],
+        lambda s: [sentences.distance(s, next(iter(s["comparisons"]["own"]["curves"]), ""))],
         _far,
         {
             "classifiers.png": "Accuracy against distance, for each classifier.",

@@ -199,14 +199,13 @@ def _compared(entries: Mapping[str, Any], name: str) -> int:
 
 
 def distance(summary: Summary, classifier: str) -> str:
-    """How accuracy falls with the distance from the ordinary.
+    """How accuracy falls with the distance from the ordinary; curves may be too sparse to say.
 
     Args:
         summary: of `studies.accuracy`.
     """
-    comparison = summary["comparisons"]["own"]
-    curve = comparison["curves"][classifier]
-    value, interval = curve["slope"], curve["slope_interval95"]
+    curve = summary["comparisons"]["own"]["curves"].get(classifier, {})
+    value, interval = curve.get("slope"), curve.get("slope_interval95")
     direction = sign(interval)
     if value is None or direction == 0:
         return (
@@ -308,8 +307,8 @@ def separation(summary: Summary) -> str:
     low, high = difference["interval95"]
     numbers = (
         f"a failing image lies further along a top dimension than another with a chance of "
-        f"{rate(own['value'], 1)}, along other dimensions {rate(rest['value'], 1)} (medians; difference "
-        f"{points(difference['value'], (low, high))}; 50 %: no difference)"
+        f"{rate(own['value'], 1)}, along other dimensions {rate(rest['value'], 1)} (medians; "
+        f"difference {points(difference['value'], (low, high))}; 50 %: no difference)"
     )
     direction = sign((low, high))
     if direction > 0:
@@ -362,7 +361,7 @@ def real_errors(summary: Summary) -> str:
     )
     direction = sign(interval)
     if direction == 0:
-        return f"Real and generated images fail about equally often: {numbers}."
+        return f"Real and generated images are not shown to fail unequally often: {numbers}."
     if direction < 0:
         return (
             f"Real images fail more often than generated ones, so this report misses failures: "

@@ -122,7 +122,7 @@ class Reporting(NamedTuple):
             made = []
             for study in self.studies:
                 result, left_out = study.run()
-                command = self.commands.get(study.key, "")
+                command = "" if study.job is None else self.commands.get(study.key, "")
                 made.append(Made(study.key, study.folder, result, command, left_out))
             made.sort(key=lambda each: "-" in each.key)  # rankings of other classifiers come last
             report = findings.report(self.subject, self.classifier, made)
@@ -226,7 +226,6 @@ def of_generator(
     n, seed = settings.num_samples, settings.seed
     own = subject.with_noise(_of_one_image(subject))
     counted = plans.plan("rates", lambda r: rates.plan(own, rates.Settings(n, seed), r))
-    ends = max(1, min(MOST_ENDS, n // ENDS))
 
     layers = early_layers(own.generator.layers)
     made = {"published": [], "noise": own.identity["noise"]}
@@ -239,12 +238,17 @@ def of_generator(
         source = ActivationRates(identity, layers, counts)
         if counted.result is not None:
             source = activation_rates.read(str(counted.folder), own, layers)
-        return detect.plan(own, source, detect.Settings(n, seed, ends=ends), run)
+        return detect.plan(own, source, detect.Settings(n, seed, ends=ends_of(n)), run)
 
     studies = [counted, plans.plan("detect", detected)]
     studies += _quality(plans, subject, settings, options)
     studies = _wanted(studies, options.studies, OF_GENERATORS)
     return Reporting(folder, f"generator {subject.name}", None, studies, commands(folder))
+
+
+def ends_of(num_samples: int) -> int:
+    """Samples in Top and in Bottom, of so many."""
+    return max(1, min(MOST_ENDS, num_samples // ENDS))
 
 
 def _wanted(

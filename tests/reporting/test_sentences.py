@@ -138,6 +138,10 @@ def test_accuracy_falls_only_where_it_does(slope, low, high, says):
     assert sentences.distance(accuracy(slope, low, high), "c").startswith(says)
 
 
+def test_curves_that_are_too_sparse_say_nothing():
+    assert sentences.distance({"comparisons": {"own": {"curves": {}}}}, "c").endswith("images.")
+
+
 def test_corner_cases_are_ordinary_within_the_chi_quantile():
     edge = float(np.sqrt(scipy.stats.chi2.ppf(0.95, 10)))
     found = summaries.corner_cases({"a": edge - 0.01, "b": edge + 0.01, "c": None})
@@ -158,7 +162,9 @@ def test_failures_are_the_generators_only_beyond_chance():
 
     assert says(100, 100).startswith("Generated images fail more often than real ones")
     assert "About 50 % [" in says(100, 100)
-    assert says(100, 190).startswith("Real and generated images fail about equally often")
+    assert says(100, 190).startswith(
+        "Real and generated images are not shown to fail unequally often"
+    )
     assert says(100, 300).startswith("Real images fail more often")
     assert "About 100 % of the failures" in says(100, 0)
     assert "No labelled real images" in sentences.real_errors(summaries.reliability({"a": (1, 9)}))

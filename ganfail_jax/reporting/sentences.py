@@ -87,10 +87,10 @@ def failure_modes(summary: Summary) -> list[str]:
     Args:
         summary: of `studies.describe`.
     """
-    modes = sorted(summary["failure_modes"], key=lambda m: m["softmax_of_true_class"]["value"])
+    modes = list(enumerate(summary["failure_modes"], 1))  # numbered as in figures and tables
+    modes.sort(key=lambda numbered: numbered[1]["softmax_of_true_class"]["value"])
     lines = [
-        f"Change {number}, {failure_mode(mode, summary['moved'])}"
-        for number, mode in enumerate(modes[:MODES], 1)
+        f"Change {number}, {failure_mode(mode, summary['moved'])}" for number, mode in modes[:MODES]
     ]
     more = len(modes) - MODES
     return [*lines, f"Changes that do less harm: {more}, see below."] if more > 0 else lines

@@ -47,6 +47,7 @@ def test_failure_modes_come_by_their_loss_and_the_rest_is_counted():
     modes = [summaries.mode(-x, -x - 0.01, -x + 0.01) for x in (0.1, 0.4, 0.2, 0.3)]
     lines = sentences.failure_modes(summaries.describe(*modes))
     assert [line.split(" falls by ")[-1][:5] for line in lines[:3]] == ["0.400", "0.300", "0.200"]
+    assert [line[:9] for line in lines[:3]] == ["Change 2,", "Change 4,", "Change 3,"]
     assert lines[3] == "Changes that do less harm: 1, see below."
     assert len(sentences.failure_modes(summaries.describe(*modes[:3]))) == 3
 

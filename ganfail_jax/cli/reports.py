@@ -8,14 +8,13 @@ from absl.flags import DEFINE_list, FlagValues
 
 from ganfail_jax.cli import features, models
 from ganfail_jax.cli.datasets import OF_PICTURES, dataset_from
-from ganfail_jax.cli.features import of_subject
 from ganfail_jax.cli.flags import given_from
 from ganfail_jax.cli.images import real_images_from
 from ganfail_jax.cli.paths import DEFINE_paths
 from ganfail_jax.data.pipelines import Dataset
 from ganfail_jax.errors import InputError
 from ganfail_jax.metrics import networks
-from ganfail_jax.metrics.features import Features
+from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.studies.images import ImageSet
 from ganfail_jax.studies.report import Options, ends_of
 from ganfail_jax.studies.subject import GeneratorSubject, Subject
@@ -106,9 +105,12 @@ def _labelled(flags: FlagValues, subject: Subject | GeneratorSubject) -> Dataset
 
 def _features(subject: Subject | GeneratorSubject, real: ImageSet) -> Features | None:
     """Of the first classifier, else of Inception; None: there is neither."""
-    own = of_subject(subject) if isinstance(subject, Subject) else None
+    if isinstance(subject, Subject) and subject.models[0].classifier.features is not None:
+        models, shape = subject.models[0], subject.generator.generator.image_shape
+        name, sha256 = subject.classifiers[0], subject.identity["classifier_sha256"][0]
+        return classifier_features(name, models.classifier, models.classifier_params, sha256, shape)
     try:
-        return own or features.choose(None, dict.fromkeys(networks.NETWORKS), None)
+        return features.choose(None, dict.fromkeys(networks.NETWORKS), None)
     except InputError as error:
         print(f"nothing to compare with {real.name} by: {error}", flush=True)
         return None

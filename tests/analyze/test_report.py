@@ -27,7 +27,7 @@ def write_ranking(folder, generator, classifier):
     size = sum(models.generator.style_dims.values())
     score = np.random.default_rng(0).normal(size=(4, size))
     ranked = make_ranking(score, ("all", *models.classifier.class_names))
-    effect = PushEffect(100, 3, 0.9, 0.8, 0.9, (0.0,) * 3, (0.9,), (0.01,) * 3)
+    effect = PushEffect(100, 3, 0.9, 0.8, 0.9, (0.0, 0.0, 0.0), (0.9,), (0.1, 0.1, 0.1))
     settings = rank.Settings(num_samples=60)._asdict()
     identity = {**own.identity, **settings}
     del identity["show_class"]

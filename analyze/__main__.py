@@ -12,6 +12,7 @@ GROUPS = {
         "accuracy",
         "compare",
         "describe",
+        "report",
     ),
     "Which neurons make a generator fail? (Choi 2022)": ("rates", "detect", "heatmaps", "ablate"),
     "Which units draw artifacts? (Tousi 2021)": (

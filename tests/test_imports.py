@@ -13,7 +13,7 @@ RANKS = [
     },
     {"latents", "accumulate", "caches", "hosts", "runtime", "results", "tally", "jobs", "writing"},
     {"nn", "metrics", "analysis", "data", "weights", "plots"},
-    {"zoo", "own_models", "training", "labelling"},
+    {"zoo", "own_models", "training", "labelling", "reporting"},
     {"studies"},
     {"cli"},
     {"train", "analyze"},

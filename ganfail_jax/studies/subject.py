@@ -26,6 +26,13 @@ class GeneratorSubject(NamedTuple):
     def name(self) -> str:
         return self.identity["generator"]
 
+    def with_noise(self, noise: Noise) -> "GeneratorSubject":
+        """The same with other noise; a generator without noise inputs stays as it is."""
+        generator = self.generator.with_noise(noise)
+        return self._replace(
+            generator=generator, identity={**self.identity, "noise": generator.noise}
+        )
+
 
 class Subject(NamedTuple):
     """A generator with each of the classifiers that it tests."""
@@ -42,6 +49,18 @@ class Subject(NamedTuple):
     def classifiers(self) -> list[str]:
         """Their names."""
         return self.identity["classifiers"]
+
+    def with_noise(self, noise: Noise) -> "Subject":
+        """The same with other noise; a generator without noise inputs stays as it is."""
+        generator = self.generator.with_noise(noise)
+        models = tuple(each._replace(generator=generator.generator) for each in self.models)
+        return Subject(models, {**self.identity, "noise": generator.identity["noise"]})
+
+    def only(self, place: int) -> "Subject":
+        """The generator with one of the classifiers."""
+        several = ("classifiers", "classifier_sha256")
+        own = {name: [self.identity[name][place]] for name in several}
+        return Subject((self.models[place],), {**self.identity, **own})
 
     @property
     def names(self) -> tuple[str, ...]:

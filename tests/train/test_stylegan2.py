@@ -55,7 +55,7 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
     ],
 )
 def test_regularisation_and_averaging_follow_the_batch(given, r1_gamma, ema_kimg):
-    config = config_from(flags_of(define, **given), PRESETS)
+    config = config_from(flags_of(define, **given), PRESETS[given["preset"]])
     assert (config.r1_gamma, config.ema_kimg) == (r1_gamma, ema_kimg)
     gamma = 0.0002 * config.generator.resolution**2 / config.batch_size  # NVIDIA's rule
     assert config.r1_gamma == pytest.approx(gamma)
@@ -106,14 +106,17 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     monkeypatch.delitem(zoo.DEFAULTS, "made_up")
     assert judge_from(flags_of(define), CONDITIONAL, dataset()) is None
     printed = capsys.readouterr().out
-    assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
+    assert printed == (
+        "no bundled classifier for made_up: no best snapshot is kept; give a --classifier to keep "
+        "one\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
-        (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
+        (["--preset=nope"], "no preset is called 'nope'; presets are auto, mnist_c, paper32, tiny"),
         (["--batch_size=0"], "flag --batch_size=0: 0 is not an integer in the range [1, 100000]"),
         (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
@@ -175,5 +178,5 @@ def test_module_runs_as_a_command():
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: no preset is called 'nope'; presets are mnist_c, paper32"
+        "error: no preset is called 'nope'; presets are auto, mnist_c, paper32"
     ]

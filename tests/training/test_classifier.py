@@ -35,8 +35,8 @@ from ganfail_jax.nn import classifiers
 from ganfail_jax.training import classifier as training
 data, devices = made_up(50), jax.devices()
 assert len(devices) == 4
-one = training.train(SHORT, data, Path("one"), devices=devices[:1])
-four = training.train(SHORT, data, Path("four"), devices=devices)
+one = training.train(SHORT, data, Path("one"), devices=devices[:1]).params
+four = training.train(SHORT, data, Path("four"), devices=devices).params
 jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5), one, four)
 network, params = classifiers.build(SMALL, data.class_names), jax.device_get(one)
 counts = [training.accuracy(network, params, data, 7, devices=d) for d in (devices[:1], devices)]
@@ -66,7 +66,7 @@ def assert_identical(tree_a, tree_b):
 def test_it_learns_the_digits(digits, tmp_path):
     train_set, test_set = digits
     config = ClassifierConfig(network=SMALL, batch_size=64, steps=300, learning_rate=5e-3)
-    params = training.train(config, train_set, tmp_path / "run")
+    params = training.train(config, train_set, tmp_path / "run").params
     classifier = classifiers.build(SMALL, test_set.class_names)
     correct, n = training.accuracy(classifier, params, test_set)
     assert n == 1_000
@@ -152,7 +152,7 @@ def test_the_seed_decides(tmp_path):
     assert_identical(training.train(SHORT, data, tmp_path / "again"), first)
     other = ClassifierConfig(network=SMALL, batch_size=8, steps=10, seed=1)
     moved = training.train(other, data, tmp_path / "other")
-    assert (moved["dense"]["kernel"] != first["dense"]["kernel"]).any()
+    assert (moved.params["dense"]["kernel"] != first.params["dense"]["kernel"]).any()
 
 
 def test_divergence_stops_the_run_in_one_line(tmp_path):

@@ -183,7 +183,8 @@ def _report(weights: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     with files.expected(weights):
         if "kept_step" in recorded:
             correct, n = recorded["chosen_by"]
-            print(f"kept: step {recorded['kept_step']}, right on most of {n} images ({correct})")
+            of = f"{correct:,} of {n:,} images that no step was trained on"
+            print(f"step {recorded['kept_step']} is kept: it is right on most, {of}")
         for name, (correct, n) in recorded["accuracy"].items():
             low, high = wilson(np.asarray(correct), np.asarray(n))
             share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"

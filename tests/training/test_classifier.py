@@ -20,11 +20,13 @@ from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset
 from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
+from ganfail_jax.nn.small_resnet import SmallResNetConfig
 from ganfail_jax.training import classifier as training
 from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.classifier import ClassifierConfig
 
 SMALL = CNNConfig(widths=(8, 16), convs=1)
+RESIDUAL = SmallResNetConfig((8, 6, 3), 4, (4,))
 SHORT = ClassifierConfig(network=SMALL, batch_size=8, steps=10)
 
 SEVERAL_DEVICES = """
@@ -144,6 +146,57 @@ def test_a_killed_run_resumes_to_the_identical_result(tmp_path, monkeypatch):
     assert_identical(resumed, whole)
     assert_identical(run(), whole)  # nothing is left to do
     assert len(steps) == 14
+
+
+def test_the_step_right_on_most_is_kept_and_survives_a_kill(tmp_path, monkeypatch):
+    """The later of equals; counts are of steps 2, 4, ..., 10."""
+    data, batches = made_up(30), training.batch_indices
+    counts = {2: 5, 4: 7, 6: 7, 8: 3, 10: 6}
+    classified = []
+
+    def accuracy(classifier, params, dataset, **_):
+        classified.append(jax.device_get(params))
+        return counts[2 * len(classified)], 9
+
+    monkeypatch.setattr(training, "CHOOSE_STEPS", 2)
+    monkeypatch.setattr(training, "accuracy", accuracy)
+    run = partial(training.train, SHORT, data, choosing=made_up(9, 1), checkpoint_steps=4)
+    whole = run(tmp_path / "whole")
+    assert (int(whole.best.step), int(whole.best.correct)) == (6, 7)
+    assert_identical(whole.best.params, classified[2])
+    assert_identical(whole.params, classified[4])
+    with_none = training.train(SHORT, data, tmp_path / "without")
+    assert_identical(with_none.params, whole.params)
+    assert with_none.best == ()
+
+    def killed_at_9(n, batch_size, step, seed):
+        if step == 9 and not killed:
+            killed.append(step)
+            raise KeyboardInterrupt
+        return batches(n, batch_size, step, seed)
+
+    classified.clear()
+    killed = []
+    monkeypatch.setattr(training, "batch_indices", killed_at_9)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    assert len(classified) == 4
+    assert_identical(run(tmp_path / "killed"), whole)
+
+
+def test_a_residual_networks_shifts_reflect_and_keep_the_size():
+    config = ClassifierConfig(network=RESIDUAL, max_shift=2)
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(200, 8, 6, 3)), jnp.float32)
+    moved = np.asarray(training.shifted(images, jax.random.key(0), config))
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="reflect")
+    found = np.zeros((5, 5), int)
+    for row, column in np.ndindex(5, 5):
+        part = padded[:, row : row + 8, column : column + 6]
+        found[row, column] = (moved == part).all((1, 2, 3)).sum()
+    assert found.sum() == 200
+    assert found.min() > 0
+    with pytest.raises(TrainingError, match="shifts by 6 px would leave the 5 px that can be ref"):
+        ClassifierConfig(network=RESIDUAL, max_shift=6)
 
 
 def test_the_seed_decides(tmp_path):

@@ -15,7 +15,7 @@ from ganfail_jax import zoo
 from ganfail_jax.data.stored import open_dataset
 from ganfail_jax.nn import small_resnet
 from ganfail_jax.nn.small_resnet import SmallResNetConfig
-from ganfail_jax.training import auto, pggan_step, quality, stylegan2_run
+from ganfail_jax.training import auto, pggan_step, quality, stylegan2_run, stylegan2_step
 from ganfail_jax.training.classifier import balanced_weights
 from ganfail_jax.weights import store
 from tests.training.tiny_gan import CONDITIONAL, GROWING
@@ -23,6 +23,7 @@ from tests.training.tiny_gan import CONDITIONAL, GROWING
 COMMAND = "pggan"
 RNG = np.random.default_rng(0)
 CLASSES = 37
+PHASES = stylegan2_step.phases
 
 
 def png(*shape):
@@ -106,11 +107,22 @@ def test_a_classifier_of_many_unbalanced_classes(start, colours, tmp_path, monke
     assert again[0].endswith("net already holds this classifier")
 
 
+def traced(config, mesh=None):
+    """The phases of StyleGAN2 without compiling them: zeros of what they give."""
+
+    def run(phase):
+        zeros = lambda x: jax.device_put(np.zeros(x.shape, x.dtype))  # noqa: E731
+        return lambda *inputs: jax.tree.map(zeros, jax.eval_shape(phase, *inputs))
+
+    return stylegan2_step.Phases(*map(run, PHASES(config, mesh)))
+
+
 @pytest.fixture
 def small_auto(monkeypatch):
     """The presets `auto` with few channels, less to compile, and few samples to measure."""
     monkeypatch.setattr(auto, "LEAST_CHANNELS", 1)
     monkeypatch.setattr(auto, "AS_PRESET", (*auto.AS_PRESET, "augment"))
+    monkeypatch.setattr(stylegan2_step, "phases", traced)
     monkeypatch.setattr(quality, "evaluator", partial(quality.evaluator, num_samples=2 * CLASSES))
     small = replace(CONDITIONAL, pl_weight=0.0, style_mixing=0.0)
     monkeypatch.setitem(stylegan2_run.PRESETS, "mnist_c", small)

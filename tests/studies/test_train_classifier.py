@@ -106,22 +106,29 @@ def own_pictures(n, classes=3):
     )
 
 
+def hashes(dataset):
+    assert dataset.content is not None
+    return dataset.content.digests
+
+
 def test_a_tenth_of_a_users_pictures_chooses_the_step():
     pictures = own_pictures(2_000)
+    assert pictures.content is not None
     pictures.content.digests[-1, 8:] = 0  # would choose, but is the only one of its class
     train, _, choosing = train_classifier.own(pictures, made_up(8))
     assert choosing is not None
     assert 150 < len(choosing.labels) < 250
-    rows = np.concatenate([part.content.digests for part in (train, choosing)])
-    assert {row.tobytes() for row in rows} == {r.tobytes() for r in pictures.content.digests}
+    rows = np.concatenate([hashes(part) for part in (train, choosing)])
+    assert {row.tobytes() for row in rows} == {row.tobytes() for row in hashes(pictures)}
     assert len(rows) == 2_000
     assert train.labels[-1] == 2
-    assert not stored.held_out(choosing.content.digests).all()  # by another part of the hash
+    assert not stored.held_out(hashes(choosing)).all()  # by another part of the hash
 
 
 def test_copies_of_a_picture_are_on_one_side():
     train, _, choosing = train_classifier.own(mirrored(own_pictures(1_000)), made_up(8))
-    sides = [{row.tobytes() for row in part.content.digests} for part in (train, choosing)]
+    assert choosing is not None
+    sides = [{row.tobytes() for row in hashes(part)} for part in (train, choosing)]
     assert not sides[0] & sides[1]
 
 

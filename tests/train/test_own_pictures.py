@@ -15,7 +15,7 @@ from ganfail_jax import zoo
 from ganfail_jax.data.stored import open_dataset
 from ganfail_jax.nn import small_resnet
 from ganfail_jax.nn.small_resnet import SmallResNetConfig
-from ganfail_jax.training import auto, pggan_step, quality, stylegan2_run, stylegan2_step
+from ganfail_jax.training import auto, loop, pggan_step, quality, stylegan2_run, stylegan2_step
 from ganfail_jax.training.classifier import balanced_weights
 from ganfail_jax.weights import store
 from tests.training.tiny_gan import CONDITIONAL, GROWING
@@ -123,6 +123,7 @@ def small_auto(monkeypatch):
     monkeypatch.setattr(auto, "LEAST_CHANNELS", 1)
     monkeypatch.setattr(auto, "AS_PRESET", (*auto.AS_PRESET, "augment"))
     monkeypatch.setattr(stylegan2_step, "phases", traced)
+    monkeypatch.setattr(loop, "sample_sheet", lambda *_: None)
     monkeypatch.setattr(quality, "evaluator", partial(quality.evaluator, num_samples=2 * CLASSES))
     small = replace(CONDITIONAL, pl_weight=0.0, style_mixing=0.0)
     monkeypatch.setitem(stylegan2_run.PRESETS, "mnist_c", small)

@@ -162,6 +162,7 @@ def test_the_step_right_on_most_is_kept_and_survives_a_kill(tmp_path, monkeypatc
     monkeypatch.setattr(training, "accuracy", accuracy)
     run = partial(training.train, SHORT, data, choosing=made_up(9, 1), checkpoint_steps=4)
     whole = run(tmp_path / "whole")
+    assert isinstance(whole.best, training.Best)
     assert (int(whole.best.step), int(whole.best.correct)) == (6, 7)
     assert_identical(whole.best.params, classified[2])
     assert_identical(whole.params, classified[4])

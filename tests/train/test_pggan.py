@@ -61,7 +61,7 @@ def test_a_grown_generator_is_trained_further(start, tmp_path):
     ],
 )
 def test_flags_change_the_preset(given, changed):
-    config = config_from(flags_of(define, **given), PRESETS["mnist_c"])
+    config = config_from(flags_of(define, **given), PRESETS[given.get("preset", "mnist_c")])
     assert {name: getattr(config, name) for name in changed} == changed
 
 

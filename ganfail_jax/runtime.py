@@ -64,12 +64,25 @@ def most_at_once(generator: Generator) -> int | None:
     """
     layers = sum(info.resolution**2 * info.channels for info in generator.layers.values())
 
+    each, each_sample = memory_of_device(), 4 * WORKSPACE * max(1, layers)  # some have no layers
+    if each is None:
+        return None
+    return max(1, each * len(jax.local_devices()) // 2 // each_sample)
+
+
+def memory_of_device() -> int | None:
+    """Bytes of one device, as the first process knows; on CPU its share of the machine's.
+
+    None: unknown.
+    """
+
     def on_first() -> bytes | None:
         devices = jax.local_devices()
         each = (devices[0].memory_stats() or {}).get("bytes_limit")  # a CPU says nothing
-        there = memory.of_machine() if each is None else each * len(devices)
-        each_sample = 4 * WORKSPACE * max(1, layers)  # a generator in hand may have none
-        return None if there is None else b"%d" % max(1, there // 2 // each_sample)
+        machine = memory.of_machine()
+        if each is None and machine is not None:
+            each = machine // len(devices)
+        return None if each is None else b"%d" % each
 
     told = hosts.from_first(on_first)
     return None if told is None else int(told)

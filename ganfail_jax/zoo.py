@@ -16,6 +16,7 @@ from ganfail_jax.nn import (
     classifiers,
     pggan,
     pggan_discriminator,
+    small_resnet,
     stylegan2,
     stylegan2_discriminator,
 )
@@ -31,7 +32,8 @@ RUN_PARTS = {  # what a training run leaves, in order of preference
     "CNN": ("best", "latest"),
     DISCRIMINATOR: (DISCRIMINATOR,),
 }
-GENERATORS, CLASSIFIERS = ("stylegan2", "pggan"), ("classifier", artifact_classifier.KIND)
+GENERATORS = ("stylegan2", "pggan")
+CLASSIFIERS = ("classifier", small_resnet.KIND, artifact_classifier.KIND)
 DISCRIMINATORS = tuple(f"{kind}_{DISCRIMINATOR}" for kind in GENERATORS)
 NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration, module
     "stylegan2": (stylegan2.StyleGAN2Config, stylegan2),
@@ -42,6 +44,7 @@ NETWORKS: dict[str, tuple[Callable[..., Any], Any]] = {  # kind -> configuration
     ),
     "pggan_discriminator": (pggan_discriminator.PGGANDiscriminatorConfig, pggan_discriminator),
     "classifier": (classifiers.CNNConfig, classifiers),
+    small_resnet.KIND: (small_resnet.SmallResNetConfig, small_resnet),
     artifact_classifier.KIND: (artifact_classifier.from_dict, artifact_classifier),
 }
 DRAWN = (1, 3)  # channels of images

@@ -4,20 +4,21 @@
 
 Every resolution is faded in over --fade_kimg and then trained for --stable_kimg; the last one is
 trained to the end. When it is interrupted, the same command resumes from the last checkpoint, to
-the identical result. Where the dataset has a bundled classifier, the snapshot of the lowest score
-at full resolution is kept (ganfail_jax/training/quality.py).
+the identical result. Where there is a classifier, --classifier or the dataset's bundled one, the
+snapshot of the lowest score at full resolution is kept (ganfail_jax/training/quality.py).
 """
 
 from absl.flags import DEFINE_enum, DEFINE_float, DEFINE_integer, FlagValues
 
 from ganfail_jax.cli.bounds import MOST, MOST_KIMG, MOST_WEIGHT
 from ganfail_jax.cli.main import Task, main
-from ganfail_jax.cli.training import config_from, define_training, training_from
+from ganfail_jax.cli.training import define_training, training_from
+from ganfail_jax.training import auto
 from ganfail_jax.training.pggan_step import PRESETS
 
 
 def define(flags: FlagValues) -> None:
-    define_training(flags, "mnist_c: for two CPU cores; paper32: the paper's settings, 32 px.")
+    define_training(flags, "mnist_c: for two CPU cores; paper32: the paper's, 32 px;")
     DEFINE_enum(
         "loss",
         None,
@@ -46,7 +47,7 @@ def define(flags: FlagValues) -> None:
 
 
 def plan(flags: FlagValues) -> Task:
-    return training_from(flags, "PGGAN", config_from(flags, PRESETS))
+    return training_from(flags, "PGGAN", PRESETS, auto.pggan)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ OWN = "package.module:factory, a function of yours that is imported and run"
 FILES = ".onnx, torchvision's .pth, Keras' .keras"
 NUMBERS = {"input_size": "size", "input_range": "range", "mean": "mean", "std": "std"}
 CHOICES = {"layout": "layout", "input_resize": "resize", "outputs": "outputs"}
+ENTRY = {*NUMBERS, *CHOICES, "input_channels", "class_names"}  # flags of how images enter one
 
 
 def define_classifier(flags: FlagValues, use: str) -> None:

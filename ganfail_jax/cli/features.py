@@ -1,6 +1,7 @@
 """Flags that say by which features images are compared, and the features that they name."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from absl.flags import DEFINE_enum, FlagValues
 
@@ -14,6 +15,7 @@ from ganfail_jax.metrics.features import Features, classifier_features
 from ganfail_jax.names import last_part
 from ganfail_jax.studies import fingerprints
 from ganfail_jax.studies.subject import check_entry
+from ganfail_jax.types import Classifier, Params
 from ganfail_jax.weights import pretrained
 from ganfail_jax.weights.errors import WeightsError
 
@@ -30,16 +32,20 @@ def define_features(flags: FlagValues) -> None:
         DEFINE_path(f"{name}_weights", None, text, flag_values=flags)
 
 
-def of_classifier(
-    flags: FlagValues, name: str, shape: Shape | None = None
-) -> tuple[Features | None, Shape]:
-    """Features of a classifier, and the shape of the images that it takes.
+class Named(NamedTuple):
+    """A classifier by its name."""
+
+    classifier: Classifier
+    params: Params
+    sha256: str
+    shape: Shape  # of the images that it takes here
+
+
+def named_classifier(flags: FlagValues, name: str, shape: Shape | None = None) -> Named:
+    """A classifier of any kind, by its name and by the flags of how images enter it.
 
     Args:
         shape: of the images; a classifier of a factory may have none of its own.
-
-    Returns:
-        No features where the classifier has no feature map.
 
     Raises:
         InputError: it cannot be read.
@@ -52,10 +58,20 @@ def of_classifier(
         classifier, params = own_models.load_classifier(name, shape, entry)
         shape = classifier.image_shape or shape
         sha256 = fingerprints.of_classifier(classifier, params, shape)
-    else:
-        classifier, params = zoo.load_classifier(name)
-        sha256, shape = zoo.read_classifier(name).sha256, classifier.image_shape
-        assert shape is not None
+        return Named(classifier, params, sha256, shape)
+    classifier, params = zoo.load_classifier(name)
+    assert classifier.image_shape is not None
+    return Named(classifier, params, zoo.read_classifier(name).sha256, classifier.image_shape)
+
+
+def of_classifier(
+    flags: FlagValues, name: str, shape: Shape | None = None
+) -> tuple[Features | None, Shape]:
+    """Features of a classifier, and the shape of the images that it takes; as `named_classifier`.
+
+    No features where the classifier has no feature map.
+    """
+    classifier, params, sha256, shape = named_classifier(flags, name, shape)
     if classifier.features is None:
         return None, shape
     return classifier_features(last_part(name), classifier, params, sha256, shape), shape

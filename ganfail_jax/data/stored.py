@@ -126,6 +126,11 @@ def held_out(digests: UInt8[np.ndarray, "n 16"]) -> Bool[np.ndarray, " n"]:
     return digests[:, :8].copy().view(">u8")[:, 0] % HELD_OUT == 0
 
 
+def choosing(digests: UInt8[np.ndarray, "n 16"]) -> Bool[np.ndarray, " n"]:
+    """Whether pictures of these hashes, of the split train, choose the step of a training."""
+    return digests[:, 8:].copy().view(">u8")[:, 0] % HELD_OUT == 0
+
+
 def index_of(source: Source) -> Index:
     """What decoding every picture says, from the cache if the files have not changed."""
     kept = None

@@ -95,9 +95,17 @@ def build(config: CNNConfig, class_names: tuple[str, ...]) -> Classifier:
     Raises:
         InputError: not one name per class; and, when called, images of another shape.
     """
+    return of_module(CNN(config), config, class_names)._replace(margins=config.margins)
+
+
+def of_module(module: nn.Module, config: Any, class_names: tuple[str, ...]) -> Classifier:
+    """A network with the methods `features` and `head` as pure functions; raises as `build`.
+
+    Args:
+        config: says `image_shape` and `num_classes`.
+    """
     if len(class_names) != config.num_classes:
         raise InputError(f"{len(class_names)} class names for {config.num_classes} classes")
-    module = CNN(config)
 
     def features(params: Params, images: Float[Array, "b h w c"]) -> Float[Array, "b _ _ _"]:
         check_images(images, config.image_shape)
@@ -106,6 +114,4 @@ def build(config: CNNConfig, class_names: tuple[str, ...]) -> Classifier:
     def head(params: Params, features: Float[Array, "b _ _ _"]) -> Float[Array, "b k"]:
         return jnp.asarray(module.apply({"params": params}, features, method="head"))
 
-    return Classifier(
-        config.image_shape, config.num_classes, class_names, features, head, config.margins
-    )
+    return Classifier(config.image_shape, config.num_classes, class_names, features, head)

@@ -22,6 +22,7 @@ LIMITS = {  # setting -> smallest and largest
     "group_size": (1, 16_384),
     "crop": (1, 4_096),
     "convs": (1, 64),
+    "blocks": (1, 64),
 }
 SEVERAL = {  # setting -> smallest and largest length, and of every number in it
     "image_shape": (3, 3, 1, 4_096),  # height, width, channels

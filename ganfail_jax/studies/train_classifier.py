@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,20 +9,25 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ganfail_jax import files
+from ganfail_jax.data import stored
 from ganfail_jax.data.pipelines import Dataset, load_dataset
 from ganfail_jax.errors import InputError
-from ganfail_jax.nn import classifiers
+from ganfail_jax.nn import small_resnet
 from ganfail_jax.nn.classifiers import CNNConfig
+from ganfail_jax.nn.small_resnet import SmallResNetConfig
 from ganfail_jax.results import writable_folder
 from ganfail_jax.statistics.proportions import wilson
 from ganfail_jax.training import checkpoints
 from ganfail_jax.training import classifier as training
-from ganfail_jax.training.classifier import ClassifierConfig
+from ganfail_jax.training.classifier import Best, ClassifierConfig
 from ganfail_jax.weights import store
 from ganfail_jax.writing import only_writer
 
 WEIGHTS = "best"  # the folder of the weights within the run's, where the zoo looks for them
 TRAINING_SETS = {"mnist_c": {"corrupted": "mnist_c", "clean": "mnist"}}  # of the two classifiers
+KINDS = {CNNConfig: "classifier", SmallResNetConfig: small_resnet.KIND}  # in the weights' folder
+NETWORKS = ("digits", small_resnet.KIND)
+LEAST_CHOOSING = 100  # images; fewer would choose the step by chance
 
 
 class Data(NamedTuple):
@@ -31,6 +35,7 @@ class Data(NamedTuple):
 
     train: Dataset
     test: Mapping[str, Dataset]
+    choosing: Dataset | None = None  # that choose the step; None: the last one is kept
 
 
 def mnist_c(train_on: str, mnist_dir: str | None = None) -> Data:
@@ -50,33 +55,58 @@ def mnist_c(train_on: str, mnist_dir: str | None = None) -> Data:
 def own(train: Dataset, test: Dataset) -> Data:
     """Data of the user's own pictures, measured on those that are held out.
 
+    A tenth of the others, by their content, does not train but chooses the step: every class that
+    occurs is trained on, and where they were fewer than `LEAST_CHOOSING`, none choose.
+
     Raises:
         InputError: they have no classes.
     """
     if len(train.class_names) < 2:
         raise InputError(f"{train.name} has no classes: put its pictures into a folder per class")
-    return Data(train, {train.name: test})
+    assert train.content is not None
+    chooses = stored.choosing(train.content.digests)
+    trained = np.bincount(train.labels[~chooses], minlength=len(train.class_names))
+    chooses &= trained[train.labels] > 0
+    if np.count_nonzero(chooses) < LEAST_CHOOSING:
+        return Data(train, {train.name: test})
+    return Data(train.select(~chooses), {train.name: test}, train.select(chooses))
 
 
-def fitting(data: Data, config: ClassifierConfig) -> ClassifierConfig:
-    """The configuration for images of other size, colours and classes than the digits.
+def network_for(data: Data, network: str) -> CNNConfig | SmallResNetConfig:
+    """The network of a name in `NETWORKS` for the images and classes of the data.
 
     Raises:
-        InputError: the images are not square, or of a size that the network cannot halve twice.
+        InputError: it does not take images of their size.
     """
     height, width, channels = data.train.images.shape[1:]
-    margin = 2 if height % 4 == 0 else 1
+    num_classes = len(data.train.class_names)
+    if network == small_resnet.KIND:
+        return small_resnet.fitting((height, width, channels), num_classes)
+    margin = _margin(height)
     if height != width or height % 2 or height < 2 * margin + 4:
         raise InputError(
             f"images of {data.train.name} are {width}x{height}; this network takes squares of an "
             "even number of pixels, at least 8: give --resolution"
         )
-    network = CNNConfig(
-        image_shape=(height, width, channels),
-        crop=height - 2 * margin,
-        num_classes=len(data.train.class_names),
+    return CNNConfig(
+        image_shape=(height, width, channels), crop=height - 2 * margin, num_classes=num_classes
     )
-    return replace(config, network=network, max_shift=margin)
+
+
+def default_shift(network: CNNConfig | SmallResNetConfig) -> int:
+    """Pixels: what the CNN's margin allows, of the residual network's images an eighth of a side.
+
+    An eighth are the 4 of 32 pixels with which residual networks are trained on CIFAR-10 (He et al.
+    2016, sec. 4.2).
+    """
+    if isinstance(network, CNNConfig):
+        return min(network.margins)
+    return min(network.image_shape[:2]) // 8
+
+
+def _margin(height: int) -> int:
+    """Rows above the CNN's crop, which it can halve twice."""
+    return 2 if height % 4 == 0 else 1
 
 
 def plan(
@@ -125,10 +155,16 @@ def _train(
     config: ClassifierConfig, data: Data, folder: Path, about: Mapping[str, Any]
 ) -> tuple[Path, Mapping[str, Any]]:
     print(f"training on {data.train.name} for {config.steps} steps; {data.train.source}")
-    params = training.train(config, data.train, folder)
-    classifier = classifiers.build(config.network, data.train.class_names)
+    state = training.train(config, data.train, folder, choosing=data.choosing)
+    params, kept = state.params, {}
+    if isinstance(state.best, Best):
+        assert data.choosing is not None
+        params, kept["kept_step"] = state.best.params, int(state.best.step)
+        kept["chosen_by"] = (int(state.best.correct), len(data.choosing.labels))
+    classifier = training.build(config, data.train.class_names)
     recorded = {
         **about,
+        **kept,
         "class_names": list(data.train.class_names),
         "seed": config.seed,
         "epochs": config.steps * config.batch_size / len(data.train.labels),
@@ -139,12 +175,16 @@ def _train(
         "run": training.identity(config, data.train),
     }
     weights = folder / WEIGHTS
-    store.save(weights, "classifier", config.network.to_dict(), params, recorded)
+    store.save(weights, KINDS[type(config.network)], config.network.to_dict(), params, recorded)
     return weights, recorded
 
 
 def _report(weights: Path, recorded: Mapping[str, Any]) -> Mapping[str, Any]:
     with files.expected(weights):
+        if "kept_step" in recorded:
+            correct, n = recorded["chosen_by"]
+            of = f"{correct:,} of {n:,} images that no step was trained on"
+            print(f"step {recorded['kept_step']} is kept: it is right on most, {of}")
         for name, (correct, n) in recorded["accuracy"].items():
             low, high = wilson(np.asarray(correct), np.asarray(n))
             share = f"{correct / n:.2%} ({correct} of {n}; 95 % interval {low:.2%} to {high:.2%})"

@@ -23,15 +23,26 @@ def judge(
     classifier: Classifier,
     params: Params,
     features: Features | None = None,
+    origin: str = "",
 ) -> Judge:
     """Snapshots are measured by `training.quality`, their score by features.
 
     Args:
         features: of the score; None: the classifier's.
+        origin: of the classifier, which tells its scores from another's.
 
     Raises:
-        InputError: the images or the classes of generator, classifier and data do not fit together.
+        InputError: the images or the classes of generator, classifier and data do not fit together,
+            or classifier and data have the same classes in another order.
     """
+    names = classifier.class_names
+    same = {*names} == {*dataset.class_names}
+    if config.generator.num_classes and same and names != dataset.class_names:
+        raise InputError(
+            f"the classifier has the classes of {dataset.name} in another order, "
+            f"{', '.join(names)} instead of {', '.join(dataset.class_names)}; train it on these "
+            "data, or give its --class_names"
+        )
     evaluate = quality.evaluator(
         RECIPES[type(config)](config).network.build(config.generator),
         classifier,
@@ -40,7 +51,9 @@ def judge(
         features=features,
         num_real=REAL_FOR_FEATURES if features else REAL_FOR_CLASSIFIER,
     )
-    return Judge(evaluate, features.name if features else "classifier features")
+    own = "features" if classifier.features else "logits"
+    of = f" of {origin}" if origin else ""
+    return Judge(evaluate, features.name if features else f"classifier {own}{of}")
 
 
 def plan(

@@ -23,25 +23,28 @@ from jaxtyping import Array, Float, Int, UInt8
 from ganfail_jax import pinned, runtime
 from ganfail_jax.data.pipelines import Dataset, batch_indices
 from ganfail_jax.images import to_float
-from ganfail_jax.nn import classifiers
+from ganfail_jax.nn import classifiers, small_resnet
 from ganfail_jax.nn.classifiers import CNNConfig
+from ganfail_jax.nn.small_resnet import SmallResNetConfig
 from ganfail_jax.training import checkpoints
 from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.types import Classifier, Params
 
 CHECK_STEPS = 50  # how often the loss is looked at
+CHOOSE_STEPS = 250  # how often the images that choose the step are classified
+MODULES: Mapping[type, Any] = {CNNConfig: classifiers, SmallResNetConfig: small_resnet}
 
 
 @dataclass(frozen=True)
 class ClassifierConfig:
     """A training run."""
 
-    network: CNNConfig = field(default_factory=CNNConfig)
+    network: CNNConfig | SmallResNetConfig = field(default_factory=CNNConfig)
     batch_size: int = 128
     steps: int = 4000
     learning_rate: float = 2e-3  # falls to 0 along a half cosine
     weight_decay: float = 1e-2
-    max_shift: int = 2  # pixels, in rows and in columns
+    max_shift: int = 2  # pixels, in rows and in columns; what comes in is reflected
     class_weights: tuple[float, ...] | None = None  # of the loss; None: all 1
     seed: int = 0
 
@@ -50,12 +53,12 @@ class ClassifierConfig:
             raise TrainingError(
                 f"steps and batch_size must be at least 1, not {self.steps} and {self.batch_size}"
             )
-        if not 0 <= self.max_shift <= min(self.network.margins):
-            raise TrainingError(
-                f"shifts by {self.max_shift} px would leave the {min(self.network.margins)} px "
-                "around the crop"
-            )
-
+        if isinstance(self.network, CNNConfig):
+            most, what = min(self.network.margins), "px around the crop"
+        else:
+            most, what = min(self.network.image_shape[:2]) - 1, "px that can be reflected"
+        if not 0 <= self.max_shift <= most:
+            raise TrainingError(f"shifts by {self.max_shift} px would leave the {most} {what}")
         weights, k = self.class_weights, self.network.num_classes
         if weights is not None and len(weights) != k:
             raise TrainingError(f"{len(weights)} class_weights for {k} classes")
@@ -74,12 +77,21 @@ def balanced_weights(labels: Int[np.ndarray, " n"], num_classes: int) -> tuple[f
     return tuple(len(labels) / (present * n) if n else 0.0 for n in counts.tolist())
 
 
+class Best(NamedTuple):
+    """The parameters that were right on most images of those that choose the step."""
+
+    params: Any
+    step: Array  # int32
+    correct: Array  # int32
+
+
 class TrainState(NamedTuple):
     """Everything a resumed run needs; batch, shifts and learning rate follow from `step`."""
 
     step: Array  # int32
     params: Any
     opt_state: Any
+    best: Best | tuple[()] = ()  # empty: nothing chooses the step
 
 
 def optimizer(config: ClassifierConfig) -> optax.GradientTransformation:
@@ -90,8 +102,26 @@ def optimizer(config: ClassifierConfig) -> optax.GradientTransformation:
 
 def init(config: ClassifierConfig) -> TrainState:
     """A fresh state."""
-    params = classifiers.init(config.network, pinned.key(config.seed))
+    params = MODULES[type(config.network)].init(config.network, pinned.key(config.seed))
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer(config).init(params))
+
+
+def build(config: ClassifierConfig, class_names: tuple[str, ...]) -> Classifier:
+    """The classifier that is trained; raises as `classifiers.build`."""
+    return MODULES[type(config.network)].build(config.network, class_names)
+
+
+def shifted(
+    images: Float[Array, "b h w c"], key: Array, config: ClassifierConfig
+) -> Float[Array, "b h w c"]:
+    """Each image shifted at random; rows and columns that come in are seen only if reflected."""
+    most = config.max_shift
+    if isinstance(config.network, CNNConfig):
+        return random_shifts(images, key, most)
+    height, width = images.shape[1:3]
+    around = [(0, 0), (most, most), (most, most), (0, 0)]
+    moved = random_shifts(jnp.pad(images, around, mode="reflect"), key, most)
+    return moved[:, most : most + height, most : most + width]
 
 
 def random_shifts(
@@ -109,12 +139,12 @@ def train_step(
     labels: Int[Array, " b"],
 ) -> tuple[TrainState, dict[str, Array]]:
     """One step of cross-entropy on images in [-1, 1]; its loss and the norm of the new params."""
-    network = classifiers.CNN(config.network)
+    classifier = build(config, tuple(map(str, range(config.network.num_classes))))
     key = jax.random.fold_in(pinned.key(config.seed), state.step)
-    shifted = random_shifts(images, key, config.max_shift)
+    moved = shifted(images, key, config)
 
     def loss(params: Params) -> Array:
-        logits = jnp.asarray(network.apply({"params": params}, shifted))
+        logits = classifier.logits(params, moved)
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, labels)
         weights = config.class_weights
         return jnp.mean(losses if weights is None else jnp.asarray(weights)[labels] * losses)
@@ -123,7 +153,7 @@ def train_step(
     updates, opt_state = optimizer(config).update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     metrics = {"loss": value, "norm": optax.tree.norm(params)}
-    return TrainState(state.step + 1, params, opt_state), metrics
+    return state._replace(step=state.step + 1, params=params, opt_state=opt_state), metrics
 
 
 def identity(config: ClassifierConfig, dataset: Dataset) -> dict[str, Any]:
@@ -152,10 +182,15 @@ def train(
     dataset: Dataset,
     folder: Path,
     *,
+    choosing: Dataset | None = None,
     checkpoint_steps: int = 500,
     devices: list[Any] | None = None,
-) -> Params:
+) -> TrainState:
     """Train for `config.steps`, resuming from the last checkpoint in the folder (`only_writer`).
+
+    Args:
+        choosing: images of which `best` of the state gets most right, of one step in CHOOSE_STEPS
+            and the last, the later of equals; None: `best` is empty.
 
     Raises:
         ResultError: the folder cannot be written.
@@ -168,12 +203,16 @@ def train(
         raise TrainingError(f"a batch of {batch} does not divide over {mesh.size} devices")
     checkpoints.claim(folder, identity(config, dataset), check_same)
     run = jax.jit(partial(train_step, config), donate_argnums=0)
+    classifier = build(config, dataset.class_names)
 
     def rows(step: int) -> Int[np.ndarray, " b"]:
         return batch_indices(len(dataset.labels), batch, step, config.seed)
 
     with checkpoints.manager(folder) as manager:
-        state = checkpoints.restore(manager, runtime.replicate(mesh, init(config)))
+        fresh = init(config)
+        if choosing is not None:
+            fresh = fresh._replace(best=_best(fresh.params, 0, -1))
+        state = checkpoints.restore(manager, runtime.replicate(mesh, fresh))
         first = int(state.step)
         with runtime.progress_bar("training", last * batch, first * batch, scale=True) as bar:
             steps = range(first, last)
@@ -188,9 +227,20 @@ def train(
                 if save or done % CHECK_STEPS == 0:
                     _check_finite(metrics, state, done, manager)
                     bar.set_postfix(loss=f"{float(metrics['loss']):.3f}", refresh=False)
+                if choosing is not None and (done % CHOOSE_STEPS == 0 or done == last):
+                    correct, _ = accuracy(classifier, state.params, choosing, devices=devices)
+                    assert isinstance(state.best, Best)
+                    if correct >= int(state.best.correct):
+                        best = runtime.replicate(mesh, _best(state.params, done, correct))
+                        state = state._replace(best=best)
                 if save:
                     manager.save(done, args=ocp.args.StandardSave(state))
-    return state.params
+    return state
+
+
+def _best(params: Params, step: int, correct: int) -> Best:
+    """With a copy of the parameters, whose own memory the next step takes."""
+    return Best(jax.tree.map(jnp.copy, params), jnp.int32(step), jnp.int32(correct))
 
 
 def _check_finite(

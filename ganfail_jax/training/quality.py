@@ -1,8 +1,9 @@
 """How good is a generator now? Numbers from fixed latents, to keep the best snapshot by.
 
 - `score`: Frechet distance between generated and real images, with the population covariance, over
-  Inception's features or else over a classifier's last feature map, averaged over its pixels. Lower
-  is better. It is comparable within a run only: a few thousand images bias it upwards.
+  Inception's features or else over a classifier's last feature map, averaged over its pixels, or
+  its logits where it shows no map. Lower is better. It is comparable within a run only: a few
+  thousand images bias it upwards.
 - `agreement`: share of the images in which a classifier sees the class that was requested
   (conditional generators only); `agreement_clean` and `agreement_corrupted` of those that look so.
 - `clean_share`: share of the images that look neither noisy nor blurred (`metrics/corruption.py`).
@@ -56,7 +57,8 @@ def evaluator(
     Raises:
         InputError: the images or the classes of generator, classifier and data do not fit together.
     """
-    shapes = (generator.image_shape, classifier.image_shape, real.shape[1:])
+    taken = classifier.image_shape or generator.image_shape
+    shapes = (generator.image_shape, taken, real.shape[1:])
     if len(set(shapes)) > 1:
         raise InputError(
             "images of generator, classifier and data are {}, {} and {}".format(*shapes)
@@ -75,7 +77,11 @@ def evaluator(
         dim=classifier.num_classes,
         extract=lambda images: classify(to_float(images)),
     )
-    features = features or classifier_features("the", classifier, classifier_params)
+    if features is None and classifier.features is None:
+        features = logits
+    features = features or classifier_features(
+        "the", classifier, classifier_params, image_shape=taken
+    )
 
     def extract(features: Features, images: Images) -> np.ndarray:
         return extract_features(features, images, batch_size=batch_size)

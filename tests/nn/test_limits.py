@@ -14,6 +14,7 @@ from ganfail_jax.nn import limits
 from ganfail_jax.nn.classifiers import CNNConfig
 from ganfail_jax.nn.pggan import PGGANConfig
 from ganfail_jax.nn.pggan_discriminator import PGGANDiscriminatorConfig
+from ganfail_jax.nn.small_resnet import SmallResNetConfig
 from ganfail_jax.nn.stylegan2 import DTYPES, StyleGAN2Config
 from ganfail_jax.nn.stylegan2_discriminator import StyleGAN2DiscriminatorConfig
 from ganfail_jax.weights import store
@@ -67,7 +68,7 @@ def test_numbers_beyond_their_limits_are_refused(config, changes, message):
         limits.check(settings)
 
 
-@pytest.mark.parametrize("config", [*GANS, CNNConfig])
+@pytest.mark.parametrize("config", [*GANS, CNNConfig, SmallResNetConfig])
 def test_every_configuration_is_checked(config):
     with pytest.raises(InputError, match="num_classes is -1, but must be a whole number from 0"):
         config(num_classes=-1)

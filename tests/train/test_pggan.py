@@ -61,14 +61,14 @@ def test_a_grown_generator_is_trained_further(start, tmp_path):
     ],
 )
 def test_flags_change_the_preset(given, changed):
-    config = config_from(flags_of(define, **given), PRESETS)
+    config = config_from(flags_of(define, **given), PRESETS[given.get("preset", "mnist_c")])
     assert {name: getattr(config, name) for name in changed} == changed
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
+        (["--preset=nope"], "no preset is called 'nope'; presets are auto, mnist_c, paper32, tiny"),
         (["--first_resolution=5"], "first_resolution must be one of 4, 8, not 5"),
         (["--stable_kimg=0"], "stable_kimg must be above 0, fade_kimg at least 0, not 0.0 and"),
         (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
@@ -92,5 +92,5 @@ def test_module_runs_as_a_command():
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: no preset is called 'nope'; presets are mnist_c, paper32"
+        "error: no preset is called 'nope'; presets are auto, mnist_c, paper32"
     ]

@@ -1,5 +1,6 @@
 """The entry point, end to end on a made-up dataset of 8x8 images."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from ganfail_jax.training import loop
 from ganfail_jax.training.stylegan2_run import PRESETS
 from ganfail_jax.weights import store
 from tests.analyze.commands import flags_of
+from tests.tiny import random_variables
 from tests.training.tiny_gan import CONDITIONAL, dataset
 from train.stylegan2 import define
 
@@ -55,7 +57,7 @@ def test_run_says_what_it_does_and_what_it_wrote(start, finished):
     ],
 )
 def test_regularisation_and_averaging_follow_the_batch(given, r1_gamma, ema_kimg):
-    config = config_from(flags_of(define, **given), PRESETS)
+    config = config_from(flags_of(define, **given), PRESETS[given["preset"]])
     assert (config.r1_gamma, config.ema_kimg) == (r1_gamma, ema_kimg)
     gamma = 0.0002 * config.generator.resolution**2 / config.batch_size  # NVIDIA's rule
     assert config.r1_gamma == pytest.approx(gamma)
@@ -106,14 +108,66 @@ def test_without_a_classifier_no_best_is_kept(start, monkeypatch, capsys):
     monkeypatch.delitem(zoo.DEFAULTS, "made_up")
     assert judge_from(flags_of(define), CONDITIONAL, dataset()) is None
     printed = capsys.readouterr().out
-    assert printed == "no bundled classifier for made_up: no best snapshot is kept\n"
+    assert printed == (
+        "no bundled classifier for made_up: no best snapshot is kept; give a --classifier to keep "
+        "one\n"
+    )
+
+
+FOREST = """
+from ganfail_jax.nn.wrapped import wrap
+
+
+def forest():
+    brightness = lambda x: x.mean(axis=(1, 2, 3))[:, None] * [1.0, 0.5, -1.0]
+    return wrap(brightness, gradient=False, size=8, channels=1, class_names=NAMES)
+"""
+
+
+@pytest.fixture
+def judge_by(tmp_path, monkeypatch, capsys):
+    """`judge_from` with a function that has no gradient and no map -> judge and printed lines."""
+
+    def judge(names, dataset):
+        module = f"judge_{names}"
+        (tmp_path / f"{module}.py").write_text(f"NAMES = {names!r}\n{FOREST}")
+        monkeypatch.syspath_prepend(tmp_path)
+        flags = flags_of(define, classifier=f"{module}:forest")
+        return judge_from(flags, CONDITIONAL, dataset), capsys.readouterr().out.splitlines()
+
+    return judge
+
+
+def test_any_classifier_judges_any_data(judge_by):
+    judge, lines = judge_by("abc", dataset())
+    assert judge is not None
+    assert lines == [f"snapshots are scored on {judge.scored_on}"]
+    wanted = r"classifier logits of judge_abc:forest \([0-9a-f]{12}\)"
+    assert re.fullmatch(wanted, judge.scored_on)
+    measured = judge.evaluate(random_variables(CONDITIONAL.generator))
+    assert {"score", "agreement"} <= measured.keys()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("bca", "has the classes of made_up in another order, b, c, a instead of a, b, c; train"),
+        ("abcd", "the function makes|class names for"),
+    ],
+)
+def test_a_judge_of_other_classes_is_one_line(judge_by, names, message):
+    with pytest.raises(InputError, match=message):
+        judge_by(names, dataset())
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--classifier=nope"], "no classifier 'nope': neither bundled (tiny_for_training) nor a"),
+        (["--classifier=nope.onnx"], "no file nope.onnx"),
+        (["--mean=0.5"], "says itself how images enter it; leave out mean"),
         (["--dataset=nope"], "no dataset is called 'nope'; datasets are mnist, mnist_c, made_up"),
-        (["--preset=nope"], "no preset is called 'nope'; presets are mnist_c, paper32, tiny"),
+        (["--preset=nope"], "no preset is called 'nope'; presets are auto, mnist_c, paper32, tiny"),
         (["--batch_size=0"], "flag --batch_size=0: 0 is not an integer in the range [1, 100000]"),
         (["--batch_size=6"], "batch_size 6 must be at least 1 and, above 4, a multiple of 4,"),
         (["--seed=-1"], "seed"),
@@ -175,5 +229,5 @@ def test_module_runs_as_a_command():
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "error: no preset is called 'nope'; presets are mnist_c, paper32"
+        "error: no preset is called 'nope'; presets are auto, mnist_c, paper32"
     ]

@@ -20,11 +20,13 @@ from ganfail_jax.data.pipelines import DIGIT_NAMES, Dataset, load_dataset
 from ganfail_jax.images import to_float
 from ganfail_jax.nn import classifiers
 from ganfail_jax.nn.classifiers import CNNConfig
+from ganfail_jax.nn.small_resnet import SmallResNetConfig
 from ganfail_jax.training import classifier as training
 from ganfail_jax.training.checkpoints import TrainingError
 from ganfail_jax.training.classifier import ClassifierConfig
 
 SMALL = CNNConfig(widths=(8, 16), convs=1)
+RESIDUAL = SmallResNetConfig((8, 6, 3), 4, (4,))
 SHORT = ClassifierConfig(network=SMALL, batch_size=8, steps=10)
 
 SEVERAL_DEVICES = """
@@ -35,8 +37,8 @@ from ganfail_jax.nn import classifiers
 from ganfail_jax.training import classifier as training
 data, devices = made_up(50), jax.devices()
 assert len(devices) == 4
-one = training.train(SHORT, data, Path("one"), devices=devices[:1])
-four = training.train(SHORT, data, Path("four"), devices=devices)
+one = training.train(SHORT, data, Path("one"), devices=devices[:1]).params
+four = training.train(SHORT, data, Path("four"), devices=devices).params
 jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-5), one, four)
 network, params = classifiers.build(SMALL, data.class_names), jax.device_get(one)
 counts = [training.accuracy(network, params, data, 7, devices=d) for d in (devices[:1], devices)]
@@ -66,7 +68,7 @@ def assert_identical(tree_a, tree_b):
 def test_it_learns_the_digits(digits, tmp_path):
     train_set, test_set = digits
     config = ClassifierConfig(network=SMALL, batch_size=64, steps=300, learning_rate=5e-3)
-    params = training.train(config, train_set, tmp_path / "run")
+    params = training.train(config, train_set, tmp_path / "run").params
     classifier = classifiers.build(SMALL, test_set.class_names)
     correct, n = training.accuracy(classifier, params, test_set)
     assert n == 1_000
@@ -146,13 +148,65 @@ def test_a_killed_run_resumes_to_the_identical_result(tmp_path, monkeypatch):
     assert len(steps) == 14
 
 
+def test_the_step_right_on_most_is_kept_and_survives_a_kill(tmp_path, monkeypatch):
+    """The later of equals; counts are of steps 2, 4, ..., 10."""
+    data, batches = made_up(30), training.batch_indices
+    counts = {2: 5, 4: 7, 6: 7, 8: 3, 10: 6}
+    classified = []
+
+    def accuracy(classifier, params, dataset, **_):
+        classified.append(jax.device_get(params))
+        return counts[2 * len(classified)], 9
+
+    monkeypatch.setattr(training, "CHOOSE_STEPS", 2)
+    monkeypatch.setattr(training, "accuracy", accuracy)
+    run = partial(training.train, SHORT, data, choosing=made_up(9, 1), checkpoint_steps=4)
+    whole = run(tmp_path / "whole")
+    assert isinstance(whole.best, training.Best)
+    assert (int(whole.best.step), int(whole.best.correct)) == (6, 7)
+    assert_identical(whole.best.params, classified[2])
+    assert_identical(whole.params, classified[4])
+    with_none = training.train(SHORT, data, tmp_path / "without")
+    assert_identical(with_none.params, whole.params)
+    assert with_none.best == ()
+
+    def killed_at_9(n, batch_size, step, seed):
+        if step == 9 and not killed:
+            killed.append(step)
+            raise KeyboardInterrupt
+        return batches(n, batch_size, step, seed)
+
+    classified.clear()
+    killed = []
+    monkeypatch.setattr(training, "batch_indices", killed_at_9)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "killed")
+    assert len(classified) == 4
+    assert_identical(run(tmp_path / "killed"), whole)
+
+
+def test_a_residual_networks_shifts_reflect_and_keep_the_size():
+    config = ClassifierConfig(network=RESIDUAL, max_shift=2)
+    images = jnp.asarray(np.random.default_rng(0).normal(size=(200, 8, 6, 3)), jnp.float32)
+    moved = np.asarray(training.shifted(images, jax.random.key(0), config))
+    padded = np.pad(images, [(0, 0), (2, 2), (2, 2), (0, 0)], mode="reflect")
+    found = np.zeros((5, 5), int)
+    for row, column in np.ndindex(5, 5):
+        part = padded[:, row : row + 8, column : column + 6]
+        found[row, column] = (moved == part).all((1, 2, 3)).sum()
+    assert found.sum() == 200
+    assert found.min() > 0
+    with pytest.raises(TrainingError, match="shifts by 6 px would leave the 5 px that can be ref"):
+        ClassifierConfig(network=RESIDUAL, max_shift=6)
+
+
 def test_the_seed_decides(tmp_path):
     data = made_up(30)
     first = training.train(SHORT, data, tmp_path / "first")
     assert_identical(training.train(SHORT, data, tmp_path / "again"), first)
     other = ClassifierConfig(network=SMALL, batch_size=8, steps=10, seed=1)
     moved = training.train(other, data, tmp_path / "other")
-    assert (moved["dense"]["kernel"] != first["dense"]["kernel"]).any()
+    assert (moved.params["dense"]["kernel"] != first.params["dense"]["kernel"]).any()
 
 
 def test_divergence_stops_the_run_in_one_line(tmp_path):

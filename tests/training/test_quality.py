@@ -114,6 +114,17 @@ def test_score_is_of_the_features_that_are_given():
     assert abs(evaluator(features=corner)(variables())["score"]) < 1e-12
 
 
+def test_a_classifier_without_a_map_scores_on_its_logits():
+    """Of any image shape, as a function of the user's own."""
+    logits = CLASSIFIER._replace(image_shape=None, features=None, head=CLASSIFIER.logits)
+    real = in_memory(bars(60))
+    measure = quality.evaluator(
+        linear_generator(), logits, ONE, real, num_samples=30, batch_size=12
+    )
+    measured, mapped = measure(variables(0.3)), evaluator()(variables(0.3))
+    assert measured == pytest.approx(mapped, rel=1e-5)  # here the logits are the map's means
+
+
 @pytest.mark.parametrize(
     ("generator", "real", "message"),
     [

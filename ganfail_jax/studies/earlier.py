@@ -63,17 +63,20 @@ def check_arrays(
 
 
 def settings(what: str, identity: Mapping[str, Any], record: type[Record]) -> Record:
-    """The settings in the identity of a result; an old one lacks those that came later.
+    """The settings in the identity of a result; none is assumed.
 
     Args:
         what: they are of, for a person.
         record: a NamedTuple whose fields have defaults.
 
     Raises:
-        InputError: one is of another type than its default, or not finite.
+        InputError: one is missing, of another type than its default, or not finite.
     """
     defaults: dict[str, Any] = record._field_defaults  # pyright: ignore
-    found = {name: identity.get(name, default) for name, default in defaults.items()}
+    if missing := [name for name in defaults if name not in identity]:
+        names = ", ".join(missing)
+        raise InputError(f"{what}: no {names} in its identity; make the result anew")
+    found = {name: identity[name] for name in defaults}
     for name, default in defaults.items():
         kinds = (int, float) if isinstance(default, float) else type(default)
         value = found[name]

@@ -94,6 +94,5 @@ def read(folder: str, subject: Subject) -> RankingSource:
         earlier.check_arrays(what, result.arrays, shapes)
         if (np.sort(ranking.order, axis=1) != np.arange(dims)).any():
             raise InputError(f"{what}: order is not one of the dimensions; make the result anew")
-        own = {name: made[name] for name in Settings._fields}  # none is assumed
-        identity = earlier.settings(what, own, Settings)._asdict()
+        identity = earlier.settings(what, made, Settings)._asdict()
     return RankingSource(identity | {"noise": earlier.noise(made)}, lambda _: (ranking,))

@@ -63,6 +63,8 @@ def defects(folders, artifacts, tmp_path_factory):
     identity = {
         "generator_sha256": zoo.read_generator(str(folders / "generator")).sha256,
         "artifact_classifier_sha256": zoo.read_classifier(str(artifacts)).sha256,
+        "tau": 0.2,
+        "threshold_samples": 40,
         "mask_threshold": 0.3,
         "order": "threshold_then_upsample",
     }

@@ -44,7 +44,7 @@ def _moves(axes: Axes, shown: Shown) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("mean change of the number of activated LR neurons")
     axes.set_title("What does a move along a dimension do?", size=10)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="lower right")
 
 
 def _errors(axes: Axes, shown: Shown, wrong: str) -> None:
@@ -79,4 +79,4 @@ def _ablations(axes: Axes, shown: Shown, outcomes: tuple[str, str]) -> None:
     axes.invert_yaxis()
     axes.set_xlabel("samples")
     axes.set_title("What does ablation of activated neurons turn?", size=10)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper right")

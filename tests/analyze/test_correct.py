@@ -72,6 +72,8 @@ def test_given_samples_by_the_defects_of_a_folder(flags, folders, tmp_path):
     made = {
         "generator_sha256": sha256[0],
         "artifact_classifier_sha256": sha256[1],
+        "tau": 0.1,
+        "threshold_samples": 40,
         "mask_threshold": 0.1,
         "order": "threshold_then_upsample",
     }

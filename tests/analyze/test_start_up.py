@@ -67,16 +67,19 @@ def rank(out, *args):
     return results.load(out).arrays
 
 
-def test_ranking_compiles_three_programs_for_all_settings(models, cache, tmp_path):
+PROGRAMS = ["jit_contrast_and_noise", "jit_draw", "jit_step", "jit_view"]
+
+
+def test_ranking_compiles_four_programs_for_all_settings(models, cache, tmp_path):
     first = rank(tmp_path / "first", *models)
-    assert programs(cache) == ["jit_draw", "jit_step", "jit_view"]
+    assert programs(cache) == PROGRAMS
     again = rank(tmp_path / "again", *models)
     for name, values in first.items():
         np.testing.assert_array_equal(values, again[name], err_msg=name, strict=True)
     other = ("--seed=1", "--truncation_psi=0.9", "--num_samples=70", "--show_class=b")
     moved = rank(tmp_path / "other", *models, *other)
     assert not np.array_equal(moved["score"], first["score"])
-    assert programs(cache) == ["jit_draw", "jit_step", "jit_view"]
+    assert programs(cache) == PROGRAMS
 
 
 def test_counting_compiles_nothing_for_another_seed(models, cache, tmp_path):

@@ -86,6 +86,7 @@ def test_defects_that_do_not_fit(case, tmp_path):
         f"{k}/{n}": np.ones(size) for k in ("scores", "thresholds") for n, size in sizes.items()
     }
     first = f"scores/{LAYERS[0]}"
+    whole = case.identity | defective_scores.Settings()._asdict()
     for made, changed, message in (
         ({}, {first: np.ones(1)}, r"has the shape \(1,\), these models need \(6,\)"),
         ({}, {first: np.full(6, np.nan)}, "has other than finite numbers"),
@@ -94,10 +95,13 @@ def test_defects_that_do_not_fit(case, tmp_path):
         ({"mask_threshold": 2.0}, {}, "--mask_threshold is at least 0 and less than 1, not 2"),
         ({"order": "none"}, {}, "--order is threshold_then_upsample or .*, not 'none'"),
     ):
-        results.save(tmp_path, {}, results.provenance(case.identity | made), arrays | changed)
+        results.save(tmp_path, {}, results.provenance(whole | made), arrays | changed)
         with pytest.raises(InputError, match=message):
             defective_scores.read(str(tmp_path), case, LAYERS)
     results.save(tmp_path, {}, results.provenance(case.identity), arrays)
+    with pytest.raises(InputError, match="no tau, threshold_samples, mask_threshold, order in its"):
+        defective_scores.read(str(tmp_path), case, LAYERS)
+    results.save(tmp_path, {}, results.provenance(whole), arrays)
     assert defective_scores.read(str(tmp_path), case, LAYERS).layers == LAYERS
 
 

@@ -15,7 +15,7 @@ from tests.analyze.commands import ENVIRONMENT, ROOT
 BY_DEFAULT = {  # of every command that makes images
     "random": (
         *("rank", "describe", "histograms", "embed", "accuracy", "compare", "evaluate"),
-        "benchmark",
+        *("benchmark", "report"),
     ),
     "const": (
         *("shift", "corner_cases", "rates", "detect", "heatmaps", "ablate", "table", "inspect"),

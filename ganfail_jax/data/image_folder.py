@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from ganfail_jax.data.image_sets import Images
-from ganfail_jax.data.pictures import SUFFIXES, is_picture, opaque, pixels, upright
+from ganfail_jax.data.pictures import SUFFIXES, is_picture, opaque, pixels, read_each, upright
 from ganfail_jax.errors import InputError
 
 
@@ -41,14 +40,7 @@ def read_folder(
     height, width, channels = shape = image_shape
 
     def take(numbers: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
-        images = np.empty((len(numbers), *shape), np.uint8)
-
-        def read(place: int) -> None:
-            images[place] = _read(paths[numbers[place]], shape, like)
-
-        with ThreadPoolExecutor() as pool:  # decoding does not hold Python's lock
-            list(pool.map(read, range(len(numbers))))
-        return images
+        return read_each(lambda number: _read(paths[number], shape, like), numbers, shape)
 
     return Images((len(paths), height, width, channels), take, read_ahead=True)
 

@@ -3,12 +3,14 @@
 import io
 import os
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from ganfail_jax import files
@@ -117,6 +119,22 @@ def pixels(picture: Image.Image, channels: int) -> UInt8[np.ndarray, "h w c"]:
     """Of a picture from `opaque`; colours become grey (ITU-R 601) where one channel is wanted."""
     array = np.asarray(picture.convert(MODES[channels]))
     return array.reshape(picture.height, picture.width, channels)
+
+
+def read_each(
+    read: Callable[[int], UInt8[np.ndarray, "h w c"]],
+    numbers: Int[np.ndarray, " b"],
+    shape: tuple[int, int, int],
+) -> UInt8[np.ndarray, "b h w c"]:
+    """The pixels of pictures by number, several at a time; raises as `read`."""
+    images = np.empty((len(numbers), *shape), np.uint8)
+
+    def put(place: int) -> None:
+        images[place] = read(int(numbers[place]))
+
+    with ThreadPoolExecutor() as pool:  # decoding does not hold Python's lock
+        list(pool.map(put, range(len(numbers))))
+    return images
 
 
 def square(picture: Image.Image, side: int, resize: Resize) -> Image.Image:

@@ -219,21 +219,16 @@ def _images(
 ) -> Images:
     height, width, channels = shape
 
+    def read(number: int) -> UInt8[np.ndarray, "h w c"]:
+        picture = source.read(number)
+        if resize is not None:
+            picture = pictures.square(picture, height, resize)
+        if picture.size != (width, height):
+            raise InputError(f"{source.called(number)} has changed; run the command again")
+        return pictures.pixels(picture, channels)
+
     def take(rows: Int[np.ndarray, " b"]) -> UInt8[np.ndarray, "b h w c"]:
-        images = np.empty((len(rows), *shape), np.uint8)
-
-        def read(place: int) -> None:
-            number = int(numbers[rows[place]])
-            picture = source.read(number)
-            if resize is not None:
-                picture = pictures.square(picture, height, resize)
-            if picture.size != (width, height):
-                raise InputError(f"{source.called(number)} has changed; run the command again")
-            images[place] = pictures.pixels(picture, channels)
-
-        with ThreadPoolExecutor() as pool:  # decoding does not hold Python's lock
-            list(pool.map(read, range(len(rows))))
-        return images
+        return pictures.read_each(read, numbers[rows], shape)
 
     return Images((len(numbers), height, width, channels), take, read_ahead=True)
 

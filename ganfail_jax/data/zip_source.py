@@ -28,12 +28,12 @@ def open_zip(path: Path) -> Source:
     """
     try:
         archive = zipfile.ZipFile(path)
-        entries = {entry.filename: entry for entry in archive.infolist() if not entry.is_dir()}
-        total = len([entry for entry in archive.infolist() if not entry.is_dir()])
+        members = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = {entry.filename: entry for entry in members}
     except Exception as error:  # whatever a damaged archive leads to: no file is trusted
         raise damaged(path, error) from error
     names = sorted(name for name in entries if is_picture(name))
-    _check(path, [*entries], total)
+    _check(path, [*entries], len(members))
     if not names:
         raise InputError(f"no pictures ({', '.join(sorted(SUFFIXES))}) in {path}")
     lock = threading.Lock()  # the archive has one position in its file

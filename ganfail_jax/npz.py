@@ -98,12 +98,26 @@ def read_array(path: str | os.PathLike[str], most: int = files.LARGEST) -> np.nd
         FileError: it is not a regular file, larger, damaged or not plain.
     """
     with files.opened(path, most) as file:
-        try:
-            return _array(file, os.fstat(file.fileno()).st_size)
-        except (FileError, OSError):
-            raise
-        except Exception as error:  # whatever a damaged file leads to: no file is trusted
-            raise FileError(f"truncated or damaged: {one_line(error)}") from error
+        return _guarded(file, os.fstat(file.fileno()).st_size)
+
+
+def parse_array(raw: bytes) -> np.ndarray:
+    """The array of an npy file's content.
+
+    Raises:
+        FileError: it is damaged or not plain.
+    """
+    return _guarded(io.BytesIO(raw), len(raw))
+
+
+def _guarded(file: IO[bytes] | io.BufferedIOBase, size: int) -> np.ndarray:
+    """As `_array`, with a FileError for whatever else a damaged file leads to."""
+    try:
+        return _array(file, size)
+    except (FileError, OSError):
+        raise
+    except Exception as error:  # whatever a damaged file leads to: no file is trusted
+        raise FileError(f"truncated or damaged: {one_line(error)}") from error
 
 
 def _entry(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:

@@ -31,9 +31,7 @@ def styles_from(flags: FlagValues) -> Shaped[np.ndarray, "..."] | None:
     try:
         content = files.read(path, LARGEST)  # which counts, not the suffix
         several = npz.is_npz(content)
-        arrays = (
-            [*npz.read(content, LARGEST).values()] if several else [npz.read_array(path, LARGEST)]
-        )
+        arrays = [*npz.read(content, LARGEST).values()] if several else [npz.parse_array(content)]
     except (OSError, InputError) as error:
         raise InputError(f"cannot read styles from {path}: {error}") from error
     if len(arrays) != 1:
